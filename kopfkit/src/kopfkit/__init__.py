@@ -1,0 +1,1 @@
+"""Everything around a kopf operator that is not the operator's own subject."""

@@ -1,0 +1,1 @@
+"""The HelloWorld operator: a greeting service for every HelloWorld object."""
