@@ -1,0 +1,55 @@
+"""The `kopfkit` command. Subcommands are imported when they are called, so that `--help` and a
+generator do not pay for the cluster tools, nor the other way round."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from kopfkit.errors import KopfkitError
+
+# Command name -> "module:attribute", and the line that `kopfkit --help` shows for it.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "cluster": ("kopfkit.cli.cluster:cluster", "Bring a cluster up, look at it, take it down"),
+    "tools": ("kopfkit.cli.tools:tools", "Find or build the cluster tools"),
+    "olm": ("kopfkit.cli.olm:olm", "Install, check or remove the Operator Lifecycle Manager"),
+    "image": ("kopfkit.cli.image:image", "Build and push the operator's images"),
+    "run": ("kopfkit.cli.run:run", "Run the operator outside the cluster"),
+    "manifests": ("kopfkit.cli.generate:manifests", "Write CRDs, RBAC and the kustomize tree"),
+    "bundle": ("kopfkit.cli.bundle:bundle", "Generate and validate the OLM bundle"),
+    "catalog": ("kopfkit.cli.catalog:catalog", "Generate and validate the file-based catalog"),
+}
+
+
+class LazyGroup(click.Group):
+    """A click group whose commands are imported on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(package_name="kopfkit")
+def kopfkit() -> None:
+    """Everything around a kopf operator: CRDs, conversion, OLM bundles and catalogs, clusters."""
+
+
+def main(argv: list[str] | None = None) -> Any:
+    """Run the command line; an expected failure is printed as one message and exits with 1."""
+    try:
+        return kopfkit.main(args=argv, prog_name="kopfkit", standalone_mode=True)
+    except KopfkitError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)

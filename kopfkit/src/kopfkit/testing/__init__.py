@@ -1,0 +1,1 @@
+"""What tests of an operator need from kopfkit."""
