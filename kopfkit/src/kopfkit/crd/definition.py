@@ -1,0 +1,141 @@
+"""A CustomResource as the CustomResourceDefinition object a cluster is given.
+
+Pure: the result depends on the arguments alone, so that generating twice gives the same bytes.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from kopfkit.crd.checks import check_columns, check_resource, check_scale
+from kopfkit.crd.errors import CrdError
+from kopfkit.crd.resource import Column, CustomResource, Version
+from kopfkit.crd.schema import Schema, schema_of
+
+
+def custom_resource_definition(
+    resource: CustomResource,
+    *,
+    conversion: dict[str, Any] | None = None,
+    served: Collection[str] | None = None,
+    storage: str | None = None,
+) -> dict[str, Any]:
+    """The CRD of a resource, as a plain JSON-able dict with a fixed key order.
+
+    Args:
+        resource: the description.
+        conversion: `spec.conversion`; None leaves the API server's default (strategy None).
+        served: names of the versions to serve; None takes each version's own flag. A version not
+            served stays in the CRD (`status.storedVersions` may still name it).
+        storage: name of the version to store; None takes the versions' own flag.
+
+    Raises:
+        CrdError: what the API server would refuse, or what is ambiguous.
+    """
+    versions = _releases(resource, served, storage)
+    check_resource(resource, versions)
+    spec: dict[str, Any] = {
+        "group": resource.group,
+        "names": {
+            "categories": list(resource.categories),
+            "kind": resource.kind,
+            "listKind": resource.list_kind,
+            "plural": resource.plural,
+            "shortNames": list(resource.short_names),
+            "singular": resource.singular,
+        },
+        "scope": resource.scope,
+        "versions": [_version(resource, version) for version in versions],
+    }
+    spec["names"] = {key: value for key, value in spec["names"].items() if value}
+    if conversion is not None:
+        spec["conversion"] = conversion
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": resource.crd_name},
+        "spec": spec,
+    }
+
+
+def _releases(
+    resource: CustomResource, served: Collection[str] | None, storage: str | None
+) -> list[Version]:
+    """The versions with one release's served and storage flags."""
+    known = {version.name for version in resource.versions}
+    for name in {*(served or ()), *([storage] if storage else [])} - known:
+        raise CrdError(
+            resource.crd_name, f"has no version {name}", f"Known are {', '.join(sorted(known))}."
+        )
+    return [
+        replace(
+            version,
+            served=version.served if served is None else version.name in served,
+            storage=version.storage if storage is None else version.name == storage,
+        )
+        for version in resource.versions
+    ]
+
+
+def _version(resource: CustomResource, version: Version) -> dict[str, Any]:
+    where = f"{resource.kind} {version.name}"
+    schema = _root_schema(version, where)
+    check_columns(version, schema, where)
+    check_scale(version, schema, where)
+    result: dict[str, Any] = {
+        "name": version.name,
+        "served": version.served,
+        "storage": version.storage,
+    }
+    if version.deprecation_warning is not None:
+        result["deprecated"] = True
+        result["deprecationWarning"] = version.deprecation_warning
+    result["additionalPrinterColumns"] = [_column(column) for column in version.columns]
+    result["schema"] = {"openAPIV3Schema": schema}
+    result["subresources"] = {"status": {}}
+    if version.scale is not None:
+        scale = {
+            "specReplicasPath": version.scale.spec_path,
+            "statusReplicasPath": version.scale.status_path,
+            "labelSelectorPath": version.scale.selector_path,
+        }
+        result["subresources"]["scale"] = {key: path for key, path in scale.items() if path}
+    return result
+
+
+def _root_schema(version: Version, where: str) -> Schema:
+    if not version.description:
+        raise CrdError(where, "has no description", "Version(description=...) is what it needs.")
+    spec = schema_of(version.spec, f"{where} .spec")
+    root: Schema = {
+        "description": version.description,
+        "type": "object",
+        "properties": {
+            "apiVersion": {
+                "description": "The API group and version of this object.",
+                "type": "string",
+            },
+            "kind": {"description": "The kind of this object.", "type": "string"},
+            "metadata": {"type": "object"},
+            "spec": spec,
+            "status": schema_of(version.status, f"{where} .status"),
+        },
+    }
+    # A spec that can do without any field may be left out whole and then means all defaults.
+    if "required" in spec:
+        root["required"] = ["spec"]
+    else:
+        spec["default"] = {}
+    return root
+
+
+def _column(column: Column) -> dict[str, Any]:
+    result: dict[str, Any] = {"name": column.name, "type": column.type}
+    if column.format:
+        result["format"] = column.format
+    if column.description:
+        result["description"] = column.description
+    if column.priority:
+        result["priority"] = column.priority
+    result["jsonPath"] = column.path
+    return result

@@ -1,0 +1,251 @@
+"""A Struct as a structural OpenAPI v3 schema (apiextensions.k8s.io/v1 JSONSchemaProps).
+
+msgspec.inspect resolves the type hints; this module writes down what it found, in a fixed key
+order, and refuses what has no structural schema or no description.
+"""
+
+import inspect
+from typing import Any, get_type_hints
+
+import msgspec
+from msgspec.inspect import (
+    BoolType,
+    DateTimeType,
+    DictType,
+    EnumType,
+    Field,
+    FloatType,
+    IntType,
+    ListType,
+    LiteralType,
+    Metadata,
+    NoneType,
+    StrType,
+    StructType,
+    Type,
+    UnionType,
+    type_info,
+)
+
+from kopfkit.crd.errors import CrdError
+from kopfkit.crd.hints import KEY, RULES_ATTRIBUTE, Hints
+
+Schema = dict[str, Any]
+
+_INT32 = 2**31
+
+
+def schema_of(struct: type[msgspec.Struct], where: str) -> Schema:
+    """The schema of a Struct.
+
+    Args:
+        struct: the type; its docstring describes the object.
+        where: the path that errors name, e.g. "HelloWorld v1 .spec".
+
+    Raises:
+        CrdError: an undescribed field, a type without a structural schema, a default outside its
+            own limits, a type that contains itself.
+    """
+    return _schema(type_info(struct), where, ())
+
+
+def _schema(kind: Type, where: str, outer: tuple[type, ...]) -> Schema:
+    """The schema of any type, description first."""
+    described: Schema = {}
+    hint = Hints()
+    while isinstance(kind, Metadata):
+        described |= kind.extra_json_schema or {}
+        hint = (kind.extra or {}).get(KEY, hint)
+        kind = kind.type
+    if isinstance(kind, UnionType):
+        inner = _of_union(kind, hint, where)
+        if isinstance(inner, Metadata):
+            return _schema(
+                Metadata(inner, extra_json_schema=described or None) if described else inner,
+                where,
+                outer,
+            )
+        kind = inner
+    body = _body(kind, hint, where, outer)
+    description = described.get("description") or body.get("description") or ""
+    if not description:
+        raise CrdError(where, "has no description", 'Say what it is: Meta(description="...").')
+    return {"description": description, **{k: v for k, v in body.items() if k != "description"}}
+
+
+def _of_union(kind: UnionType, hint: Hints, where: str) -> Type:
+    """The one type that an optional field is made of; int | str stays for int-or-string."""
+    types = [one for one in kind.types if not isinstance(one, NoneType)]
+    if len(types) == 1:
+        return types[0]
+    if hint.int_or_string and {type(one) for one in types} == {IntType, StrType}:
+        return UnionType(tuple(types))
+    raise CrdError(
+        where,
+        "is a union, which has no structural schema",
+        "Use one type, or int | str with hints(int_or_string=True).",
+    )
+
+
+def _body(kind: Type, hint: Hints, where: str, outer: tuple[type, ...]) -> Schema:
+    """The schema of a bare type without its description (a Struct brings its docstring)."""
+    if hint.preserve_unknown_fields:
+        schema: Schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    elif isinstance(kind, StructType):
+        schema = _of_struct(kind, where, outer)
+    elif isinstance(kind, ListType):
+        schema = _of_list(kind, hint, where, outer)
+    elif isinstance(kind, DictType):
+        schema = {
+            "type": "object",
+            "additionalProperties": _item(kind.value_type, f"{where}{{}}", outer),
+            **_limits(minProperties=kind.min_length, maxProperties=kind.max_length),
+        }
+    else:
+        schema = _of_scalar(kind, where)
+    if hint.format:
+        schema["format"] = hint.format
+    if hint.rules:
+        own = schema.get("x-kubernetes-validations", [])
+        schema["x-kubernetes-validations"] = own + [rule.to_schema() for rule in hint.rules]
+    return schema
+
+
+def _of_scalar(kind: Type, where: str) -> Schema:
+    match kind:
+        case UnionType():
+            text = next(one for one in kind.types if isinstance(one, StrType))
+            return {
+                "anyOf": [{"type": "integer"}, {"type": "string"}],
+                **_limits(minLength=text.min_length, maxLength=text.max_length),
+                **({"pattern": text.pattern} if text.pattern else {}),
+                "x-kubernetes-int-or-string": True,
+            }
+        case BoolType():
+            return {"type": "boolean"}
+        case IntType():
+            return {"type": "integer", "format": _int_format(kind), **_number_limits(kind)}
+        case FloatType():
+            return {"type": "number", "format": "double", **_number_limits(kind)}
+        case StrType():
+            return {
+                "type": "string",
+                **_limits(minLength=kind.min_length, maxLength=kind.max_length),
+                **({"pattern": kind.pattern} if kind.pattern else {}),
+            }
+        case DateTimeType():
+            return {"type": "string", "format": "date-time"}
+        case LiteralType() if all(isinstance(value, str) for value in kind.values):
+            return {"type": "string", "enum": list(kind.values)}
+        case EnumType() if all(isinstance(value.value, str) for value in kind.cls):
+            return {"type": "string", "enum": [value.value for value in kind.cls]}
+    raise CrdError(
+        where,
+        f"has a type without a structural schema ({type(kind).__name__})",
+        "Use str, int, float, bool, a Struct, list, dict[str, ...], or a string enum.",
+    )
+
+
+def _of_struct(kind: StructType, where: str, outer: tuple[type, ...]) -> Schema:
+    if kind.cls in outer:
+        raise CrdError(where, f"contains itself ({kind.cls.__name__})", "Bound its depth.")
+    hinted = get_type_hints(kind.cls, include_extras=True)
+    properties: Schema = {}
+    for field in kind.fields:
+        path = f"{where}.{field.encode_name}"
+        schema = _schema(field.type, path, (*outer, kind.cls))
+        default = _default(field, hinted[field.name], path)
+        if default is not None:
+            schema["default"] = default
+        properties[field.encode_name] = schema
+    body: Schema = {"description": inspect.cleandoc(kind.cls.__dict__.get("__doc__") or "")}
+    body |= {"type": "object", "properties": properties}
+    if required := [field.encode_name for field in kind.fields if field.required]:
+        body["required"] = required
+    if rules := getattr(kind.cls, RULES_ATTRIBUTE, ()):
+        body["x-kubernetes-validations"] = [rule.to_schema() for rule in rules]
+    return body
+
+
+def _default(field: Field, hinted: Any, where: str) -> Any:
+    """The field's default as JSON; None when it has none. Checked against the field's own type."""
+    if field.default_factory is not msgspec.NODEFAULT:
+        value = field.default_factory()
+    else:
+        value = field.default
+    if value is msgspec.NODEFAULT or value is msgspec.UNSET or value is None:
+        return None
+    plain = msgspec.to_builtins(value)
+    try:
+        msgspec.convert(plain, hinted)
+    except msgspec.ValidationError as error:
+        raise CrdError(
+            where, f"has a default outside its own limits: {error}", "Change one of the two."
+        ) from None
+    # A Struct made of defaults only is written as {}: the API server fills in what is inside, and
+    # the values then have one place in the schema.
+    if isinstance(value, msgspec.Struct) and value == type(value)():
+        return {}
+    return plain
+
+
+def _of_list(kind: ListType, hint: Hints, where: str, outer: tuple[type, ...]) -> Schema:
+    items = _item(kind.item_type, f"{where}[]", outer)
+    schema: Schema = {
+        "type": "array",
+        "items": items,
+        **_limits(minItems=kind.min_length, maxItems=kind.max_length),
+    }
+    if hint.list_type:
+        schema["x-kubernetes-list-type"] = hint.list_type
+    if hint.list_map_keys:
+        _check_map_keys(items, hint, where)
+        schema["x-kubernetes-list-map-keys"] = list(hint.list_map_keys)
+    elif hint.list_type == "map":
+        raise CrdError(where, "is a list_type map without list_map_keys", "Name the keys.")
+    return schema
+
+
+def _check_map_keys(items: Schema, hint: Hints, where: str) -> None:
+    """The API server wants every key present in each item: required, or with a default."""
+    for key in hint.list_map_keys:
+        of_key = items.get("properties", {}).get(key)
+        if of_key is None or (key not in items.get("required", ()) and "default" not in of_key):
+            raise CrdError(
+                where,
+                f"names the list map key {key}, which its items need not have",
+                "Make it a required field of the item, or give it a default.",
+            )
+
+
+def _item(kind: Type, where: str, outer: tuple[type, ...]) -> Schema:
+    """The schema of a list item or map value: the container's description may stand for it."""
+    try:
+        return _schema(kind, where, outer)
+    except CrdError as error:
+        if error.what != where or error.why != "has no description":
+            raise
+        body = _body(kind, Hints(), where, outer)
+        return {key: value for key, value in body.items() if key != "description"}
+
+
+def _int_format(kind: IntType) -> str:
+    """int32 when both limits fit into it, so that Go clients get the type they expect."""
+    lowest = kind.ge if kind.ge is not None else kind.gt
+    highest = kind.le if kind.le is not None else kind.lt
+    fits = lowest is not None and highest is not None and -_INT32 <= lowest <= highest < _INT32
+    return "int32" if fits else "int64"
+
+
+def _number_limits(kind: IntType | FloatType) -> Schema:
+    limits = _limits(minimum=kind.ge if kind.ge is not None else kind.gt)
+    if kind.gt is not None:
+        limits["exclusiveMinimum"] = True
+    limits |= _limits(maximum=kind.le if kind.le is not None else kind.lt)
+    if kind.lt is not None:
+        limits["exclusiveMaximum"] = True
+    return limits | _limits(multipleOf=kind.multiple_of)
+
+
+def _limits(**limits: float | None) -> Schema:
+    return {key: value for key, value in limits.items() if value is not None}

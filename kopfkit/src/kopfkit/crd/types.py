@@ -1,0 +1,79 @@
+"""Types nearly every API needs: the condition, and the quantity."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from kopfkit.crd.hints import Rule, hints
+
+# k8s.io/apimachinery pkg/apis/meta/v1 Condition: limits and patterns are those of its markers.
+_QUALIFIED_NAME = (
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+    r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
+)
+_REASON = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
+
+
+class Condition(msgspec.Struct, rename="camel", omit_defaults=True):
+    """One aspect of the object's current state, in the usual Kubernetes form."""
+
+    type: Annotated[
+        str,
+        Meta(
+            max_length=316,
+            pattern=_QUALIFIED_NAME,
+            description="Name of the aspect, such as Available; one condition per type.",
+        ),
+    ]
+    status: Annotated[
+        Literal["True", "False", "Unknown"],
+        Meta(description="Whether the condition holds: True, False or Unknown."),
+    ]
+    last_transition_time: Annotated[
+        str,
+        Meta(
+            description="When status last went from one value to another (RFC 3339).",
+            extra=hints(format="date-time"),
+        ),
+    ]
+    reason: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=1024,
+            pattern=_REASON,
+            description="Why, as one CamelCase word for programs.",
+        ),
+    ]
+    message: Annotated[
+        str, Meta(max_length=32768, description="Why, as a sentence for people; may be empty.")
+    ] = ""
+    observed_generation: (
+        Annotated[
+            int,
+            Meta(ge=0, description="The metadata.generation this condition was computed from."),
+        ]
+        | None
+    ) = None
+
+
+# The longest sensible quantity is far shorter; the limit also bounds the cost of the CEL rule.
+_QUANTITY_LENGTH = 64
+
+Quantity = Annotated[
+    int | Annotated[str, Meta(max_length=_QUANTITY_LENGTH)],
+    Meta(
+        description="A Kubernetes quantity, such as 500m, 2 or 128Mi.",
+        extra=hints(
+            int_or_string=True,
+            rules=[
+                Rule(
+                    "type(self) == string ? "
+                    "isQuantity(self) && quantity(self).compareTo(quantity('0')) >= 0 : self >= 0",
+                    "must be a quantity that is not negative, such as 500m, 2 or 128Mi",
+                )
+            ],
+        ),
+    ),
+]

@@ -1,0 +1,25 @@
+"""The HelloWorld API: `test.jiaozi.com`, versions v1alpha1 and v1 (hub and storage).
+
+The two version modules hold the types; this one puts them together to the resource that the
+generators, the controller and the tests share. Conversion is in `api.conversion`.
+"""
+
+from helloworld_operator.api import v1, v1alpha1
+from kopfkit.crd import CustomResource
+
+GROUP = "test.jiaozi.com"
+KIND = "HelloWorld"
+PLURAL = "helloworlds"
+
+HELLOWORLD = CustomResource(
+    group=GROUP,
+    kind=KIND,
+    plural=PLURAL,
+    singular="helloworld",
+    list_kind="HelloWorldList",
+    short_names=("hw",),
+    categories=("all",),
+    versions=(v1.VERSION, v1alpha1.VERSION),
+)
+
+__all__ = ["GROUP", "HELLOWORLD", "KIND", "PLURAL"]

@@ -1,0 +1,125 @@
+"""What both versions of the API share: limits, the image field, status, columns.
+
+A limit that differed between the versions would make objects that one version accepts and the other
+can never update again, so each limit exists once, here.
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from kopfkit.crd import Column, Condition, Rule, hints
+
+DEFAULT_MESSAGE: Final = "Hello, World!"
+DEFAULT_REPLICAS: Final = 1
+# Pods; far above any use of a greeting, low enough that a typing mistake cannot fill a cluster.
+MAX_REPLICAS: Final = 100
+# Unicode characters, as the API server counts maxLength.
+MAX_MESSAGE: Final = 1024
+# Characters: a registry's host name (253), a repository (255), a tag (128) or digest (71).
+MAX_IMAGE: Final = 640
+
+Replicas = Annotated[
+    int,
+    Meta(
+        ge=0,
+        le=MAX_REPLICAS,
+        description="How many pods answer with the greeting: 0 to 100. 0 stops the service and "
+        "keeps the object.",
+    ),
+]
+Message = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_MESSAGE,
+        description="The text that is answered: 1 to 1024 characters, any language.",
+    ),
+]
+Image = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_IMAGE,
+        description="The container image that answers with the greeting on port 8080. Left out, it "
+        "is the greeting server of the operator's own image.",
+        extra=hints(
+            rules=[
+                Rule(
+                    r"!self.matches('\\s') && !self.startsWith('-') && !self.contains('://')",
+                    "image must be an image reference such as registry.example.com/hello:1.0, "
+                    "without spaces and without a scheme like https://",
+                )
+            ]
+        ),
+    ),
+]
+
+
+class Status(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What the operator has observed; written by the operator only."""
+
+    observed_generation: (
+        Annotated[
+            int,
+            Meta(ge=0, description="The metadata.generation this status was computed from."),
+        ]
+        | None
+    ) = None
+    replicas: (
+        Annotated[
+            int,
+            Meta(ge=0, description="How many pods exist.", extra=hints(format="int32")),
+        ]
+        | None
+    ) = None
+    ready_replicas: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                description="How many pods are ready to answer.",
+                extra=hints(format="int32"),
+            ),
+        ]
+        | None
+    ) = None
+    selector: (
+        Annotated[str, Meta(description="Label selector of the pods, as an autoscaler reads it.")]
+        | None
+    ) = None
+    url: (
+        Annotated[str, Meta(description="Where the greeting is answered inside the cluster.")]
+        | None
+    ) = None
+    conditions: (
+        Annotated[
+            list[Condition],
+            Meta(
+                description="The aspects of the current state: Available, Progressing, Degraded.",
+                extra=hints(list_type="map", list_map_keys=["type"]),
+            ),
+        ]
+        | None
+    ) = None
+
+
+def columns(desired: str) -> tuple[Column, ...]:
+    """The printer columns; both versions show the same picture.
+
+    Args:
+        desired: JSONPath of the wished number of pods, which the versions spell differently.
+    """
+    return (
+        Column("Desired", "integer", desired, "How many pods are wanted"),
+        Column("Ready", "integer", ".status.readyReplicas", "How many pods are ready"),
+        Column(
+            "Available",
+            "string",
+            '.status.conditions[?(@.type=="Available")].status',
+            "Whether the greeting is answered",
+        ),
+        Column("URL", "string", ".status.url", "Where the greeting is answered", priority=1),
+        Column("Age", "date", ".metadata.creationTimestamp", "Time since creation"),
+    )

@@ -1,0 +1,36 @@
+"""HelloWorld v1alpha1: the shape the tutorial began with. What only v1 has travels in an annotation
+(`api.conversion`), so that nothing is lost by editing through this version."""
+
+import msgspec
+
+from helloworld_operator.api.common import (
+    DEFAULT_MESSAGE,
+    DEFAULT_REPLICAS,
+    Image,
+    Message,
+    Replicas,
+    Status,
+    columns,
+)
+from kopfkit.crd import Scale, Version
+
+__all__ = ["VERSION", "Spec", "Status"]
+
+
+class Spec(msgspec.Struct, rename="camel", omit_defaults=True):
+    """The greeting service that is wanted."""
+
+    size: Replicas = DEFAULT_REPLICAS
+    message: Message = DEFAULT_MESSAGE
+    image: Image | None = None
+
+
+VERSION = Version(
+    name="v1alpha1",
+    spec=Spec,
+    status=Status,
+    description="A HelloWorld is a greeting service: pods that answer HTTP with a message, and the "
+    "Service in front of them. This version is kept for objects written early; v1 says more.",
+    columns=columns(".spec.size"),
+    scale=Scale(".spec.size", ".status.replicas", ".status.selector"),
+)
