@@ -1,0 +1,103 @@
+"""What has to be done to one JSON value to get another, and doing it with care.
+
+A difference is kept leaf by leaf, each with the value it replaces. When it is applied later, a leaf
+whose value is no longer the one it replaces is left alone: somebody changed it since, and wins.
+Lists are leaves: two versions of a list cannot be merged without knowing what its items mean.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+class Absent:
+    """The type of ABSENT: no value at all, which is not the same as null."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = Absent()
+
+
+@dataclass(frozen=True)
+class Change:
+    """One leaf: the value it should have, and the value it has without our doing.
+
+    Either may be ABSENT: no value to add, or a value to take away.
+    """
+
+    value: Any
+    over: Any
+
+
+# JSON pointer (RFC 6901) -> change.
+Changes = Mapping[str, Change]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are the same text; unlike ==, True is not 1 and 1 is not 1.0."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+def difference(base: Any, wanted: Any) -> dict[str, Change]:
+    """The changes that make `base` into `wanted`."""
+    changes: dict[str, Change] = {}
+    _compare(base, wanted, "", changes)
+    return changes
+
+
+def _compare(base: Any, wanted: Any, pointer: str, changes: dict[str, Change]) -> None:
+    if isinstance(wanted, dict) and (isinstance(base, dict) or (base is ABSENT and wanted)):
+        there: dict[str, Any] = base if isinstance(base, dict) else {}
+        for key in {**there, **wanted}:
+            _compare(
+                there.get(key, ABSENT),
+                wanted.get(key, ABSENT),
+                f"{pointer}/{_escape(key)}",
+                changes,
+            )
+    elif not same(base, wanted):
+        changes[pointer] = Change(wanted, base)
+
+
+def apply(content: dict[str, Any], changes: Changes) -> dict[str, Any]:
+    """`content` with the changes made whose place still holds the value they replace.
+
+    Returns a new dict; the argument and everything in it stay as they are.
+    """
+    for pointer, change in changes.items():
+        content = _at(content, [_unescape(part) for part in pointer.split("/")[1:]], change)
+    return content
+
+
+def _at(content: dict[str, Any], path: list[str], change: Change) -> dict[str, Any]:
+    key, rest = path[0], path[1:]
+    current = content.get(key, ABSENT)
+    if not rest:
+        if not same(current, change.over):
+            return content
+        if change.value is ABSENT:
+            return {name: item for name, item in content.items() if name != key}
+        return {**content, key: change.value}
+    if current is ABSENT:
+        # Only what was not there before can be put under a parent that is not there now.
+        current = {} if change.over is ABSENT else None
+    if not isinstance(current, dict):
+        return content
+    changed = _at(current, rest, change)
+    return content if changed is current else {**content, key: changed}
+
+
+def _escape(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def _unescape(part: str) -> str:
+    return part.replace("~1", "/").replace("~0", "~")

@@ -1,0 +1,53 @@
+"""Which fields a version knows: what the API server will keep of a converted object.
+
+After a conversion the API server removes every field that the target version's schema does not
+have. The converter has to know beforehand, or a field that an older program passed through would be
+lost without a word.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec.inspect import DictType, ListType, Metadata, StructType, Type, UnionType, type_info
+
+# A tree over an object's known fields: dict for an object with these members, `[tree]` for a list,
+# `{"*": tree}` for a map, None where everything is kept.
+Fields = dict[str, Any] | list[Any] | None
+
+_ANY = "*"
+
+
+def known_fields(**members: type[msgspec.Struct]) -> Fields:
+    """The fields of an object whose top-level members have these types.
+
+    `known_fields(spec=v1.Spec, status=v1.Status)`
+    """
+    return {name: _fields(type_info(kind)) for name, kind in members.items()}
+
+
+def _fields(kind: Type) -> Fields:
+    if isinstance(kind, Metadata):
+        return _fields(kind.type)
+    if isinstance(kind, UnionType):
+        trees = [tree for tree in map(_fields, kind.types) if tree is not None]
+        return trees[0] if len(trees) == 1 else None
+    if isinstance(kind, StructType):
+        return {field.encode_name: _fields(field.type) for field in kind.fields}
+    if isinstance(kind, ListType):
+        tree = _fields(kind.item_type)
+        return None if tree is None else [tree]
+    if isinstance(kind, DictType):
+        tree = _fields(kind.value_type)
+        return None if tree is None else {_ANY: tree}
+    return None
+
+
+def prune(value: Any, fields: Fields) -> Any:
+    """The value without the members its version does not know. Never changes its argument."""
+    if isinstance(fields, dict) and isinstance(value, dict):
+        if _ANY in fields:
+            return {key: prune(item, fields[_ANY]) for key, item in value.items()}
+        return {key: prune(item, fields[key]) for key, item in value.items() if key in fields}
+    if isinstance(fields, list) and isinstance(value, list):
+        return [prune(item, fields[0]) for item in value]
+    return value

@@ -1,0 +1,145 @@
+"""ConversionReview (apiextensions.k8s.io/v1) in, ConversionReview out.
+
+Total: whatever is sent, the answer is a well-formed review. One object that cannot be converted
+fails the whole review, because the API has no answer for a part of it; the message names the object
+and the reason, and the API server shows it to whoever asked.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from kopfkit.conversion.converter import Converter
+from kopfkit.conversion.errors import ConversionError
+
+API_VERSION: Final = "apiextensions.k8s.io/v1"
+KIND: Final = "ConversionReview"
+
+# How many bad objects one message names; a page has up to 500.
+_NAMED: Final = 3
+# Where a request's uid is looked for when the rest cannot be read: the API server writes kind,
+# apiVersion and request.uid first, and takes no answer without the uid.
+HEAD: Final = 1024
+_UID: Final = re.compile(rb'"uid"\s*:\s*"([^"\\]{1,128})"')
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A reply and what a log says about it.
+
+    Args:
+        body: the review as JSON.
+        objects: how many objects were converted.
+        failure: the message of a Failure, "" for a success.
+    """
+
+    body: bytes
+    objects: int = 0
+    failure: str = ""
+
+
+def answer(body: bytes, converter: Converter) -> Answer:
+    """The reply to a request's body, both JSON; never raises, see `convert_review`."""
+    response = (review := convert_review(body, converter))["response"]
+    try:
+        encoded = msgspec.json.encode(review)
+    except (RecursionError, UnicodeEncodeError, TypeError, ValueError, OverflowError) as error:
+        return refusal(response["uid"], f"the converted objects cannot be written as JSON: {error}")
+    return Answer(encoded, len(response["convertedObjects"]), response["result"].get("message", ""))
+
+
+def refusal(uid: str, message: str) -> Answer:
+    """The Answer that says the conversion failed, and why."""
+    return Answer(msgspec.json.encode(failure(uid, message)), failure=message)
+
+
+def convert_review(body: Any, converter: Converter) -> dict[str, Any]:
+    """The answered review, for a body of JSON bytes or an already decoded value. Never raises."""
+    uid = ""
+    if isinstance(body, bytes | bytearray | memoryview | str):
+        try:
+            document = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            return failure(uid_hint(body), f"the request is not JSON: {error}")
+    else:
+        document = body
+    try:
+        uid, version, objects = _request(document)
+        return _success(uid, _convert_all(objects, version, converter))
+    except _BadReview as error:
+        return failure(error.uid or uid, str(error))
+
+
+def failure(uid: str, message: str) -> dict[str, Any]:
+    """A review that says the conversion failed, and why."""
+    return _review(uid, [], {"status": "Failure", "message": message})
+
+
+def uid_hint(body: Any) -> str:
+    """The request's uid out of a body that cannot be decoded, "" if it is not near the start."""
+    head = body[:HEAD]
+    found = _UID.search(head.encode(errors="replace") if isinstance(head, str) else head)
+    return found[1].decode(errors="replace") if found else ""
+
+
+class _BadReview(Exception):
+    """The whole review is answered with Failure; str() is the message."""
+
+    def __init__(self, message: str, uid: str = "") -> None:
+        super().__init__(message)
+        self.uid = uid
+
+
+def _request(document: Any) -> tuple[str, str, list[Any]]:
+    """uid, desiredAPIVersion and objects of a review; _BadReview names what is wrong with it."""
+    if not isinstance(document, dict):
+        raise _BadReview(f"the request is not a {KIND} but {type(document).__name__}")
+    request = document.get("request")
+    uid = request.get("uid") if isinstance(request, dict) else None
+    known = uid if isinstance(uid, str) else ""
+    if document.get("kind") != KIND:
+        raise _BadReview(f"the request's kind is {document.get('kind')!r}, not {KIND}", known)
+    if document.get("apiVersion") != API_VERSION:
+        raise _BadReview(
+            f"the request's apiVersion is {document.get('apiVersion')!r}, not {API_VERSION}", known
+        )
+    if not isinstance(request, dict):
+        raise _BadReview("the review has no request")
+    if not known:
+        raise _BadReview("request.uid is missing or not a string")
+    version = request.get("desiredAPIVersion")
+    if not isinstance(version, str):
+        raise _BadReview("request.desiredAPIVersion is missing or not a string", known)
+    objects = request.get("objects")
+    if not isinstance(objects, list):
+        raise _BadReview("request.objects is missing or not a list", known)
+    return known, version, objects
+
+
+def _convert_all(objects: list[Any], version: str, converter: Converter) -> list[dict[str, Any]]:
+    """All objects in their order; _BadReview names the first few that cannot be converted."""
+    converted: list[dict[str, Any]] = []
+    reasons: list[str] = []
+    if version not in converter.api_versions:
+        known = ", ".join(converter.api_versions)
+        raise _BadReview(f"request.desiredAPIVersion {version!r} is unknown, known are {known}")
+    for obj in objects:
+        try:
+            converted.append(converter.convert(obj, version))
+        except ConversionError as error:
+            reasons.append(str(error))
+    if reasons:
+        more = f" (and {len(reasons) - _NAMED} more objects)" if len(reasons) > _NAMED else ""
+        raise _BadReview("; ".join(reasons[:_NAMED]) + more)
+    return converted
+
+
+def _success(uid: str, objects: list[dict[str, Any]]) -> dict[str, Any]:
+    return _review(uid, objects, {"status": "Success"})
+
+
+def _review(uid: str, objects: list[dict[str, Any]], result: dict[str, str]) -> dict[str, Any]:
+    response = {"uid": uid, "convertedObjects": objects, "result": result}
+    return {"apiVersion": API_VERSION, "kind": KIND, "response": response}

@@ -1,0 +1,141 @@
+"""A serving certificate from a directory, taken up anew whenever the files change.
+
+Kubernetes mounts a Secret as a directory whose `..data` symlink is swapped when the Secret changes;
+OLM and cert-manager both deliver certificates so. Connections that exist keep the certificate they
+were made with; each new handshake gets the newest pair that could be loaded.
+"""
+
+import asyncio
+import logging
+import os
+import ssl
+from pathlib import Path
+from typing import Final
+
+logger = logging.getLogger(__name__)
+
+CERTIFICATE: Final = "tls.crt"
+KEY: Final = "tls.key"
+# Seconds between two looks at the files. The API server has the new CA within a second of the
+# Secret's change, while the kubelet takes up to a minute: looking more often gains nothing.
+INTERVAL: Final = 1.0
+
+_Stamp = tuple[tuple[str, int, int, int], ...]
+
+
+class ServingCertificate:
+    """The newest loadable certificate pair of a directory.
+
+    Args:
+        directory: holds tls.crt and tls.key (PEM).
+        interval: seconds between two looks at the files.
+    """
+
+    def __init__(self, directory: Path, *, interval: float = INTERVAL) -> None:
+        self.directory = directory
+        self.loaded = asyncio.Event()
+        self.problem = ""
+        self._interval = interval
+        self._stamp: _Stamp | None = None
+        self._current: ssl.SSLContext | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """The context to listen with, once `loaded` is set.
+
+        A context whose new files turn out not to fit together is half-changed by OpenSSL. So none
+        is ever loaded into twice: each new pair gets a fresh context, and every handshake on this
+        one is handed to the newest.
+        """
+        assert self._current is not None, "wait for `loaded` first"
+        self._current.sni_callback = self._pick
+        return self._current
+
+    def _pick(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        if self._current is not None:
+            connection.context = self._current
+
+    async def watch(self) -> None:
+        """Load the files now and after every change, for ever. Cancel to end."""
+        while True:
+            self.look()
+            await asyncio.sleep(self._interval)
+
+    def look(self) -> bool:
+        """Load the files if they changed since the last look; True if a new pair is in use."""
+        missing = [name for name in (CERTIFICATE, KEY) if not self._path(name).is_file()]
+        if missing:
+            files = ", ".join(str(self._path(name)) for name in missing)
+            if self._current is None:
+                self._report(f"waiting for {files}", logging.WARNING)
+            else:
+                self._report(f"{files} is gone; the certificate in use stays", logging.ERROR)
+            self._stamp = None
+            return False
+        stamp = self._read_stamp()
+        if stamp is None or stamp == self._stamp:
+            return False
+        try:
+            fresh = _context()
+            self._load_into(fresh)
+        except (OSError, ssl.SSLError) as error:
+            stays = "the certificate in use stays" if self._current else "none is in use"
+            reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+            self._report(
+                f"{self._path(CERTIFICATE)} and {self._path(KEY)} cannot be loaded: {reason}; "
+                f"{stays}",
+                logging.ERROR,
+            )
+            # Not remembered: a pair read between two writes is good at the next look.
+            return False
+        again = self._current is not None
+        self._stamp, self._current, self.problem = stamp, fresh, ""
+        self.loaded.set()
+        logger.info(
+            "Certificate %s %s", self._path(CERTIFICATE), "loaded again" if again else "loaded"
+        )
+        return True
+
+    def _report(self, problem: str, level: int) -> None:
+        """Log a problem once, not at every look."""
+        if problem != self.problem:
+            logger.log(level, "Certificate: %s", problem)
+        self.problem = problem
+
+    def _path(self, name: str) -> Path:
+        return self.directory / name
+
+    def _load_into(self, context: ssl.SSLContext) -> None:
+        # Through `..data` resolved once, so that both files come from one version of the Secret.
+        data = self.directory / "..data"
+        source = data.resolve() if data.is_symlink() else self.directory
+        if not all((source / name).is_file() for name in (CERTIFICATE, KEY)):
+            source = self.directory
+        context.load_cert_chain(source / CERTIFICATE, source / KEY, password=_no_password)
+
+    def _read_stamp(self) -> _Stamp | None:
+        """What changes when the files do: real path, inode, time and size of both."""
+        try:
+            return tuple(
+                (
+                    os.path.realpath(path),
+                    (status := path.stat()).st_ino,
+                    status.st_mtime_ns,
+                    status.st_size,
+                )
+                for path in map(self._path, (CERTIFICATE, KEY))
+            )
+        except OSError:
+            return None
+
+
+def _no_password() -> str:
+    """Never ask a terminal that is not there for an encrypted key's password."""
+    raise OSError("the key is encrypted")
+
+
+def _context() -> ssl.SSLContext:
+    """TLS 1.3 only: the one client is kube-apiserver, which speaks it since Kubernetes 1.19."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols(["http/1.1"])
+    return context
