@@ -1,0 +1,198 @@
+# HelloWorld operator. `make help` lists the targets. Names of targets and variables are operator-sdk's.
+
+##@ Variables (make TARGET NAME=value)
+VERSION          ?= 0.1.0## the release to build
+IMAGE_TAG_BASE   ?= localhost:5001/helloworld-operator## your registry and repository
+IMG              ?= $(IMAGE_TAG_BASE):v$(VERSION)## the operator image
+BUNDLE_IMG       ?= $(IMAGE_TAG_BASE)-bundle:v$(VERSION)## the bundle image
+CATALOG_IMG      ?= $(IMAGE_TAG_BASE)-catalog:v$(VERSION)## the catalog image
+CHANNELS         ?= stable## channels of the bundle, comma separated
+DEFAULT_CHANNEL  ?= stable## channel of a Subscription that names none
+CONTAINER_TOOL   ?= docker## docker, or podman
+BASE_IMAGE       ?=## base of the operator image; default: the public Python image, or one made here
+CLUSTER          ?= auto## auto, existing, kind or control-plane
+CLUSTER_NAME     ?= kopfkit## name of the cluster that cluster-up makes
+PYTHON           ?= python3## a Python of at least 3.11
+DEBUG_PORT       ?= 2345## port that make debug listens on
+TESTS            ?= tests/unit tests/integration tests/e2e## what make test runs; any pytest arguments
+
+export CLUSTER CONTAINER_TOOL
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+KOPFKIT := $(BIN)/kopfkit
+# Any target that needs Python starts here: the stamp is newer than the lock, or .venv is made anew.
+STAMP := $(VENV)/.complete
+KUBECONFIG_PATH = $(shell $(KOPFKIT) cluster kubeconfig --name $(CLUSTER_NAME))
+KUBECTL = $$($(KOPFKIT) tools path kubectl) --kubeconfig "$(KUBECONFIG_PATH)"
+
+##@ General
+
+.PHONY: help
+help: ## Show this help.
+	@awk 'BEGIN {FS = ":.*## "; print "Usage: make TARGET [NAME=value]"} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[A-Z_]+ *\?=/ {split($$0, v, / *\?= */); n = split(v[2], d, "## "); printf "  %-18s %s%s\n", v[1], d[2], d[1] == "" ? "" : " (" d[1] ")"} \
+	  /^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(STAMP) ## Everything from nothing: cluster, OLM, images, Subscription, a HelloWorld.
+	@$(BIN)/python hack/demo.py --name $(CLUSTER_NAME)
+
+.PHONY: venv
+venv: $(STAMP) ## Install the locked Python packages into .venv.
+
+$(STAMP): requirements/dev.txt pyproject.toml kopfkit/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: $(PYTHON) is not a Python of at least 3.11" >&2; \
+	  echo "  cure: install one and name it: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "error: $(PYTHON) cannot make virtual environments" >&2; \
+	  echo "  cure: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "Installing the locked Python packages into $(VENV) (under a minute, once)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e kopfkit
+	@touch $@
+
+.PHONY: lock
+lock: $(STAMP) ## Resolve the dependencies anew and lock them with hashes.
+	$(BIN)/uv pip compile --quiet --upgrade $(UV_FLAGS) pyproject.toml -o requirements/operator.txt
+	$(BIN)/uv pip compile --quiet --upgrade $(UV_FLAGS) --group pyproject.toml:dev pyproject.toml -o requirements/dev.txt
+UV_FLAGS := --universal --python-version 3.11 --generate-hashes --no-header \
+  --no-emit-package kopfkit --no-emit-package helloworld-operator
+
+.PHONY: clean
+clean: ## Remove what was built in this folder (not the clusters, not the tools' cache).
+	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+##@ Development
+
+.PHONY: generate
+generate: manifests ## Everything that is generated from the types and the project description.
+
+.PHONY: manifests
+manifests: $(STAMP) ## Write config/: CRD, RBAC, Deployments, samples.
+	@$(KOPFKIT) manifests --img $(IMG) --version $(VERSION)
+
+.PHONY: test
+test: $(STAMP) ## Unit, integration (real kube-apiserver and etcd) and e2e tests (kind and OLM).
+	@$(KOPFKIT) tools build
+	@$(BIN)/pytest $(TESTS)
+
+.PHONY: verify
+verify: $(STAMP) ## Generated files without a diff, lint, types, import layers.
+	@$(KOPFKIT) manifests --check
+	@$(KOPFKIT) bundle generate --check
+	@$(KOPFKIT) catalog generate --check
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: fmt
+fmt: $(STAMP) ## Format the code and mend what the linter can.
+	@$(BIN)/ruff format
+	@$(BIN)/ruff check --fix
+
+##@ Cluster
+
+.PHONY: cluster-up
+cluster-up: $(STAMP) ## Start a cluster (CLUSTER=auto chooses, and says what and why) with OLM where it can be.
+	@$(KOPFKIT) cluster up --name $(CLUSTER_NAME) $(if $(OLM),--olm)
+
+.PHONY: cluster-down
+cluster-down: $(STAMP) ## End the cluster and everything that was started for it.
+	@$(KOPFKIT) cluster down --name $(CLUSTER_NAME)
+
+.PHONY: kubeconfig
+kubeconfig: $(STAMP) ## Print the path of the cluster's kubeconfig.
+	@$(KOPFKIT) cluster kubeconfig --name $(CLUSTER_NAME)
+
+##@ Run mode 1: outside the cluster
+
+.PHONY: install
+install: $(STAMP) ## Install the CRD.
+	@$(KUBECTL) apply --server-side --force-conflicts -k config/crd
+
+.PHONY: uninstall
+uninstall: $(STAMP) ## Remove the CRD, and with it every HelloWorld.
+	@$(KUBECTL) delete --ignore-not-found -k config/crd
+
+.PHONY: run
+run: $(STAMP) ## Run operator and webhook here; the CRD points at this machine. Ctrl-C ends it.
+	@$(KOPFKIT) run local --name $(CLUSTER_NAME)
+
+.PHONY: debug
+debug: $(STAMP) ## The same, the operator waiting for a debugger on DEBUG_PORT.
+	@$(KOPFKIT) run local --name $(CLUSTER_NAME) --debug $(DEBUG_PORT)
+
+##@ Run mode 2: in the cluster
+
+.PHONY: deploy
+deploy: $(STAMP) ## Deploy the operator image IMG with kustomize.
+	@$(KOPFKIT) manifests --img $(IMG) --version $(VERSION) --output build/config
+	@$(KUBECTL) apply --server-side --force-conflicts -k build/config/default
+
+.PHONY: undeploy
+undeploy: $(STAMP) ## Remove it, the CRD and every HelloWorld.
+	@$(KUBECTL) delete --ignore-not-found -k config/default
+
+##@ Images
+
+.PHONY: image-root
+image-root: $(STAMP) ## Lay out the files that the operator image adds to its base, in build/image.
+	@$(KOPFKIT) image root
+
+.PHONY: docker-build
+docker-build: image-root ## Build the operator image IMG.
+	@$(KOPFKIT) image build operator --tag $(IMG) --version $(VERSION) $(if $(BASE_IMAGE),--base-image $(BASE_IMAGE))
+
+.PHONY: docker-push
+docker-push: $(STAMP) ## Push the operator image.
+	@$(KOPFKIT) image push $(IMG)
+
+##@ Run mode 3: OLM
+
+.PHONY: bundle
+bundle: $(STAMP) ## Generate bundle/ and bundle.Dockerfile.
+	@$(KOPFKIT) bundle generate --version $(VERSION) --img $(IMG) --channels $(CHANNELS) --default-channel $(DEFAULT_CHANNEL)
+
+.PHONY: bundle-validate
+bundle-validate: $(STAMP) ## Check the bundle with operator-sdk's validators and our own.
+	@$(KOPFKIT) bundle validate
+
+.PHONY: bundle-build
+bundle-build: $(STAMP) ## Build the bundle image.
+	@$(KOPFKIT) image build bundle --tag $(BUNDLE_IMG)
+
+.PHONY: bundle-push
+bundle-push: $(STAMP) ## Push the bundle image.
+	@$(KOPFKIT) image push $(BUNDLE_IMG)
+
+.PHONY: catalog
+catalog: $(STAMP) ## Generate the file-based catalog and catalog.Dockerfile.
+	@$(KOPFKIT) catalog generate --bundle-img $(BUNDLE_IMG)
+
+.PHONY: catalog-validate
+catalog-validate: $(STAMP) ## Check the catalog with opm.
+	@$(KOPFKIT) catalog validate
+
+.PHONY: catalog-build
+catalog-build: $(STAMP) ## Build the catalog image.
+	@$(KOPFKIT) image build catalog --tag $(CATALOG_IMG)
+
+.PHONY: catalog-push
+catalog-push: $(STAMP) ## Push the catalog image.
+	@$(KOPFKIT) image push $(CATALOG_IMG)
+
+.PHONY: subscribe
+subscribe: $(STAMP) ## Install the operator from the catalog image by Subscription.
+	@$(KOPFKIT) subscribe --name $(CLUSTER_NAME) --catalog-image $(CATALOG_IMG) --channel $(DEFAULT_CHANNEL)
+
+.PHONY: unsubscribe
+unsubscribe: $(STAMP) ## Remove the Subscription and the operator; the CRD and its objects stay.
+	@$(KOPFKIT) unsubscribe --name $(CLUSTER_NAME)

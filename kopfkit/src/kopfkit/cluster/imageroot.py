@@ -1,0 +1,123 @@
+"""The files that the operator image adds to its base, laid out on the host.
+
+They are installed here, from the hash-locked list, for the Python of the *image*; the Dockerfile
+only copies them. So a build needs no network, no pip and no shell inside the image, works for
+another architecture without emulation, and gives the same bytes twice
+(docs/decisions/0003-image-files.md).
+"""
+
+import compileall
+import os
+import py_compile
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from kopfkit.cluster import process
+from kopfkit.errors import KopfkitError
+
+# Every glibc that a supported base image may have: Debian 12 has 2.36.
+_MANYLINUX = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+# Shipped by packages, used by nobody at run time: their tests, stubs and C sources.
+_DEAD = ("**/tests", "**/test", "**/*.pyi", "**/*.pxd", "**/*.pyx", "**/*.c", "**/*.h", "bin")
+
+
+def build(
+    target: Path,
+    *,
+    requirements: Path,
+    sources: Sequence[Path],
+    python: str = "3.11",
+    architecture: str = "amd64",
+    unused: Iterable[str] = (),
+    epoch: int = 0,
+) -> None:
+    """Write the image's Python files into `target`, replacing what is there.
+
+    Args:
+        target: a directory; it is swapped in when complete.
+        requirements: the locked requirements file, with hashes.
+        sources: directories of our own packages (each with a pyproject.toml).
+        python: the image's Python, as MAJOR.MINOR.
+        architecture: the image's, in Docker's words: amd64 or arm64.
+        unused: glob patterns, relative to the target, of installed files to leave out.
+        epoch: modification time of every file, in seconds since 1970 (SOURCE_DATE_EPOCH).
+
+    Raises:
+        KopfkitError: an unknown architecture, or a package that has no wheel for the image.
+    """
+    machine = _MACHINES.get(architecture)
+    if machine is None:
+        known = " or ".join(_MACHINES)
+        raise KopfkitError(
+            f"architecture {architecture!r}", "is not supported", f"Use {known}."
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        fresh = work / "root"
+        _install_locked(fresh, requirements, python, machine)
+        _install_own(fresh, sources, work)
+        for pattern in (*_DEAD, *unused):
+            for path in sorted(fresh.glob(pattern), reverse=True):
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        _compile(fresh, python)
+        _settle(fresh, epoch)
+        shutil.rmtree(target, ignore_errors=True)
+        fresh.rename(target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _install_locked(root: Path, requirements: Path, python: str, machine: str) -> None:
+    platforms = [f"--platform={name}_{machine}" for name in _MANYLINUX]
+    _pip(
+        "install", "--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:",
+        "--implementation=cp", f"--python-version={python}", *platforms,
+        f"--target={root}", "--requirement", str(requirements),
+    )  # fmt: skip
+
+
+def _install_own(root: Path, sources: Sequence[Path], work: Path) -> None:
+    # Without build isolation: hatchling comes from the development lock, not from an index.
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "315532800"}  # 1980: the oldest zip allows
+    for source in sources:
+        _pip(
+            "wheel", "--no-deps", "--no-build-isolation", "--no-index",
+            f"--wheel-dir={work / 'wheels'}", os.fspath(source.absolute()), env=environment,
+        )  # fmt: skip
+    wheels = sorted(str(wheel) for wheel in (work / "wheels").glob("*.whl"))
+    _pip("install", "--no-deps", "--no-index", "--no-compile", f"--target={root}", *wheels)
+
+
+def _pip(*arguments: str, env: dict[str, str] | None = None) -> None:
+    process.run([sys.executable, "-m", "pip", "--quiet", *arguments], env=env)
+
+
+def _compile(root: Path, python: str) -> None:
+    """Byte-compile, since the image's file system is read-only and could not cache it. Only this
+    interpreter's own format can be made; an image of another Python compiles at every start."""
+    if python == f"{sys.version_info.major}.{sys.version_info.minor}":
+        compileall.compile_dir(
+            root,
+            quiet=2,
+            stripdir=str(root),
+            workers=0,
+            # No time stamps in it: same sources, same bytes; and no stat() at import.
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+        )
+
+
+def _settle(root: Path, epoch: int) -> None:
+    for path in sorted(root.rglob("*"), reverse=True):
+        # pip's record of where it installed from, and of files that were left out since.
+        if path.name in {"direct_url.json", "RECORD", "INSTALLER", "REQUESTED"}:
+            path.unlink()
+            continue
+        path.chmod(0o755 if path.is_dir() else 0o644)
+        os.utime(path, (epoch, epoch))
+    root.chmod(0o755)
+    os.utime(root, (epoch, epoch))
