@@ -39,6 +39,10 @@ class Step:
             self.detail = text
             self._progress._noted(self)
 
+    def glance(self, text: str) -> None:
+        """Like `note`, for what changes many times a second: plain output shows it now and then."""
+        self.detail = text
+
 
 class Progress:
     """Shows steps, which may nest.
@@ -105,14 +109,15 @@ class Progress:
             self.say(f"{indent}✓ {step.title}{detail} ({spent})")
 
     def _noted(self, step: Step) -> None:
-        if not self._live_wanted:
+        if not self._live_wanted and step.detail:
             self.say(f"{self._indent(step)}  {step.title}: {step.detail} [{step.elapsed:.0f} s]")
 
     def _beat(self, step: Step, over: threading.Event) -> None:
         while not over.wait(HEARTBEAT):
             # Only the innermost step speaks: the ones around it wait for it.
             if self._steps and self._steps[-1] is step:
-                self.say(f"{self._indent(step)}  {step.title}: still at it [{step.elapsed:.0f} s]")
+                what = step.detail or "still at it"
+                self.say(f"{self._indent(step)}  {step.title}: {what} [{step.elapsed:.0f} s]")
 
     def _indent(self, step: Step) -> str:
         return "  " * self._steps.index(step) if step in self._steps else ""

@@ -1,0 +1,180 @@
+"""The table of the tools: which Go package each comes from, and how it learns its own version.
+
+A binary built from a module does not know its version (releases inject it at link time), and some
+must: kubeadm and kubectl compare theirs with the cluster's, operator-sdk writes it into files. So
+each group lists the linker variables that its release build sets, computed from the pinned go.mod.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from kopfkit.cluster import gomod
+from kopfkit.errors import KopfkitError
+
+_IMAGE_TAGS = "containers_image_openpgp,exclude_graphdriver_btrfs"  # no gpgme, no btrfs headers
+_KUBERNETES = "k8s.io/kubernetes"
+_OLM = "github.com/operator-framework/operator-lifecycle-manager"
+_OPM = "github.com/operator-framework/operator-registry"
+_SDK = "github.com/operator-framework/operator-sdk"
+_CRANE = "github.com/google/go-containerregistry"
+_COREDNS = "github.com/coredns/coredns"
+_PROBE = "github.com/grpc-ecosystem/grpc-health-probe"
+
+
+@dataclass(frozen=True)
+class Binary:
+    """One tool.
+
+    Attributes:
+        name: the file name it is installed under.
+        group: the tool group that pins it.
+        package: its Go main package.
+        version_args: arguments that make it print its version.
+        skew: how many minor versions it may differ from the pinned one when taken from PATH; None:
+            it is for images, and only the pinned build will do.
+    """
+
+    name: str
+    group: str
+    package: str
+    version_args: tuple[str, ...] = ("--version",)
+    skew: int | None = None
+
+    @property
+    def built_as(self) -> str:
+        """The name `go build` gives it: the last element of the package that is no /vN suffix."""
+        parts = self.package.split("/")
+        last = parts.pop()
+        return parts[-1] if last[0] == "v" and last[1:].isdigit() else last
+
+    @property
+    def version(self) -> str:
+        """The pinned version of its module, such as "v1.34.4"."""
+        group = gomod.group(self.group)
+        return group.versions[group.module_of(self.package)]
+
+
+def _kubernetes(name: str, skew: int | None = None) -> Binary:
+    args = {"kubectl": ("version", "--client"), "kubeadm": ("version", "-o", "short")}
+    package = f"{_KUBERNETES}/cmd/{name}"
+    return Binary(name, "kubernetes", package, args.get(name, ("--version",)), skew)
+
+
+BINARIES: Mapping[str, Binary] = {
+    binary.name: binary
+    for binary in (
+        Binary("etcd", "etcd", "go.etcd.io/etcd/server/v3", skew=0),
+        _kubernetes("kube-apiserver", skew=0),
+        _kubernetes("kube-controller-manager", skew=0),
+        # The Kubernetes version skew policy: kubectl works within one minor of the API server.
+        _kubernetes("kubectl", skew=1),
+        _kubernetes("kube-scheduler"),
+        _kubernetes("kube-proxy"),
+        _kubernetes("kubelet"),
+        _kubernetes("kubeadm"),
+        Binary("kind", "kind", "sigs.k8s.io/kind", ("version",), skew=0),
+        Binary("helm", "helm", "helm.sh/helm/v3/cmd/helm", ("version", "--short"), skew=0),
+        Binary("crane", "crane", f"{_CRANE}/cmd/crane", ("version",), skew=0),
+        Binary("opm", "opm", f"{_OPM}/cmd/opm", ("version",), skew=0),
+        Binary("operator-sdk", "operator-sdk", f"{_SDK}/cmd/operator-sdk", ("version",), skew=0),
+        Binary("olm", "olm", f"{_OLM}/cmd/olm"),
+        Binary("catalog", "olm", f"{_OLM}/cmd/catalog"),
+        Binary("package-server", "olm", f"{_OLM}/cmd/package-server"),
+        Binary("copy-content", "olm", f"{_OLM}/cmd/copy-content"),
+        Binary("cpb", "olm", f"{_OLM}/util/cpb"),
+        Binary("coredns", "coredns", _COREDNS, ("-version",)),
+        Binary("grpc_health_probe", "grpc-health-probe", _PROBE, ("-version",)),
+    )
+}
+
+
+def binary(name: str) -> Binary:
+    """The tool called `name`. Raises KopfkitError for a name that is not in the table."""
+    if name not in BINARIES:
+        raise KopfkitError(f"tool {name}", "is unknown", f"Known: {', '.join(BINARIES)}.")
+    return BINARIES[name]
+
+
+def build_flags(group: gomod.Group) -> list[str]:
+    """The `go build` flags of a group. Part of the cache key: a changed flag is a new build."""
+    tags = _IMAGE_TAGS if group.name in ("opm", "operator-sdk") else ""
+    compute = _LINKER_VARIABLES.get(group.name)
+    variables = compute(group) if compute else {}
+    linker = " ".join(["-s -w", *(f"-X {name}={text}" for name, text in variables.items())])
+    # -tags is always given, so that a GOFLAGS of the user's does not slip in.
+    return [
+        "-trimpath",
+        "-buildvcs=false",
+        "-mod=readonly",
+        f"-tags={tags}",
+        f"-ldflags={linker}",
+    ]
+
+
+def _kubernetes_variables(group: gomod.Group) -> dict[str, str]:
+    # hack/lib/version.sh of Kubernetes. A module's files do not name their commit.
+    version = group.versions[_KUBERNETES]
+    major, minor, _ = version.removeprefix("v").split(".", 2)
+    values = {
+        "gitVersion": version,
+        "gitMajor": major,
+        "gitMinor": minor,
+        "gitCommit": "unknown",
+        "gitTreeState": "clean",
+        "buildDate": "1970-01-01T00:00:00Z",
+    }
+    packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    return {f"{package}.{key}": text for package in packages for key, text in values.items()}
+
+
+def _olm_variables(group: gomod.Group) -> dict[str, str]:
+    return {f"{_OLM}/pkg/version.OLMVersion": group.versions[_OLM]}
+
+
+def _opm_variables(group: gomod.Group) -> dict[str, str]:
+    return {f"{_OPM}/cmd/opm/version.opmVersion": group.versions[_OPM]}
+
+
+def _sdk_variables(group: gomod.Group) -> dict[str, str]:
+    version = group.versions[_SDK]
+    prefix = f"{_SDK}/internal/version"
+    return {
+        f"{prefix}.Version": version,
+        f"{prefix}.GitVersion": version,
+        f"{prefix}.ImageVersion": version,
+        f"{prefix}.KubernetesVersion": "v1." + group.versions["k8s.io/client-go"].split(".", 1)[1],
+    }
+
+
+def _helm_variables(group: gomod.Group) -> dict[str, str]:
+    # `helm template` without a cluster assumes this Kubernetes version.
+    minor = group.versions["k8s.io/client-go"].split(".")[1]
+    packages = ("helm.sh/helm/v3/pkg/lint/rules", "helm.sh/helm/v3/pkg/chartutil")
+    return {
+        "helm.sh/helm/v3/internal/version.version": group.versions["helm.sh/helm/v3"],
+        **{f"{package}.k8sVersionMajor": "1" for package in packages},
+        **{f"{package}.k8sVersionMinor": minor for package in packages},
+    }
+
+
+def _crane_variables(group: gomod.Group) -> dict[str, str]:
+    version = group.versions[_CRANE]
+    return {
+        f"{_CRANE}/cmd/crane/cmd.Version": version,
+        f"{_CRANE}/pkg/v1/remote/transport.Version": version,
+    }
+
+
+def _probe_variables(group: gomod.Group) -> dict[str, str]:
+    return {"main.versionTag": group.versions[_PROBE]}
+
+
+_LINKER_VARIABLES: Mapping[str, Callable[[gomod.Group], dict[str, str]]] = {
+    "kubernetes": _kubernetes_variables,
+    "olm": _olm_variables,
+    "opm": _opm_variables,
+    "operator-sdk": _sdk_variables,
+    "helm": _helm_variables,
+    "crane": _crane_variables,
+    "grpc-health-probe": _probe_variables,
+}
