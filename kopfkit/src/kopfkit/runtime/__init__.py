@@ -1,0 +1,14 @@
+"""What a running operator needs around kopf, and nothing about any one operator.
+
+    credentials   where the API server is and who we are; the only importer of `kubernetes`
+    client        raw JSON requests to the API server, with its failures as own types (`errors`)
+    store         the objects last seen, fed by watch events and by a slow resync
+    queue         the keyed work queue: deduplicated, serial per key, backoff that news interrupts
+    lease         leader election by Lease, with client-go's meaning of every field
+    watching      kopf as the source of events, kept alive
+    fields        which fields of a wanted object the live one lacks
+    logs, health  one line per decision; /healthz and /readyz
+    certificates  serving certificates made in the cluster, where neither OLM nor cert-manager does
+
+Importing this package imports none of them: a process pays for what it uses.
+"""

@@ -1,0 +1,99 @@
+"""What the API server can answer, as types. Nothing outside `client` sees an HTTP library's
+errors."""
+
+from typing import Any
+
+
+class ApiError(Exception):
+    """The API server refused a request, or could not be reached.
+
+    Attributes:
+        status: the HTTP status, 0 where no answer came.
+        reason: `reason` of the answered metav1.Status ("AlreadyExists"), "" where there is none.
+        message: the server's sentence, or the connection's error.
+        retry_after: seconds the server asked to wait, or None.
+    """
+
+    def __init__(
+        self, message: str, *, status: int = 0, reason: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class NotFound(ApiError):
+    """404: no such object, or no such resource."""
+
+
+class Conflict(ApiError):
+    """409: another writer was first, or a precondition (uid, resourceVersion) does not hold."""
+
+
+class AlreadyExists(Conflict):
+    """409 on create: an object of that name is there."""
+
+
+class Forbidden(ApiError):
+    """403: not allowed by RBAC, a quota or an admission policy."""
+
+
+class Unauthorized(ApiError):
+    """401: the credentials are not (or no longer) accepted."""
+
+
+class Invalid(ApiError):
+    """400 or 422: the object itself is refused; sending it again will not help."""
+
+
+class Gone(ApiError):
+    """410: a continue token or a resourceVersion is too old."""
+
+
+class Unavailable(ApiError):
+    """429, 5xx, no connection, no answer in time: the same request may pass later."""
+
+
+class NotLeading(Exception):
+    """A write was about to happen without a valid Lease. It was not sent."""
+
+
+_BY_STATUS: dict[int, type[ApiError]] = {
+    400: Invalid,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    408: Unavailable,
+    409: Conflict,
+    410: Gone,
+    422: Invalid,
+    429: Unavailable,
+}
+
+
+def from_answer(status: int, answer: Any, retry_after: str | None, what: str) -> ApiError:
+    """The error for a failed answer.
+
+    Args:
+        status: HTTP status, 400 or more.
+        answer: the decoded body: a metav1.Status, some text, or None.
+        retry_after: the Retry-After header (seconds), if any.
+        what: the request in short, for answers without a message.
+    """
+    detail = answer if isinstance(answer, dict) else {}
+    message = detail.get("message")
+    if not isinstance(message, str) or not message:
+        # A proxy's HTML page can be long; its start says what it is.
+        text = answer.strip()[:200] if isinstance(answer, str) else ""
+        message = f"{what}: HTTP {status} {text}".rstrip()
+    reason = detail.get("reason") if isinstance(detail.get("reason"), str) else ""
+    kind = _BY_STATUS.get(status, Unavailable if status >= 500 else ApiError)
+    if kind is Conflict and reason == "AlreadyExists":
+        kind = AlreadyExists
+    try:
+        seconds = float(retry_after) if retry_after else None
+    except ValueError:  # the HTTP-date form, which the API server never sends
+        seconds = None
+    return kind(message, status=status, reason=str(reason or ""), retry_after=seconds)

@@ -1,0 +1,105 @@
+"""Logs: one line per decision, as text for a person or as JSON for a collector.
+
+Extra fields (`extra={"object": "default/x", "generation": 3}`) follow the text or become JSON keys.
+kopf's own running commentary is kept for --log-level debug; its retries are told once per request
+and half minute, since an API server that is down concerns every watch every few seconds.
+"""
+
+import json
+import logging
+import re
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+FORMATS: Final = ("text", "json")
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+# Seconds in which the same trouble is told once.
+_QUIET: Final = 30.0
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def _extra(record: logging.LogRecord) -> dict[str, object]:
+    # Names with an underscore or of mappings are kopf's own additions to its records.
+    return {
+        name: value
+        for name, value in vars(record).items()
+        if name not in _STANDARD and isinstance(value, str | int | float | bool)
+    }
+
+
+def _stamp(record: logging.LogRecord) -> str:
+    moment = datetime.fromtimestamp(record.created, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{int(record.msecs):03d}Z"
+
+
+class TextFormatter(logging.Formatter):
+    """`2026-01-02T03:04:05.678Z INFO    default/x generation=3  applied Deployment ...`"""
+
+    def format(self, record: logging.LogRecord) -> str:
+        extra = _extra(record)
+        subject = extra.pop("object", "")
+        pairs = " ".join(f"{name}={value}" for name, value in extra.items())
+        about = " ".join(filter(None, (str(subject), pairs)))
+        text = record.getMessage()
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        about = f"{about}  " if about else ""
+        return f"{_stamp(record)} {record.levelname:<7} {about}{text}"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, logger, message, then the extra fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": _stamp(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_extra(record),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+class _Repeats(logging.Filter):
+    """Drops what kopf says again within half a minute, but for the attempt's number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith("kopf") or "Request attempt" not in record.getMessage():
+            return True
+        what = re.sub(r"#\d+(/\d+)?|resourceVersion=\d+|0x[0-9a-f]+", "", record.getMessage())
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        now = time.monotonic()
+        if now - self._said.get(what, -_QUIET) < _QUIET:
+            return False
+        if len(self._said) > 100:
+            self._said.clear()
+        self._said[what] = now
+        return True
+
+
+def setup(form: str, level: str) -> None:
+    """Send all logs to standard error.
+
+    Args:
+        form: one of FORMATS.
+        level: one of LEVELS.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    handler.addFilter(_Repeats())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    quiet = logging.DEBUG if level == "debug" else logging.WARNING
+    for name in ("kopf", "asyncio", "aiohttp"):
+        logging.getLogger(name).setLevel(quiet)

@@ -1,0 +1,216 @@
+"""kopf as the source of events, kept alive.
+
+kopf watches; what it sees is handed on unchanged, and nothing of kopf's own state keeping (progress
+annotations, finalizers, events) is used. What it does not do by itself is done here:
+
+- It waits between retries of a failed request for ever, with a delay that stays short, instead of
+  giving up after a minute (`_Backoffs`).
+- It ends on a watch ERROR other than 410, on a 404 (the CRD went away) and on a line that is not
+  JSON. Then it is started again; it lists everything anew.
+- A stream that says nothing, not even the API server's bookmark every minute, is opened anew.
+- After a 410 it lists again and says nothing about objects that vanished meanwhile: `relisted`
+  tells the owner of the store, who compares it with a list of his own.
+"""
+
+import asyncio
+import logging
+import random
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+
+from kopfkit.runtime.client import Object, Resource
+from kopfkit.runtime.credentials import Credentials
+
+if TYPE_CHECKING:
+    import kopf
+
+log = logging.getLogger(__name__)
+
+# Seconds the API server keeps one watch open, and a little more after which we drop it ourselves.
+SERVER_TIMEOUT: Final = 300
+CLIENT_TIMEOUT: Final = SERVER_TIMEOUT + 30
+# Seconds between two starts of kopf, longest.
+LONGEST_PAUSE: Final = 10.0
+# Libraries that kopf imports for their logins and types if it finds them: 0.2 s and 20 MB.
+_UNUSED: Final = ("kubernetes", "kubernetes_asyncio", "pykube")
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A resource to watch, and the label selector to watch it by ("" for all objects)."""
+
+    resource: Resource
+    labels: str = ""
+
+
+class _Backoffs:
+    """Delays (seconds) for kopf's requests, without an end and without a length."""
+
+    def __iter__(self) -> Iterator[float]:
+        delay = 0.1
+        while True:
+            yield delay * random.uniform(0.75, 1.25)
+            delay = min(delay * 2, 3.0)
+
+
+def load_kopf() -> Any:
+    """Import kopf without the client libraries it would import beside it."""
+    hidden = [name for name in _UNUSED if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        import kopf
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
+    return kopf
+
+
+class Watcher:
+    """Runs kopf for some resources.
+
+    Args:
+        watched: what to watch.
+        namespaces: in these, or everywhere if empty.
+        load: finds the credentials, at the start and after each 401.
+        agent: the user agent.
+        event: called with the resource, the event's type ("ADDED", "MODIFIED", "DELETED", or None
+            for an object of a list) and the object.
+        relisted: called when kopf has listed a resource again.
+        ready: awaited before each start of kopf, to wait for what it needs (the CRD).
+    """
+
+    def __init__(
+        self,
+        watched: Sequence[Watched],
+        namespaces: Sequence[str],
+        *,
+        load: Callable[[], Awaitable[Credentials]],
+        agent: str,
+        event: Callable[[Resource, str | None, Object], None],
+        relisted: Callable[[], None],
+        ready: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._watched, self._namespaces = watched, namespaces
+        self._load, self._agent, self._event, self._relisted, self._ready = (
+            load,
+            agent,
+            event,
+            relisted,
+            ready,
+        )
+        self.running = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watch until `stop` is set."""
+        pause = 0.5
+        loop = asyncio.get_running_loop()
+        while not stop.is_set():
+            await self._ready()
+            started = loop.time()
+            try:
+                await self._once(stop)
+                if not stop.is_set():
+                    stop.set()  # kopf took a signal for itself
+                return
+            except Exception as error:
+                log.error("watching ended, starts again in %.1f s: %s", pause, error)
+            self.running = False
+            if loop.time() - started > 60:
+                pause = 0.5
+            try:
+                async with asyncio.timeout(pause):
+                    await stop.wait()
+            except TimeoutError:
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _once(self, stop: asyncio.Event) -> None:
+        kopf = load_kopf()
+        sessions: list[aiohttp.ClientSession] = []  # kopf closes none of them when it fails
+        ready = asyncio.Event()
+        operator = asyncio.create_task(
+            kopf.operator(
+                registry=self._registry(kopf, sessions),
+                settings=self._settings(kopf),
+                standalone=True,
+                clusterwide=not self._namespaces,
+                namespaces=list(self._namespaces),
+                stop_flag=stop,
+                ready_flag=ready,
+            ),
+            name="kopf",
+        )
+        waiter = asyncio.create_task(ready.wait(), name="kopf's start")
+        try:
+            await asyncio.wait({operator, waiter}, return_when=asyncio.FIRST_COMPLETED)
+            self.running = ready.is_set()
+            if ready.is_set():
+                self._relisted()
+            await operator
+        finally:
+            waiter.cancel()
+            operator.cancel()
+            await asyncio.gather(waiter, operator, return_exceptions=True)
+            for session in sessions:
+                await session.close()
+
+    def _settings(self, kopf: Any) -> "kopf.OperatorSettings":
+        settings = kopf.OperatorSettings()
+        settings.process.ultimate_exiting_timeout = None  # no SIGKILL from within; the pod has one
+        settings.posting.enabled = False  # no Events made of log lines
+        settings.scanning.disabled = True  # one CRD, pinned; no reading of all CRDs and namespaces
+        settings.queueing.idle_timeout = 1.0  # handlers only take note; 5 s of idling costs memory
+        settings.watching.server_timeout = SERVER_TIMEOUT
+        settings.watching.client_timeout = CLIENT_TIMEOUT
+        settings.watching.connect_timeout = 5.0
+        settings.watching.chunk_size = 500
+        settings.networking.request_timeout = 60.0
+        settings.networking.connect_timeout = 5.0
+        settings.networking.error_backoffs = _Backoffs()
+        for each in self._watched:
+            if each.labels:
+                resource = each.resource
+                place = (resource.group, resource.version, resource.plural)
+                settings.watching.label_selectors[place] = each.labels
+        return settings  # type: ignore[no-any-return]
+
+    def _registry(
+        self, kopf: Any, sessions: list[aiohttp.ClientSession]
+    ) -> "kopf.OperatorRegistry":
+        registry = kopf.OperatorRegistry()
+
+        @kopf.on.login(registry=registry)  # type: ignore[untyped-decorator]
+        async def login(**_: Any) -> Any:
+            found = await self._load()
+            headers = {"User-Agent": self._agent}
+            if found.authorization:
+                headers["Authorization"] = found.authorization
+            context = found.ssl_context()
+            session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, ssl=context or True),
+                headers=headers,
+                proxy=found.proxy,
+            )
+            sessions.append(session)
+            return kopf.AiohttpSession(
+                server=found.server, aiohttp_session=session, default_namespace=found.namespace
+            )
+
+        for each in self._watched:
+            self._observe(kopf, registry, each.resource)
+        return registry  # type: ignore[no-any-return]
+
+    def _observe(self, kopf: Any, registry: Any, resource: Resource) -> None:
+        async def observe(type: str | None, event: Any, **_: Any) -> None:
+            self._event(resource, type, event["object"])
+            if type is None:
+                self._relisted()
+
+        decorate = kopf.on.event(
+            resource.group, resource.version, resource.plural, registry=registry, id="observe"
+        )
+        decorate(observe)

@@ -1,0 +1,75 @@
+"""What there is: a HelloWorld and its children as last seen, and whose a child is."""
+
+from enum import Enum
+from typing import Any, Final
+
+import msgspec
+
+from helloworld_operator.api import GROUP, KIND, v1
+from helloworld_operator.errors import InvalidSpec
+from kopfkit.runtime.client import Object, Resource
+from kopfkit.runtime.store import Key
+
+HELLOWORLDS: Final = Resource(GROUP, "v1", "helloworlds")
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments")
+SERVICES: Final = Resource("", "v1", "services")
+
+
+class Ownership(Enum):
+    """Whose an object with a child's name is."""
+
+    OURS = "ours"
+    PREDECESSOR = "of a deleted HelloWorld of the same name"
+    FOREIGN = "not ours"
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """The value if it is a mapping, else an empty one: stored objects may hold anything."""
+    return value if isinstance(value, dict) else {}
+
+
+def controller_of(child: Object) -> dict[str, Any]:
+    """The owner reference with controller=true, or {}."""
+    references = child["metadata"].get("ownerReferences")
+    for reference in references if isinstance(references, list) else []:
+        if mapping(reference).get("controller") is True:
+            return mapping(reference)
+    return {}
+
+
+def is_ours_by_kind(reference: dict[str, Any]) -> bool:
+    """Whether an owner reference names a HelloWorld, of whatever version."""
+    group = str(reference.get("apiVersion", "")).partition("/")[0]
+    return group == GROUP and reference.get("kind") == KIND
+
+
+def owner_key(child: Object) -> Key | None:
+    """The key of the HelloWorld that controls a child, or None."""
+    reference = controller_of(child)
+    if not is_ours_by_kind(reference):
+        return None
+    return child["metadata"].get("namespace", ""), str(reference.get("name", ""))
+
+
+def ownership(child: Object, owner: Object) -> Ownership:
+    """Whose `child` is, seen from the HelloWorld `owner`. Only the uid decides."""
+    reference = controller_of(child)
+    if reference.get("uid") == owner["metadata"]["uid"]:
+        return Ownership.OURS
+    if is_ours_by_kind(reference) and reference.get("name") == owner["metadata"]["name"]:
+        return Ownership.PREDECESSOR
+    return Ownership.FOREIGN
+
+
+def spec_of(owner: Object) -> v1.Spec:
+    """The HelloWorld's spec, with defaults.
+
+    Raises:
+        InvalidSpec: it cannot be understood. The API server refuses such objects now; one may have
+            been stored under an older schema, or past it.
+    """
+    try:
+        return msgspec.convert(owner.get("spec") or {}, v1.Spec)
+    except msgspec.ValidationError as error:
+        text = str(error).replace("`", "").replace(" - at $", " at spec").replace("at spec.", "at ")
+        raise InvalidSpec(f"spec: {text}") from error

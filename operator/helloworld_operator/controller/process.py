@@ -1,0 +1,227 @@
+"""The controller as a process: what is started, in which order, and how it ends.
+
+Everything long-lived is started before kopf: when kopf stops it cancels every task of the event
+loop that it did not find there at its start.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+from helloworld_operator.api import GROUP, PLURAL
+from helloworld_operator.controller.names import MANAGER
+from helloworld_operator.controller.reconcile import Reconciler
+from helloworld_operator.controller.sources import WATCHED, Sources, new_stores
+from helloworld_operator.settings import Settings, own_namespace
+from kopfkit.errors import KopfkitError
+from kopfkit.runtime import credentials
+from kopfkit.runtime.client import Client
+from kopfkit.runtime.errors import ApiError, NotFound, NotLeading
+from kopfkit.runtime.health import Health
+from kopfkit.runtime.lease import Election, identity
+from kopfkit.runtime.queue import WorkQueue
+from kopfkit.runtime.store import Key
+from kopfkit.runtime.watching import Watcher, load_kopf
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks for what is not there yet at the start.
+_LOOK = 1.0
+
+
+async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
+    """Run the controller until `stop` is set or SIGTERM or SIGINT comes.
+
+    Raises:
+        KopfkitError: it cannot start: no credentials, the health port is taken.
+    """
+    stop = stop or asyncio.Event()
+    process = _Process(settings, stop)
+    try:
+        await process.run()
+    finally:
+        await process.end()
+
+
+class _Process:
+    def __init__(self, settings: Settings, stop: asyncio.Event) -> None:
+        self._settings, self._stop = settings, stop
+        self._client = Client(credentials.load, manager=MANAGER)
+        self._stores = new_stores()
+        reconciler = Reconciler(self._client, self._stores, image=settings.image)
+        self._queue: WorkQueue[Key] = WorkQueue(reconciler, failed=_failed)
+        self._sources = Sources(
+            self._client,
+            self._stores,
+            self._queue,
+            namespaces=settings.namespaces,
+            resync=settings.resync,
+        )
+        self._watcher = Watcher(
+            WATCHED,
+            settings.namespaces,
+            load=credentials.load,
+            agent=MANAGER,
+            event=self._sources.event,
+            relisted=self._sources.relisted,
+            ready=self._crd,
+        )
+        self._health = Health()
+        self._health.checks["caches"] = self._caches
+        self._election: Election | None = None
+        self._leading = not settings.leader_elect
+        self._tasks: list[asyncio.Task[None]] = []
+        self._broken = ""
+
+    async def run(self) -> None:
+        self._signals()
+        await self._client.open()
+        port = await self._health.start(self._settings.health_port)
+        namespace = (
+            self._settings.lease_namespace or own_namespace() or self._client.credentials.namespace
+        )
+        log.info(
+            "starts: API server %s (%s), namespaces %s, health on port %d",
+            self._client.credentials.server,
+            self._client.credentials.source,
+            ", ".join(self._settings.namespaces) or "all",
+            port,
+        )
+        if not self._settings.image:
+            log.warning(
+                "RELATED_IMAGE_HELLOWORLD is not set: HelloWorlds without spec.image stay Degraded"
+            )
+        self._queue.start(self._settings.workers)
+        if self._settings.leader_elect:
+            self._election = Election(
+                self._client, namespace, MANAGER, identity(), changed=self._lead
+            )
+            self._start(self._election.run(), "election")
+        if self._settings.manage_certificates:
+            self._start(self._certificates(namespace), "certificates")
+        # Imported in a thread while the first lists are read.
+        importing = asyncio.create_task(asyncio.to_thread(load_kopf), name="import of kopf")
+        await self._until_stop(self._fill())
+        await importing
+        if self._stop.is_set():
+            return
+        self._start(self._sources.run(), "resync")
+        await self._watcher.run(self._stop)
+        if self._broken:
+            raise KopfkitError(self._broken, "ended unexpectedly; the log says why")
+
+    async def end(self) -> None:
+        """Stop: finish what runs, give the Lease back, close."""
+        self._stop.set()
+        if not await self._queue.drain(self._settings.grace):
+            log.warning("some reconciles did not end in %.0f s", self._settings.grace)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._election is not None:
+            await self._election.release()
+        await self._health.stop()
+        await self._client.close()
+        log.info("ended")
+
+    def _start(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        self._tasks.append(asyncio.create_task(self._guard(coroutine, name), name=name))
+
+    async def _guard(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
+        try:
+            await coroutine
+        except Exception:
+            # None of these tasks may end; without one of them the process is of no use.
+            log.exception("%s ended: stops", name)
+            self._broken = name
+            self._stop.set()
+
+    async def _certificates(self, namespace: str) -> None:
+        from kopfkit.runtime.certificates import Rotator, Webhook  # cryptography, 12 MB
+
+        service = f"{MANAGER}-webhook-service"  # the name OLM would give it
+        webhook = Webhook(namespace, service, f"{service}-cert", f"{PLURAL}.{GROUP}")
+        await Rotator(self._client, webhook, may=lambda: self._leading).run()
+
+    def _signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+
+    def _lead(self, leading: bool) -> None:
+        self._leading = leading
+        self._go()
+
+    def _go(self) -> None:
+        if self._leading and self._sources.filled:
+            self._queue.resume()
+        else:
+            self._queue.pause()
+
+    def _caches(self) -> str:
+        return "" if self._sources.filled else "not filled yet"
+
+    async def _fill(self) -> None:
+        await self._crd()
+        while True:
+            try:
+                await self._sources.fill()
+                break
+            except ApiError as error:
+                log.warning("cannot list, tries again: %s", error)
+                await asyncio.sleep(_LOOK)
+        log.info("knows %d HelloWorlds", len(self._stores[WATCHED[0].resource]))
+        self._go()
+
+    async def _crd(self) -> None:
+        """Wait until the API server serves HelloWorlds."""
+        told = ""
+        while not self._stop.is_set():
+            try:
+                found = await self._client.request("GET", f"/apis/{GROUP}/v1")
+                if any(item.get("name") == PLURAL for item in found.get("resources") or []):
+                    if told:
+                        log.info("goes on: %s.%s is served", PLURAL, GROUP)
+                    return
+                text = f"{PLURAL}.{GROUP} is not served at version v1"
+            except NotFound:
+                text = (
+                    f"the CRD {PLURAL}.{GROUP} is not installed; waits for it "
+                    "(`make install` or the OLM bundle brings it)"
+                )
+            except ApiError as error:
+                text = f"cannot reach the API server, waits: {error}"
+            if text != told:
+                log.warning("%s", text)
+                told = text
+            await self._pause()
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(_LOOK):
+                await self._stop.wait()
+        except TimeoutError:
+            pass
+
+    async def _until_stop(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        work = asyncio.create_task(coroutine)
+        stop = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if work.done():
+            await work
+        else:
+            work.cancel()
+        await asyncio.gather(work, stop, return_exceptions=True)
+
+
+def _failed(key: Key, error: BaseException, delay: float) -> None:
+    about = {"object": "/".join(key)}
+    if isinstance(error, NotLeading):
+        log.info("left to the next leader", extra=about)
+    elif isinstance(error, ApiError):
+        log.error("failed, again in %.1f s: %s", delay, error, extra=about)
+    else:
+        log.error("failed, again in %.1f s", delay, exc_info=error, extra=about)
