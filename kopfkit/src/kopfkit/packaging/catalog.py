@@ -1,0 +1,159 @@
+"""The file-based catalog: package, channels and bundles, and catalog.Dockerfile.
+
+What `opm render --migrate-level=bundle-object-to-csv-metadata` yields for the bundle image,
+without pulling it. The channel entries are the upgrade graph: OLM ignores the CSVs' edges in such a
+catalog.
+"""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from kopfkit.packaging.bundle import manifests
+from kopfkit.packaging.headers import header
+from kopfkit.packaging.inputs import check_image
+from kopfkit.packaging.kustomize import Tree
+from kopfkit.packaging.releases import History, Release
+from kopfkit.packaging.workloads import Object
+from kopfkit.packaging.yamls import dump
+from kopfkit.project import Faults, Project
+
+HEADER = header("kopfkit catalog generate", "the project description and catalog/releases.yaml")
+# Default of OPM_IMAGE: carries /bin/opm and /bin/grpc_health_probe, which is the readiness probe.
+OPM_IMAGE = "quay.io/operator-framework/opm:v1.61.0"
+# Fields of the CSV's spec in the property olm.csv.metadata, in the order of opm's struct
+# (operator-registry, alpha/property/property.go); None stands for metadata's own.
+_METADATA = (
+    ("apiservicedefinitions", "apiServiceDefinitions"),
+    ("customresourcedefinitions", "crdDescriptions"),
+    ("description", "description"),
+    ("displayName", "displayName"),
+    ("installModes", "installModes"),
+    ("keywords", "keywords"),
+    ("labels", "labels"),
+    ("links", "links"),
+    ("maintainers", "maintainers"),
+    ("maturity", "maturity"),
+    ("minKubeVersion", "minKubeVersion"),
+    ("nativeAPIs", "nativeAPIs"),
+    ("provider", "provider"),
+)
+
+
+def check_inputs(bundle_image: str, operator_image: str, base_image: str) -> None:
+    """KopfkitError that names every invalid image reference."""
+    faults = Faults("catalog generate")
+    check_image(faults, "--bundle-img", bundle_image)
+    check_image(faults, "--img", operator_image)
+    check_image(faults, "--opm-img", base_image)
+    faults.raise_if_any()
+
+
+def _package(project: Project, history: History) -> Object:
+    return {
+        "schema": "olm.package",
+        "name": project.name,
+        "defaultChannel": history.default_channel,
+        "description": project.description,
+        "icon": {
+            "base64data": base64.b64encode(project.icon.data).decode(),
+            "mediatype": project.icon.media_type,
+        },
+    }
+
+
+def _entry(project: Project, release: Release, channel: str, history: History) -> Object:
+    entry: Object = {"name": release.name(project.name)}
+    known = {one.version for one in history.releases if channel in one.channels}
+    if release.replaces in known:
+        entry["replaces"] = release.name(project.name, release.replaces)
+    if release.skips:
+        entry["skips"] = [release.name(project.name, version) for version in release.skips]
+    if release.skip_range:
+        entry["skipRange"] = release.skip_range
+    return entry
+
+
+def _channels(project: Project, history: History) -> list[Object]:
+    return [
+        {
+            "schema": "olm.channel",
+            "package": project.name,
+            "name": channel,
+            "entries": [
+                _entry(project, release, channel, history)
+                for release in history.releases
+                if channel in release.channels
+            ],
+        }
+        for channel in history.channels
+    ]
+
+
+def csv_metadata(csv: Mapping[str, Any]) -> Object:
+    """The value of the property olm.csv.metadata for a CSV."""
+    value: Object = {"annotations": dict(csv["metadata"]["annotations"])}
+    for source, target in _METADATA:
+        if source in csv["spec"]:
+            value[target] = csv["spec"][source]
+    return value
+
+
+def bundle_entry(project: Project, release: Release, image: str, bundle_image: str) -> Object:
+    """The olm.bundle of a release."""
+    csv = manifests(project, release, image)[f"{project.name}.clusterserviceversion.yaml"]
+    properties: list[Object] = [
+        {
+            "type": "olm.gvk",
+            "value": {"group": resource.group, "kind": resource.kind, "version": version},
+        }
+        for resource in project.resources
+        for version in sorted(release.served)
+    ]
+    properties.append(
+        {
+            "type": "olm.package",
+            "value": {"packageName": project.name, "version": release.version},
+        }
+    )
+    properties.append({"type": "olm.csv.metadata", "value": csv_metadata(csv)})
+    related = [{"name": "", "image": bundle_image}, *csv["spec"]["relatedImages"]]
+    return {
+        "schema": "olm.bundle",
+        "name": release.name(project.name),
+        "package": project.name,
+        "image": bundle_image,
+        "properties": properties,
+        # opm's order: by image, equal ones as they came.
+        "relatedImages": sorted(related, key=lambda one: str(one["image"])),
+    }
+
+
+def catalog_tree(project: Project, history: History, images: Mapping[str, tuple[str, str]]) -> Tree:
+    """Everything generated under catalog/, by path below it.
+
+    Args:
+        images: version -> (operator image, bundle image), for each release of the history.
+    """
+    bundles = [
+        bundle_entry(project, release, *images[release.version]) for release in history.releases
+    ]
+    documents = [_package(project, history), *_channels(project, history), *bundles]
+    return {f"{project.name}/catalog.yaml": HEADER + dump(*documents)}
+
+
+def catalog_dockerfile(project: Project, base_image: str = OPM_IMAGE) -> str:
+    """catalog.Dockerfile; the build context is the checkout."""
+    return f"""{HEADER}# An image with /bin/opm and /bin/grpc_health_probe.
+ARG OPM_IMAGE={base_image}
+FROM ${{OPM_IMAGE}}
+
+COPY catalog/{project.name} /configs/{project.name}
+# Without a cache in the image opm refuses to serve from a read-only root file system.
+RUN ["/bin/opm", "serve", "/configs", "--cache-dir=/tmp/cache", "--cache-only"]
+
+LABEL operators.operatorframework.io.index.configs.v1=/configs
+EXPOSE 50051
+ENTRYPOINT ["/bin/opm"]
+CMD ["serve", "/configs", "--cache-dir=/tmp/cache"]
+"""

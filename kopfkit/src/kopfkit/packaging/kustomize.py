@@ -1,0 +1,211 @@
+"""The kustomize tree config/, as texts by path.
+
+crd, rbac, manager, webhook and certificates are bases; default puts them together for `kubectl apply
+-k`; manifests is what `operator-sdk generate bundle` reads, with the same layout as its own projects
+have, so that its output can be compared with ours.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from kopfkit.packaging import crds, rbac, scorecard, workloads
+from kopfkit.packaging.csv import base_csv
+from kopfkit.packaging.headers import header
+from kopfkit.packaging.inputs import split_image
+from kopfkit.packaging.workloads import Object, labels
+from kopfkit.packaging.yamls import dump
+from kopfkit.project import KUSTOMIZE, OLM, Deployment, Permission, Project
+
+Tree = dict[str, str]
+
+HEADER = header("kopfkit manifests", "the project description")
+# Kubebuilder's name for the image that `kustomize edit set image` replaces.
+IMAGE_NAME = "controller"
+# Pod Security: what the pods need, enforced, so that a later change is noticed at once.
+POD_SECURITY = {
+    f"pod-security.kubernetes.io/{mode}{suffix}": value
+    for mode in ("enforce", "audit", "warn")
+    for suffix, value in (("", "restricted"), ("-version", "latest"))
+}
+
+
+def _file(*documents: Any) -> str:
+    return HEADER + dump(*documents)
+
+
+def kustomization(resources: Iterable[str], **fields: Any) -> str:
+    """A kustomization.yaml."""
+    return _file(
+        {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": list(resources),
+            **fields,
+        }
+    )
+
+
+def _base(directory: str, files: Tree) -> Tree:
+    """The files in a directory with a kustomization that lists them."""
+    tree = {f"{directory}/{name}": text for name, text in files.items()}
+    tree[f"{directory}/kustomization.yaml"] = kustomization(sorted(files))
+    return tree
+
+
+def _permission_files(project: Project, permissions: Iterable[Permission]) -> Tree:
+    found: Tree = {}
+    for permission in permissions:
+        name = rbac.role_name(permission).replace("-", "_")
+        found[f"{name}_role.yaml"] = _file(rbac.role(project, permission))
+        found[f"{name}_role_binding.yaml"] = _file(rbac.binding(project, permission))
+    return found
+
+
+def _rbac(project: Project) -> Tree:
+    files = {"service_accounts.yaml": _file(*rbac.service_accounts(project))}
+    files.update(
+        _permission_files(project, [one for one in project.permissions if OLM in one.modes])
+    )
+    for resource in project.resources:
+        for level in ("editor", "viewer"):
+            files[f"{resource.singular}_{level}_role.yaml"] = _file(
+                rbac.user_role(project, resource, level)
+            )
+    return _base("rbac", files)
+
+
+def _is_webhook(project: Project, deployment: Deployment) -> bool:
+    return project.conversion is not None and project.conversion.deployment == deployment.name
+
+
+def _workloads(project: Project) -> Tree:
+    manager: Tree = {}
+    webhook: Tree = {}
+    for deployment in project.deployments:
+        files = webhook if _is_webhook(project, deployment) else manager
+        name = deployment.name.removeprefix(f"{project.name}-").replace("-", "_")
+        name = "manager" if deployment.name == project.name else name
+        files[f"{name}.yaml"] = _file(
+            workloads.deployment_object(project, deployment, f"{IMAGE_NAME}:latest")
+        )
+        if deployment.replicas > 1:
+            files[f"{name}_disruption_budget.yaml"] = _file(
+                workloads.disruption_budget(project, deployment, namespaced=True)
+            )
+        if _is_webhook(project, deployment):
+            files["service.yaml"] = _file(workloads.service(project, deployment))
+    tree = _base("manager", manager)
+    if webhook:
+        tree.update(_base("webhook", webhook))
+    return tree
+
+
+def _samples(project: Project) -> Tree:
+    files: Tree = {}
+    for sample in project.samples:
+        group, _, version = str(sample["apiVersion"]).partition("/")
+        name = f"{group.split('.')[0]}_{version}_{str(sample['kind']).lower()}"
+        number = sum(key.startswith(name) for key in files)
+        files[f"{name}{f'_{number + 1}' if number else ''}.yaml"] = _file(dict(sample))
+    return _base("samples", files)
+
+
+def _certificates(project: Project) -> Tree:
+    """The rights of the in-cluster certificate rotator; default's patches switch it on."""
+    only = [one for one in project.permissions if one.modes == {KUSTOMIZE}]
+    return _base("certificates", _permission_files(project, only)) if only else {}
+
+
+def _default(project: Project, image: str, parts: list[str]) -> Tree:
+    """The whole installation. Images and everything that repeats them are set here, last."""
+    namespace: Object = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": project.namespace, "labels": {**labels(project), **POD_SECURITY}},
+    }
+    fields: dict[str, Any] = {"namespace": project.namespace}
+    patches = [
+        {
+            "target": {"kind": "Deployment", "name": deployment.name},
+            "patch": dump(
+                [
+                    {
+                        "op": "add",
+                        "path": "/spec/template/spec/containers/0/args/-",
+                        "value": argument,
+                    }
+                    for argument in deployment.certificate_args
+                ]
+            ),
+        }
+        for deployment in project.deployments
+        if deployment.certificate_args
+    ]
+    if patches:
+        fields["patches"] = patches
+    fields.update(_images(project, image))
+    return {
+        "default/namespace.yaml": _file(namespace),
+        "default/kustomization.yaml": kustomization(["namespace.yaml", *parts], **fields),
+    }
+
+
+def _images(project: Project, image: str) -> dict[str, Any]:
+    """The operator's image for the containers and, copied from there, for RELATED_IMAGE_*."""
+    name, tag, digest = split_image(image)
+    entry = {"name": IMAGE_NAME, "newName": name}
+    entry.update({"digest": digest} if digest else {"newTag": tag})
+    fields: dict[str, Any] = {"images": [entry]}
+    own = [related for related in project.related_images if related.image is None]
+    sources = [deployment for deployment in project.deployments if deployment.api_access]
+    if own and sources:
+        fields["replacements"] = [
+            {
+                "source": {
+                    "kind": "Deployment",
+                    "name": deployment.name,
+                    "fieldPath": f"spec.template.spec.containers.[name={deployment.container}].image",
+                },
+                "targets": [
+                    {
+                        "select": {"kind": "Deployment", "name": deployment.name},
+                        "fieldPaths": [
+                            f"spec.template.spec.containers.[name={deployment.container}]"
+                            f".env.[name={related.env}].value"
+                            for related in own
+                        ],
+                    }
+                ],
+            }
+            for deployment in sources
+        ]
+    return fields
+
+
+def config_tree(project: Project, image: str) -> Tree:
+    """Everything under config/, by path below it.
+
+    Args:
+        image: the operator's image that config/default deploys; a valid reference.
+    """
+    tree: Tree = {}
+    bases = {
+        f"bases/{crds.file_name(resource)}": _file(crds.crd(project, resource))
+        for resource in project.resources
+    }
+    tree.update(_base("crd", bases))
+    tree.update(_rbac(project))
+    tree.update(_workloads(project))
+    tree.update(_samples(project))
+    tree.update(_certificates(project))
+    tree.update(_base("scorecard", {"bases/config.yaml": _file(scorecard.configuration())}))
+    parts = [f"../{part}" for part in ("crd", "rbac", "manager", "webhook", "certificates")]
+    parts = [part for part in parts if f"{part[3:]}/kustomization.yaml" in tree]
+    tree.update(_default(project, image, parts))
+    csv = f"bases/{project.name}.clusterserviceversion.yaml"
+    tree[f"manifests/{csv}"] = _file(base_csv(project))
+    olm = [part for part in parts if part != "../certificates"]
+    tree["manifests/kustomization.yaml"] = kustomization(
+        [csv, *olm, "../samples", "../scorecard"], **_images(project, image)
+    )
+    return tree

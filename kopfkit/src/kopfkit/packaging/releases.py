@@ -1,0 +1,215 @@
+"""catalog/releases.yaml: the hand-written release history, the one source of the upgrade graph.
+
+package: helloworld-operator
+defaultChannel: stable
+channels: [stable]
+releases:                       # oldest first
+  - version: 0.1.0
+    date: 2026-11-24
+    channels: [stable]
+    replaces: 0.0.9             # optional: the version that is upgraded from
+    skips: [0.0.8]              # optional
+    skipRange: '>=0.0.1 <0.1.0' # optional
+    served: [v1alpha1, v1]      # API versions that the release's CRD serves
+    stored: v1                  # the one that it stores
+"""
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from kopfkit.errors import KopfkitError
+from kopfkit.packaging.inputs import check_channel, check_version
+from kopfkit.project import Faults, Project
+
+NAME = "catalog/releases.yaml"
+_TOP = {"package", "defaultChannel", "channels", "releases"}
+_RELEASE = {
+    "version",
+    "date",
+    "channels",
+    "replaces",
+    "skips",
+    "skipRange",
+    "served",
+    "stored",
+}
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release; `date` is its day, the only date that generated files carry."""
+
+    version: str
+    date: datetime.date
+    channels: tuple[str, ...]
+    served: tuple[str, ...]
+    stored: str
+    replaces: str = ""
+    skips: tuple[str, ...] = ()
+    skip_range: str = ""
+
+    @property
+    def created_at(self) -> str:
+        """The CSV's createdAt."""
+        return f"{self.date.isoformat()}T00:00:00Z"
+
+    def name(self, package: str, version: str = "") -> str:
+        """The name of the release's CSV and bundle (or of another version's)."""
+        return f"{package}.v{version or self.version}"
+
+
+@dataclass(frozen=True)
+class History:
+    """All releases of a package, oldest first, and its channels."""
+
+    package: str
+    default_channel: str
+    channels: tuple[str, ...]
+    releases: tuple[Release, ...]
+
+    def release(self, version: str) -> Release:
+        """The release of that version; KopfkitError if it is not in the history."""
+        for release in self.releases:
+            if release.version == version:
+                return release
+        known = ", ".join(release.version for release in self.releases)
+        raise KopfkitError(
+            f"version {version}",
+            f"is not in {NAME} (it has {known})",
+            f"Add an entry for {version} with its date, channels, served and stored versions.",
+        )
+
+    @property
+    def newest(self) -> Release:
+        """The last release of the file."""
+        return self.releases[-1]
+
+
+def _strings(faults: Faults, place: str, value: object) -> tuple[str, ...]:
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        faults.require(len(set(value)) == len(value), place, "names something twice")
+        return tuple(value)
+    faults.add(place, f"{value!r} is not a list of strings")
+    return ()
+
+
+def _unknown(faults: Faults, place: str, found: Mapping[Any, Any], known: set[str]) -> None:
+    for key in sorted(str(key) for key in found if key not in known):
+        faults.add(f"{place}{key}", f"is unknown; known are {', '.join(sorted(known))}")
+
+
+def _release(faults: Faults, at: str, data: Any) -> Release | None:
+    if not isinstance(data, dict):
+        faults.add(at, f"{data!r} is not a mapping")
+        return None
+    _unknown(faults, f"{at}.", data, _RELEASE)
+    version = data.get("version")
+    valid = check_version(faults, f"{at}.version", version)
+    date = data.get("date")
+    if isinstance(date, datetime.datetime) or not isinstance(date, datetime.date):
+        faults.add(f"{at}.date", f"{date!r} is not a day such as 2026-11-24")
+        valid = False
+    channels = _strings(faults, f"{at}.channels", data.get("channels"))
+    faults.require(channels, f"{at}.channels", "is empty: a release is in one channel at least")
+    served = _strings(faults, f"{at}.served", data.get("served"))
+    stored = data.get("stored")
+    faults.require(
+        isinstance(stored, str) and stored in served,
+        f"{at}.stored",
+        f"{stored!r} is not among the served versions ({', '.join(served)})",
+    )
+    replaces = data.get("replaces", "")
+    if replaces != "":
+        valid = check_version(faults, f"{at}.replaces", replaces) and valid
+    skips = _strings(faults, f"{at}.skips", data.get("skips", []))
+    for index, skipped in enumerate(skips):
+        check_version(faults, f"{at}.skips[{index}]", skipped)
+    skip_range = data.get("skipRange", "")
+    faults.require(isinstance(skip_range, str), f"{at}.skipRange", f"{skip_range!r} is no string")
+    if not valid:
+        return None
+    return Release(
+        str(version), date, channels, served, str(stored), str(replaces), skips, str(skip_range)
+    )
+
+
+def _graph(faults: Faults, project: Project, history: History) -> None:
+    """What holds between releases: channels exist, versions are new, edges lead backward."""
+    # Only loading a history orders versions; `make bundle` does not wait for it otherwise.
+    import semver
+
+    known = {version.name for resource in project.resources for version in resource.versions}
+    seen: list[str] = []
+    for index, release in enumerate(history.releases):
+        at = f"releases[{index}] ({release.version})"
+        faults.require(release.version not in seen, at, "occurs twice")
+        for channel in release.channels:
+            faults.require(
+                channel in history.channels, at, f"channel {channel!r} is not in channels"
+            )
+        for name in release.served:
+            faults.require(name in known, at, f"served version {name!r} is no version of the API")
+        if release.replaces:
+            faults.require(
+                release.replaces in seen,
+                at,
+                f"replaces {release.replaces}, which is no earlier release",
+            )
+        for skipped in (release.replaces, *release.skips):
+            if skipped and semver.Version.parse(skipped) >= semver.Version.parse(release.version):
+                faults.add(at, f"replaces or skips {skipped}, which is not older")
+        seen.append(release.version)
+    for channel in history.channels:
+        heads = [release for release in history.releases if channel in release.channels]
+        if not faults.require(heads, "channels", f"{channel!r} has no release"):
+            continue
+        for earlier, later in zip(heads, heads[1:], strict=False):
+            reached = {later.replaces, *later.skips}
+            if earlier.version not in reached and not later.skip_range:
+                faults.add(
+                    f"channel {channel}",
+                    f"{later.version} neither replaces nor skips {earlier.version}, "
+                    "whose users would be stranded",
+                )
+
+
+def parse(project: Project, text: str) -> History:
+    """The history in a releases.yaml; KopfkitError that names every fault."""
+    faults = Faults(NAME)
+    try:
+        data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError) as error:
+        raise KopfkitError(NAME, f"is not YAML ({error})") from None
+    if not isinstance(data, dict):
+        raise KopfkitError(NAME, "is not a mapping", "See the comment at its head.")
+    _unknown(faults, "", data, _TOP)
+    faults.require(
+        data.get("package") == project.name,
+        "package",
+        f"{data.get('package')!r} is not the project's name ({project.name})",
+    )
+    channels = _strings(faults, "channels", data.get("channels"))
+    for index, channel in enumerate(channels):
+        check_channel(faults, f"channels[{index}]", channel)
+    default = data.get("defaultChannel")
+    faults.require(
+        isinstance(default, str) and default in channels,
+        "defaultChannel",
+        f"{default!r} is not in channels ({', '.join(channels)})",
+    )
+    listed = data.get("releases")
+    if not isinstance(listed, list) or not listed:
+        faults.add("releases", "is not a list with one release at least")
+        listed = []
+    releases = [_release(faults, f"releases[{i}]", one) for i, one in enumerate(listed)]
+    faults.raise_if_any()
+    found = History(
+        project.name, str(default), channels, tuple(one for one in releases if one is not None)
+    )
+    _graph(faults, project, found)
+    faults.raise_if_any()
+    return found

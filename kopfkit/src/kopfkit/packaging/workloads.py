@@ -1,0 +1,214 @@
+"""The Deployments of an operator, the webhook's Service and PodDisruptionBudget, as objects.
+
+The pods meet the restricted Pod Security Standard whatever the description says: not root, no
+capabilities, no privilege escalation, RuntimeDefault seccomp, read-only root file system.
+"""
+
+from typing import Any
+
+from kopfkit.project import Deployment, Project
+
+Object = dict[str, Any]
+
+# Any uid but 0; the one distroless images call nonroot, which the operator's image uses too.
+UID = 65532
+# A Deployment says it failed after this long (Kubernetes' default is 600, too long to wait for).
+PROGRESS_DEADLINE_SECONDS = 300
+
+
+def labels(project: Project, component: str = "") -> dict[str, str]:
+    """The labels of every object of the operator; with the component, also a selector."""
+    found = {"app.kubernetes.io/name": project.name}
+    if component:
+        found["app.kubernetes.io/component"] = component
+    return found
+
+
+def metadata(project: Project, name: str, *, component: str = "", cluster: bool = False) -> Object:
+    """metadata of an object of the operator; `cluster`: it has no namespace."""
+    found: Object = {"name": name}
+    if not cluster:
+        found["namespace"] = project.namespace
+    found["labels"] = labels(project, component)
+    return found
+
+
+def _probe(path: str, **timing: int) -> Object:
+    return {"httpGet": {"path": path, "port": "health"}, **timing}
+
+
+def _environment(project: Project, deployment: Deployment, image: str) -> list[Object]:
+    found: list[Object] = [
+        {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+        {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+    ]
+    found += [{"name": name, "value": value} for name, value in deployment.env.items()]
+    if deployment.api_access:
+        # Who reaches the API makes the operands, and needs to know their images.
+        found += [
+            {"name": related.env, "value": related.image or image}
+            for related in project.related_images
+        ]
+    return found
+
+
+def _container(project: Project, deployment: Deployment, image: str, *, mount: bool) -> Object:
+    conversion = project.conversion
+    serves = conversion is not None and conversion.deployment == deployment.name
+    ports: list[Object] = []
+    if conversion and serves:
+        ports.append({"name": "webhook", "containerPort": conversion.port, "protocol": "TCP"})
+    ports.append({"name": "health", "containerPort": deployment.health_port, "protocol": "TCP"})
+    found: Object = {
+        "name": deployment.container,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": list(deployment.args),
+        "env": _environment(project, deployment, image),
+        "ports": ports,
+        # Starting is given a minute; afterwards a process that hangs is restarted within 30 s.
+        "startupProbe": _probe("/healthz", periodSeconds=1, failureThreshold=60),
+        "livenessProbe": _probe("/healthz", periodSeconds=10, timeoutSeconds=5, failureThreshold=3),
+        "readinessProbe": _probe("/readyz", periodSeconds=2, timeoutSeconds=2, failureThreshold=2),
+        "resources": {
+            "requests": {"cpu": deployment.cpu, "memory": deployment.memory},
+            "limits": {"memory": deployment.memory_limit},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    if deployment.pre_stop_seconds:
+        found["lifecycle"] = {"preStop": {"sleep": {"seconds": deployment.pre_stop_seconds}}}
+    mounts: list[Object] = []
+    if deployment.scratch:
+        mounts.append({"name": "tmp", "mountPath": "/tmp"})
+    if conversion and serves and mount:
+        mounts.append({"name": "serving-certs", "mountPath": conversion.cert_dir, "readOnly": True})
+    if mounts:
+        found["volumeMounts"] = mounts
+    return found
+
+
+def _volumes(project: Project, deployment: Deployment, *, mount: bool) -> list[Object]:
+    found: list[Object] = []
+    if deployment.scratch:
+        found.append({"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}})
+    if mount and project.conversion and project.conversion.deployment == deployment.name:
+        items = [{"key": key, "path": key} for key in ("tls.crt", "tls.key")]
+        # Not optional: the kubelet then waits for the Secret with a backoff of seconds, while an
+        # optional one that comes late is noticed at the next sync, a minute or more later.
+        found.append(
+            {
+                "name": "serving-certs",
+                "secret": {"secretName": project.conversion.secret, "items": items},
+            }
+        )
+    return found
+
+
+def _spread(project: Project, deployment: Deployment) -> Object:
+    term = {
+        "labelSelector": {"matchLabels": labels(project, deployment.component)},
+        "topologyKey": "kubernetes.io/hostname",
+    }
+    return {
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [
+                {"weight": 100, "podAffinityTerm": term}
+            ]
+        }
+    }
+
+
+def deployment_spec(
+    project: Project, deployment: Deployment, image: str, *, mount_certificate: bool
+) -> Object:
+    """The spec of the Deployment.
+
+    Args:
+        image: of the operator.
+        mount_certificate: mount the webhook's Secret; False under OLM, which does it itself.
+    """
+    pod: Object = {
+        "serviceAccountName": deployment.name,
+        "automountServiceAccountToken": deployment.api_access,
+        "terminationGracePeriodSeconds": deployment.grace_seconds,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": UID,
+            "runAsGroup": UID,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(project, deployment, image, mount=mount_certificate)],
+    }
+    if deployment.replicas > 1:
+        pod["affinity"] = _spread(project, deployment)
+    if volumes := _volumes(project, deployment, mount=mount_certificate):
+        pod["volumes"] = volumes
+    spec: Object = {
+        "replicas": deployment.replicas,
+        "revisionHistoryLimit": 3,
+        "progressDeadlineSeconds": PROGRESS_DEADLINE_SECONDS,
+        "strategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1},
+        },
+        "selector": {"matchLabels": labels(project, deployment.component)},
+        "template": {
+            "metadata": {
+                "labels": labels(project, deployment.component),
+                "annotations": {"kubectl.kubernetes.io/default-container": deployment.container},
+            },
+            "spec": pod,
+        },
+    }
+    if deployment.min_ready_seconds:
+        spec["minReadySeconds"] = deployment.min_ready_seconds
+    return spec
+
+
+def deployment_object(project: Project, deployment: Deployment, image: str) -> Object:
+    """The Deployment as the kustomize tree has it."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(project, deployment.name, component=deployment.component),
+        "spec": deployment_spec(project, deployment, image, mount_certificate=True),
+    }
+
+
+def service(project: Project, deployment: Deployment) -> Object:
+    """The webhook's Service, with the name and port of the one that OLM makes."""
+    assert project.conversion is not None
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(project, project.conversion.service, component=deployment.component),
+        "spec": {
+            "selector": labels(project, deployment.component),
+            "ports": [{"name": "https", "port": 443, "targetPort": "webhook", "protocol": "TCP"}],
+        },
+    }
+
+
+def disruption_budget(project: Project, deployment: Deployment, *, namespaced: bool) -> Object:
+    """At most one pod at a time may be evicted (drains go on, the webhook answers on).
+
+    `namespaced`: name the namespace; in a bundle OLM fills it in.
+    """
+    found = metadata(
+        project, deployment.name, component=deployment.component, cluster=not namespaced
+    )
+    return {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": found,
+        "spec": {
+            "maxUnavailable": 1,
+            "selector": {"matchLabels": labels(project, deployment.component)},
+        },
+    }

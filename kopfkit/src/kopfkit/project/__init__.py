@@ -1,0 +1,42 @@
+"""The one description of an operator that every generator reads.
+
+A `Project` says what exists (APIs, Deployments, rights, images, prose); which files follow from it
+is `kopfkit.packaging`'s business. Run-time code does not import it.
+"""
+
+from kopfkit.project.faults import Faults
+from kopfkit.project.loading import find_root, load
+from kopfkit.project.model import (
+    KUSTOMIZE,
+    OLM,
+    Child,
+    Conversion,
+    Deployment,
+    Icon,
+    Link,
+    Maintainer,
+    Permission,
+    Project,
+    Provider,
+    RelatedImage,
+    Rule,
+)
+
+__all__ = [
+    "KUSTOMIZE",
+    "OLM",
+    "Child",
+    "Conversion",
+    "Deployment",
+    "Faults",
+    "Icon",
+    "Link",
+    "Maintainer",
+    "Permission",
+    "Project",
+    "Provider",
+    "RelatedImage",
+    "Rule",
+    "find_root",
+    "load",
+]

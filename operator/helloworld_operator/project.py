@@ -1,0 +1,208 @@
+"""The one description of this operator; kopfkit generates config/, bundle/ and catalog/ from it.
+
+Nothing that runs in the cluster imports it.
+"""
+
+from helloworld_operator.api import GROUP, HELLOWORLD, KIND, PLURAL
+from kopfkit.project import (
+    KUSTOMIZE,
+    Child,
+    Conversion,
+    Deployment,
+    Icon,
+    Link,
+    Maintainer,
+    Permission,
+    Project,
+    Provider,
+    RelatedImage,
+    Rule,
+)
+
+NAME = "helloworld-operator"
+WEBHOOK = "helloworld-operator-webhook"
+# Placeholders on names reserved for examples (RFC 2606): set both where the operator is published.
+REPOSITORY = "https://example.com/helloworld-operator"
+EMAIL = "maintainers@example.com"
+
+# A speech bubble with a wave: drawn for this project.
+ICON = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">
+<path fill="#2b6cb0"
+ d="M12 8h40a8 8 0 0 1 8 8v24a8 8 0 0 1-8 8H30L16 60V48h-4a8 8 0 0 1-8-8V16a8 8 0 0 1 8-8z"/>
+<path fill="none" stroke="#fff" stroke-width="4" stroke-linecap="round"
+ d="M14 28q6-10 12 0t12 0 12 0"/>
+</svg>
+"""
+
+DESCRIPTION = """\
+Keeps a greeting service running for each `HelloWorld`: a Deployment of a small HTTP server that \
+answers with the message, and the Service in front of it.
+
+It is small on purpose. It shows what an operator written in Python needs to be installed, \
+upgraded and removed by the Operator Lifecycle Manager: an API in two versions with a conversion \
+webhook, status conditions, the scale subresource, least privileges.
+
+## What it does
+
+* **Reconciles** a Deployment and a Service by server-side apply; a deleted or edited child comes \
+back.
+* **Converts** between `v1alpha1` and `v1` without losing a field, in a Deployment of its own.
+* **Reports** conditions, counts and the URL of the greeting in the object's status.
+
+## Try it
+
+    apiVersion: test.jiaozi.com/v1
+    kind: HelloWorld
+    metadata:
+      name: hello
+    spec:
+      replicas: 2
+      greeting:
+        message: Hello, World!
+
+`kubectl get hw` shows the object and whether the greeting is answered.
+
+## Before you remove it
+
+Uninstalling the operator leaves the HelloWorld objects and their Deployments in place. Delete the \
+objects first if the greetings are to go: without the operator nothing converts between the API's \
+versions.
+"""
+
+CONTROLLER = Deployment(
+    name=NAME,
+    container="operator",
+    args=("run", "--health-port=8080"),
+    component="controller",
+    # One: the Lease protects against two writers while a rollout runs both the old pod and the new.
+    replicas=1,
+    health_port=8080,
+    cpu="20m",
+    memory="64Mi",
+    # The goal is 120 MB with 10,000 objects; twice that, so that a burst is no OOM kill.
+    memory_limit="256Mi",
+    env={"LOG_FORMAT": "json"},
+    scratch=True,
+    certificate_args=("--manage-certificates",),
+)
+
+CONVERTER = Deployment(
+    name=WEBHOOK,
+    container="webhook",
+    args=("webhook", "--port=9443", "--health-port=8080"),
+    component="webhook",
+    replicas=2,
+    health_port=8080,
+    cpu="20m",
+    memory="48Mi",
+    memory_limit="192Mi",
+    env={"LOG_FORMAT": "json"},
+    # The converter is pure: it calls no API.
+    api_access=False,
+    # 5 s until every API server has seen the endpoint go, then 25 s to answer what is open.
+    pre_stop_seconds=5,
+    grace_seconds=30,
+)
+
+PERMISSIONS = (
+    Permission(
+        service_account=NAME,
+        cluster=True,
+        rules=(
+            Rule((GROUP,), (PLURAL,), ("get", "list", "watch")),
+            Rule((GROUP,), (f"{PLURAL}/status",), ("patch",)),
+            # Owner references with blockOwnerDeletion need it where the API server checks them.
+            Rule((GROUP,), (f"{PLURAL}/finalizers",), ("update",)),
+            # Server-side apply is a patch, and a create where there is nothing yet.
+            Rule(("apps",), ("deployments",), ("create", "get", "list", "patch", "watch")),
+            Rule(("",), ("services",), ("create", "get", "list", "patch", "watch")),
+        ),
+    ),
+    Permission(
+        service_account=NAME,
+        cluster=False,
+        name="leader-election",
+        rules=(
+            Rule(("coordination.k8s.io",), ("leases",), ("create",)),
+            Rule(("coordination.k8s.io",), ("leases",), ("get", "patch", "update"), names=(NAME,)),
+        ),
+    ),
+    # The certificate rotator's, where OLM does not provide the webhook's certificate.
+    Permission(
+        service_account=NAME,
+        cluster=False,
+        name="certificates",
+        modes=frozenset({KUSTOMIZE}),
+        rules=(
+            Rule(("",), ("secrets",), ("create",)),
+            Rule(
+                ("",),
+                ("secrets",),
+                ("get", "list", "patch", "update", "watch"),
+                names=(f"{WEBHOOK}-service-cert",),
+            ),
+        ),
+    ),
+    Permission(
+        service_account=NAME,
+        cluster=True,
+        name="certificates-ca",
+        modes=frozenset({KUSTOMIZE}),
+        rules=(
+            Rule(
+                ("apiextensions.k8s.io",),
+                ("customresourcedefinitions",),
+                ("get", "list", "patch", "watch"),
+                names=(HELLOWORLD.crd_name,),
+            ),
+        ),
+    ),
+)
+
+SAMPLES = (
+    {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": KIND,
+        "metadata": {"name": "helloworld-sample"},
+        "spec": {
+            "replicas": 2,
+            "greeting": {"message": "Hello, World!", "language": "en"},
+        },
+    },
+    {
+        "apiVersion": f"{GROUP}/v1alpha1",
+        "kind": KIND,
+        "metadata": {"name": "helloworld-v1alpha1-sample"},
+        "spec": {"size": 1, "message": "Hello from v1alpha1"},
+    },
+)
+
+PROJECT = Project(
+    name=NAME,
+    namespace="helloworld-operator-system",
+    display_name="HelloWorld Operator",
+    summary="Keeps a greeting service running for each HelloWorld object",
+    description=DESCRIPTION,
+    provider=Provider("HelloWorld Operator maintainers", REPOSITORY),
+    icon=Icon(ICON),
+    links=(
+        Link("Source", REPOSITORY),
+        Link("Documentation", f"{REPOSITORY}#readme"),
+    ),
+    maintainers=(Maintainer("HelloWorld Operator maintainers", EMAIL),),
+    keywords=("helloworld", "greeting", "example", "kopf", "python", "conversion webhook"),
+    categories=("Developer Tools",),
+    capabilities="Basic Install",
+    maturity="alpha",
+    # The preStop sleep action (1.30) and CEL's quantity library in the CRD's rules (1.29).
+    min_kube_version="1.30.0",
+    repository=REPOSITORY,
+    image_base="localhost:5001/helloworld-operator",
+    resources=(HELLOWORLD,),
+    deployments=(CONTROLLER, CONVERTER),
+    permissions=PERMISSIONS,
+    samples=SAMPLES,
+    children=(Child("v1", "Deployment"), Child("v1", "Service")),
+    related_images=(RelatedImage("helloworld", "RELATED_IMAGE_HELLOWORLD"),),
+    conversion=Conversion(deployment=WEBHOOK),
+)
