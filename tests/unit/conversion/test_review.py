@@ -1,0 +1,162 @@
+"""Whatever is sent, a well-formed review comes back."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kopfkit.conversion import Converter, Spoke, answer, convert_review
+
+CONVERTER = Converter(
+    group="example.com",
+    kind="Box",
+    hub="v2",
+    spokes=[Spoke("v1", to_hub=lambda content: content, from_hub=lambda content: content)],
+    annotation="example.com/kept",
+)
+
+
+def box(name: str, version: str = "v1", **content: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": f"example.com/{version}",
+        "kind": "Box",
+        "metadata": {"name": name, "namespace": "ns"},
+        **content,
+    }
+
+
+def review(*objects: Any, desired: Any = "example.com/v2", uid: Any = "u-1") -> dict[str, Any]:
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "ConversionReview",
+        "request": {"uid": uid, "desiredAPIVersion": desired, "objects": list(objects)},
+    }
+
+
+def assert_failure(result: dict[str, Any], *words: str, uid: str = "u-1") -> None:
+    response = result["response"]
+    assert result["apiVersion"] == "apiextensions.k8s.io/v1"
+    assert result["kind"] == "ConversionReview"
+    assert response["uid"] == uid
+    assert response["convertedObjects"] == []
+    assert response["result"]["status"] == "Failure"
+    for word in words:
+        assert word in response["result"]["message"]
+
+
+def test_objects_come_back_converted_in_their_order_under_the_requests_uid() -> None:
+    result = convert_review(review(box("a"), box("b", "v2"), box("c")), CONVERTER)
+    assert result["response"] == {
+        "uid": "u-1",
+        "convertedObjects": [box("a", "v2"), box("b", "v2"), box("c", "v2")],
+        "result": {"status": "Success"},
+    }
+
+
+def test_a_review_without_objects_succeeds() -> None:
+    assert convert_review(review(), CONVERTER)["response"]["result"] == {"status": "Success"}
+
+
+def test_one_bad_object_fails_the_review_and_is_named() -> None:
+    bad = {**box("bad"), "apiVersion": "other.io/v1"}
+    assert_failure(
+        convert_review(review(box("a"), bad, box("c")), CONVERTER), "Box ns/bad", "other.io/v1"
+    )
+
+
+def test_of_many_bad_objects_the_first_few_are_named_and_the_rest_counted() -> None:
+    bad = [{**box(f"n{number}"), "kind": "Tin"} for number in range(10)]
+    assert_failure(convert_review(review(*bad), CONVERTER), "ns/n0", "ns/n2", "7 more objects")
+
+
+@pytest.mark.parametrize(
+    ("body", "uid", "word"),
+    [
+        (b"", "", "not JSON"),
+        (b"{", "", "not JSON"),
+        (b"\xff\xfe", "", "not JSON"),
+        (b"[" * 100_000, "", "not JSON"),
+        (b'{"request":{"uid":"u-9","objects":[', "u-9", "not JSON"),
+        (None, "", "NoneType"),
+        ([], "", "list"),
+        ({}, "", "kind"),
+        ({**review(), "kind": "AdmissionReview"}, "u-1", "AdmissionReview"),
+        ({**review(), "apiVersion": "apiextensions.k8s.io/v1beta1"}, "u-1", "v1beta1"),
+        ({**review(), "request": None}, "", "no request"),
+        (review(uid=None), "", "uid"),
+        (review(uid=7), "", "uid"),
+        (review(desired=None), "u-1", "desiredAPIVersion"),
+        (review(desired="example.com/v9"), "u-1", "example.com/v9"),
+        (review(None), "u-1", "is not an object"),
+        (review({"kind": 3, "metadata": {"name": 4}}), "u-1", "object 4"),
+    ],
+)
+def test_what_is_not_a_review_is_answered_with_the_reason(body: Any, uid: str, word: str) -> None:
+    assert_failure(convert_review(body, CONVERTER), word, uid=uid)
+
+
+def test_objects_that_are_not_a_list_are_answered_with_the_reason() -> None:
+    body = review()
+    body["request"]["objects"] = {"a": box("a")}
+    assert_failure(convert_review(body, CONVERTER), "objects")
+
+
+def test_bytes_are_answered_with_bytes() -> None:
+    reply = answer(msgspec.json.encode(review(box("a"))), CONVERTER)
+    assert (reply.objects, reply.failure) == (1, "")
+    assert msgspec.json.decode(reply.body)["response"]["convertedObjects"] == [box("a", "v2")]
+
+
+# Slow machines draw slowly; that is no failure of what is tested.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=10,
+)
+
+
+@patient
+@given(st.binary(max_size=60) | JSON.map(msgspec.json.encode))
+def test_no_bytes_whatever_make_it_raise(body: bytes) -> None:
+    assert_failure(msgspec.json.decode(answer(body, CONVERTER).body), uid="")
+
+
+@patient
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "apiVersion": st.just("apiextensions.k8s.io/v1") | JSON,
+            "kind": st.just("ConversionReview") | JSON,
+            "request": JSON
+            | st.fixed_dictionaries(
+                {},
+                optional={
+                    "uid": st.just("u-1") | JSON,
+                    "desiredAPIVersion": st.just("example.com/v2") | JSON,
+                    "objects": JSON
+                    | st.lists(
+                        st.fixed_dictionaries(
+                            {},
+                            optional={
+                                "apiVersion": st.just("example.com/v1") | JSON,
+                                "kind": st.just("Box") | JSON,
+                                "metadata": st.just({"name": "a"}) | JSON,
+                                "spec": JSON,
+                            },
+                        ),
+                        max_size=3,
+                    ),
+                },
+            ),
+        },
+    )
+)
+def test_no_review_like_body_makes_it_raise(body: dict[str, Any]) -> None:
+    reply = msgspec.json.decode(answer(msgspec.json.encode(body), CONVERTER).body)
+    assert reply["response"]["result"]["status"] in ("Success", "Failure")
+    assert isinstance(reply["response"]["uid"], str)
