@@ -1,8 +1,8 @@
 """The kustomize tree config/, as texts by path.
 
-crd, rbac, manager, webhook and certificates are bases; default puts them together for `kubectl apply
--k`; manifests is what `operator-sdk generate bundle` reads, with the same layout as its own projects
-have, so that its output can be compared with ours.
+crd, rbac, manager, webhook and certificates are bases; default puts them together for `kubectl
+apply -k`; manifests is what `operator-sdk generate bundle` reads, with the same layout as its own
+projects have, so that its output can be compared with ours.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from kopfkit.packaging.headers import header
 from kopfkit.packaging.inputs import split_image
 from kopfkit.packaging.workloads import Object, labels
 from kopfkit.packaging.yamls import dump
-from kopfkit.project import KUSTOMIZE, OLM, Deployment, Permission, Project
+from kopfkit.project import KUSTOMIZE, OLM, Deployment, Permission, Project, RelatedImage
 
 Tree = dict[str, str]
 
@@ -150,6 +150,24 @@ def _default(project: Project, image: str, parts: list[str]) -> Tree:
     }
 
 
+def _copy_image(deployment: Deployment, related: list[RelatedImage]) -> Object:
+    """A replacement that copies the container's image to its RELATED_IMAGE_* variables."""
+    container = f"spec.template.spec.containers.[name={deployment.container}]"
+    return {
+        "source": {
+            "kind": "Deployment",
+            "name": deployment.name,
+            "fieldPath": f"{container}.image",
+        },
+        "targets": [
+            {
+                "select": {"kind": "Deployment", "name": deployment.name},
+                "fieldPaths": [f"{container}.env.[name={one.env}].value" for one in related],
+            }
+        ],
+    }
+
+
 def _images(project: Project, image: str) -> dict[str, Any]:
     """The operator's image for the containers and, copied from there, for RELATED_IMAGE_*."""
     name, tag, digest = split_image(image)
@@ -159,26 +177,7 @@ def _images(project: Project, image: str) -> dict[str, Any]:
     own = [related for related in project.related_images if related.image is None]
     sources = [deployment for deployment in project.deployments if deployment.api_access]
     if own and sources:
-        fields["replacements"] = [
-            {
-                "source": {
-                    "kind": "Deployment",
-                    "name": deployment.name,
-                    "fieldPath": f"spec.template.spec.containers.[name={deployment.container}].image",
-                },
-                "targets": [
-                    {
-                        "select": {"kind": "Deployment", "name": deployment.name},
-                        "fieldPaths": [
-                            f"spec.template.spec.containers.[name={deployment.container}]"
-                            f".env.[name={related.env}].value"
-                            for related in own
-                        ],
-                    }
-                ],
-            }
-            for deployment in sources
-        ]
+        fields["replacements"] = [_copy_image(deployment, own) for deployment in sources]
     return fields
 
 

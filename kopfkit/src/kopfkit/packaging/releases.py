@@ -15,6 +15,7 @@ releases:                       # oldest first
 """
 
 import datetime
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -130,7 +131,7 @@ def _release(faults: Faults, at: str, data: Any) -> Release | None:
         check_version(faults, f"{at}.skips[{index}]", skipped)
     skip_range = data.get("skipRange", "")
     faults.require(isinstance(skip_range, str), f"{at}.skipRange", f"{skip_range!r} is no string")
-    if not valid:
+    if not valid or not isinstance(date, datetime.date):
         return None
     return Release(
         str(version), date, channels, served, str(stored), str(replaces), skips, str(skip_range)
@@ -167,7 +168,7 @@ def _graph(faults: Faults, project: Project, history: History) -> None:
         heads = [release for release in history.releases if channel in release.channels]
         if not faults.require(heads, "channels", f"{channel!r} has no release"):
             continue
-        for earlier, later in zip(heads, heads[1:], strict=False):
+        for earlier, later in itertools.pairwise(heads):
             reached = {later.replaces, *later.skips}
             if earlier.version not in reached and not later.skip_range:
                 faults.add(

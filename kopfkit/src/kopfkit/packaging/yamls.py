@@ -1,7 +1,7 @@
 """YAML with stable bytes, readable by YAML 1.1 and 1.2 parsers alike.
 
-Key order is the generator's. Strings of several lines are literal blocks. Long lines are not folded:
-folding differs between libyaml and PyYAML, and a diff of folded prose is unreadable.
+Key order is the generator's. Strings of several lines are literal blocks. Long lines are not
+folded: folding differs between libyaml and PyYAML, and a diff of folded prose is unreadable.
 """
 
 import re

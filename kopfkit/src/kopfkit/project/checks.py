@@ -1,8 +1,8 @@
 """What makes a Project's description valid, every fault at once.
 
 Rules come from Kubernetes (names: RFC 1123; label values), from OLM (a conversion webhook's
-Deployment name has no dots, 63 characters with `-service-cert`) and from OperatorHub.io (categories,
-capability levels: operator-framework/api, pkg/validation/internal).
+Deployment name has no dots, 63 characters with `-service-cert`) and from OperatorHub.io
+(categories, capability levels: operator-framework/api, pkg/validation/internal).
 """
 
 import re
