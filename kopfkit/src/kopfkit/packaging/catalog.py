@@ -130,7 +130,7 @@ def bundle_entry(project: Project, release: Release, image: str, bundle_image: s
 
 
 def catalog_tree(project: Project, history: History, images: Mapping[str, tuple[str, str]]) -> Tree:
-    """Everything generated under catalog/, by path below it.
+    """Everything under catalog/<package>/, by path below it.
 
     Args:
         images: version -> (operator image, bundle image), for each release of the history.
@@ -139,7 +139,7 @@ def catalog_tree(project: Project, history: History, images: Mapping[str, tuple[
         bundle_entry(project, release, *images[release.version]) for release in history.releases
     ]
     documents = [_package(project, history), *_channels(project, history), *bundles]
-    return {f"{project.name}/catalog.yaml": HEADER + dump(*documents)}
+    return {"catalog.yaml": HEADER + dump(*documents)}
 
 
 def catalog_dockerfile(project: Project, base_image: str = OPM_IMAGE) -> str:
