@@ -1,0 +1,112 @@
+"""Debian's packages: installed on this machine, or unpacked into a directory of their own.
+
+The mirror is the one that this machine's apt uses, never a name of ours: a closed network has its
+own.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from kopfkit.cluster import process
+from kopfkit.cluster.progress import Progress
+from kopfkit.errors import KopfkitError
+
+# The release of every root file system made here. Fixed, so that an image does not change with
+# the release of the machine that makes it.
+RELEASE = "bookworm"
+_QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+
+def is_debian() -> bool:
+    """Whether this machine runs Debian itself (its derivatives name packages differently)."""
+    try:
+        lines = Path("/etc/os-release").read_text().splitlines()
+    except OSError:
+        return False
+    return "ID=debian" in lines
+
+
+def install(programs: dict[str, str], progress: Progress) -> None:
+    """Install what is missing of `programs` (program -> Debian package) with apt.
+
+    Raises KopfkitError if this is not root on Debian, or apt fails.
+    """
+    missing = {name: package for name, package in programs.items() if not find(name)}
+    if not missing:
+        return
+    packages = sorted(set(missing.values()))
+    if os.geteuid() != 0 or not is_debian():
+        who = "we are not root" if is_debian() else "this is not Debian"
+        raise KopfkitError(
+            f"{', '.join(missing)}",
+            f"not on this machine, and {who}, so that it cannot be installed",
+            f"Install the equivalent of Debian's {' '.join(packages)}.",
+        )
+    env = {**os.environ, **_QUIET}
+    words = ["apt-get", "install", "--yes", "--no-install-recommends", *packages]
+    with progress.step(f"Installing {' '.join(packages)}"):
+        try:
+            process.run(words, env=env)
+        except process.CommandFailed:
+            # Mostly a machine whose package lists are missing or old.
+            process.run(["apt-get", "update"], env=env)
+            process.run(words, env=env)
+
+
+def find(program: str) -> str | None:
+    """Path of a program on PATH or in the directories for root's programs."""
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+def bootstrap(target: Path, packages: Sequence[str], progress: Progress) -> None:
+    """Unpack a minimal Debian with `packages` into `target`, as root.
+
+    Raises KopfkitError; then, as after a Ctrl-C, nothing is left mounted under the target.
+    """
+    install({"debootstrap": "debootstrap"}, progress)
+    words: list[str] = [find("debootstrap") or "debootstrap", "--variant=minbase"]
+    if packages:
+        words.append(f"--include={','.join(packages)}")
+    if _KEYRING.exists():
+        words.append(f"--keyring={_KEYRING}")
+    try:
+        process.run([*words, RELEASE, str(target), mirror()], env={**os.environ, **_QUIET})
+    except BaseException:
+        unmount(target)
+        raise
+    unmount(target)
+    for dead in ("var/cache/apt", "var/lib/apt/lists", "var/log", "usr/share/doc"):
+        for entry in (target / dead).iterdir() if (target / dead).is_dir() else ():
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+
+
+def mirror() -> str:
+    """The address of the Debian mirror that this machine's apt uses.
+
+    Raises KopfkitError if apt has none.
+    """
+    # apt's own list of what it would download; `apt-get indextargets` is in apt-get(8).
+    listed = process.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI)|$(ORIGIN)|$(CODENAME)"]
+    )
+    rows = [line.split("|") for line in listed.splitlines() if line.count("|") == 2]
+    debian = [row for row in rows if row[1] == "Debian" and "security" not in row[2]]
+    # Without package lists apt knows the addresses, but neither origin nor code name.
+    named = debian or [row for row in rows if row[0].rstrip("/").endswith("/debian")]
+    if not named:
+        raise KopfkitError(
+            "Debian mirror", "apt has none", "Add one to /etc/apt/sources.list; apt-get update."
+        )
+    return named[0][0]
+
+
+def unmount(directory: Path) -> None:
+    """Unmount whatever is mounted under `directory`, deepest first."""
+    below = f"{directory.absolute()}/"
+    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for point in sorted((p for p in mounted if p.startswith(below)), reverse=True):
+        subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)

@@ -1,0 +1,61 @@
+"""An OCI runtime for a machine whose root lacks CAP_SYS_RESOURCE: runc, asked for less.
+
+Where the capability is missing from the bounding set (a sandboxed CI host), runc cannot give it to
+a privileged container ("unable to apply caps"), nor lower an OOM score, nor raise a resource limit.
+This takes the three out of the container's configuration and hands over to runc. It is copied
+beside the engine and run as a program of its own, so it imports nothing but the standard library.
+
+Source of the fields: the OCI runtime specification, config.md, "process".
+"""
+
+import json
+import os
+import sys
+from typing import Any
+
+CAPABILITY = "CAP_SYS_RESOURCE"
+
+
+def lessened(process: dict[str, Any]) -> dict[str, Any]:
+    """The OCI `process` object without the capability, the OOM score and the resource limits."""
+    kept = {key: value for key, value in process.items() if key not in ("oomScoreAdj", "rlimits")}
+    if isinstance(kept.get("capabilities"), dict):
+        kept["capabilities"] = {
+            kind: [name for name in names or [] if name != CAPABILITY]
+            for kind, names in kept["capabilities"].items()
+        }
+    return kept
+
+
+def value_of(arguments: list[str], option: str, default: str | None = None) -> str | None:
+    """The value of `option` in a command line, given as two words or with an equals sign."""
+    for index, word in enumerate(arguments):
+        if word == option and index + 1 < len(arguments):
+            return arguments[index + 1]
+        if word.startswith(option + "="):
+            return word[len(option) + 1 :]
+    return default
+
+
+def edit(arguments: list[str]) -> None:
+    """Lessen the configuration that runc will read for this command line, if it reads one."""
+    if "create" in arguments or "run" in arguments:
+        path = os.path.join(value_of(arguments, "--bundle", ".") or ".", "config.json")
+        with open(path) as file:
+            config = json.load(file)
+        config["process"] = lessened(config.get("process") or {})
+        _write(path, config)
+    elif "exec" in arguments and (path := value_of(arguments, "--process") or ""):
+        with open(path) as file:
+            process = json.load(file)
+        _write(path, lessened(process))
+
+
+def _write(path: str, value: dict[str, Any]) -> None:
+    with open(path, "w") as file:
+        json.dump(value, file)
+
+
+if __name__ == "__main__":
+    edit(sys.argv[1:])
+    os.execvp("runc", ["runc", *sys.argv[1:]])
