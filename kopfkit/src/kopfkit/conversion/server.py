@@ -10,11 +10,11 @@ import contextlib
 import errno
 import logging
 import socket
+import ssl
 import time
 from pathlib import Path
 from typing import Final
 
-import aiohttp
 from aiohttp import web
 
 from kopfkit.conversion.converter import Converter
@@ -33,7 +33,12 @@ BODY_TIMEOUT: Final = 30.0
 # Seconds that reviews under way get to finish when the server stops; the API server's own timeout
 # is longer, a pod's default grace period as long.
 DRAIN_TIMEOUT: Final = 25.0
-# From this size on a review is converted in a thread, so that the probes are answered meanwhile.
+# Seconds between the last new connection and the first look whether anything is under way: what a
+# client has sent by then has been read.
+_SETTLE: Final = 0.5
+# Seconds for connections to close once nothing is under way on them.
+_CLOSE_TIMEOUT: Final = 1.0
+# Bytes; from this size on a review is converted in a thread, so that probes are answered meanwhile.
 _THREAD_FROM: Final = 256 * 1024
 
 
@@ -59,7 +64,11 @@ class ConversionServer:
         self._certificate = certificate
         self._body_limit = body_limit
         self._body_timeout = body_timeout
+        self.listening = False
         self.draining = False
+        self._active = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def conversion_app(self) -> web.Application:
         """The application behind the TLS port."""
@@ -76,6 +85,29 @@ class ConversionServer:
 
     async def convert(self, request: web.Request) -> web.Response:
         """Answer one review. The HTTP status is 200 also for a failure, as the API wants it."""
+        self._active += 1
+        self._idle.clear()
+        try:
+            return await self._convert(request)
+        finally:
+            self._active -= 1
+            if not self._active:
+                self._idle.set()
+
+    async def drain(self) -> None:
+        """Wait until no review is under way, DRAIN_TIMEOUT seconds at most.
+
+        aiohttp's own shutdown does not do: it stops reading, so that a request whose body is still
+        on its way would never end.
+        """
+        await asyncio.sleep(_SETTLE)
+        try:
+            async with asyncio.timeout(DRAIN_TIMEOUT):
+                await self._idle.wait()
+        except TimeoutError:
+            logger.error("Stopping with %d reviews unanswered", self._active)
+
+    async def _convert(self, request: web.Request) -> web.Response:
         started = time.perf_counter()
         body, problem = await self._read(request)
         if problem:
@@ -96,18 +128,22 @@ class ConversionServer:
         return response
 
     async def _read(self, request: web.Request) -> tuple[bytes, str]:
-        """The body and "", or as much of it as came and why there is no more."""
+        """The body and "", or the head of it and why there is no more."""
         body = bytearray()
+        problem = ""
         try:
             async with asyncio.timeout(self._body_timeout):
                 async for chunk in request.content.iter_any():
                     body += chunk
                     if len(body) > self._body_limit:
-                        return bytes(body[:HEAD]), f"it is larger than {self._body_limit} bytes"
+                        problem = f"is larger than {self._body_limit} bytes"
+                        break
         except TimeoutError:
-            return bytes(body[:HEAD]), f"it did not arrive within {self._body_timeout:.0f} s"
-        except (web.HTTPException, aiohttp.ClientError, ValueError) as error:
-            return bytes(body[:HEAD]), f"its body cannot be read: {error}"
+            problem = f"did not arrive within {self._body_timeout:.0f} s"
+        except (web.RequestPayloadError, ConnectionError) as error:
+            problem = f"cannot be read: {error}"
+        if problem:
+            return bytes(body[:HEAD]), f"the request {problem}"
         return bytes(body), ""
 
     async def _healthz(self, _request: web.Request) -> web.Response:
@@ -116,8 +152,8 @@ class ConversionServer:
     async def _readyz(self, _request: web.Request) -> web.Response:
         if self.draining:
             return web.Response(status=503, text="stopping")
-        if not self._certificate.loaded.is_set():
-            return web.Response(status=503, text=self._certificate.problem or "no certificate yet")
+        if not self.listening:
+            return web.Response(status=503, text=self._certificate.problem or "starting")
         return web.Response(text="ok")
 
 
@@ -146,37 +182,47 @@ async def serve(
     """
     certificate = ServingCertificate(cert_dir)
     server = ConversionServer(converter, certificate)
-    runners: list[web.AppRunner] = []
-    with contextlib.ExitStack() as sockets:
-        tls_socket = sockets.enter_context(_bind(host, port, "--port"))
-        health_socket = sockets.enter_context(_bind(host, health_port, "--health-port"))
+    async with contextlib.AsyncExitStack() as stack:
+        tls_socket = stack.enter_context(_bind(host, port, "--port"))
+        health_socket = stack.enter_context(_bind(host, health_port, "--health-port"))
         watcher = asyncio.create_task(certificate.watch())
-        try:
-            runners.append(await _start(server.health_app(), health_socket))
-            if await _first(certificate.loaded, stop):
-                runners.append(
-                    await _start(server.conversion_app(), tls_socket, certificate=certificate)
-                )
-                logger.info("Serving conversions on port %d", tls_socket.getsockname()[1])
-                await stop.wait()
-        finally:
+        stack.callback(watcher.cancel)
+        await _start(stack, server.health_app(), health_socket)
+        logger.info("Answering probes on port %d", health_socket.getsockname()[1])
+        if await _first(certificate.loaded, stop):
+            site = await _start(
+                stack, server.conversion_app(), tls_socket, context=certificate.context()
+            )
+            server.listening = True
+            logger.info("Serving conversions on port %d", tls_socket.getsockname()[1])
+            await stop.wait()
             server.draining = True
-            watcher.cancel()
-            for runner in reversed(runners):
-                await runner.cleanup()
-            logger.info("Conversion server stopped")
+            await site.stop()
+            await server.drain()
+    logger.info("Conversion server stopped")
 
 
 async def _start(
-    app: web.Application, sock: socket.socket, *, certificate: ServingCertificate | None = None
-) -> web.AppRunner:
+    stack: contextlib.AsyncExitStack,
+    app: web.Application,
+    sock: socket.socket,
+    *,
+    context: ssl.SSLContext | None = None,
+) -> web.SockSite:
+    """Serve an application on a socket until the stack is closed."""
     runner = web.AppRunner(
-        app, access_log=None, handle_signals=False, shutdown_timeout=DRAIN_TIMEOUT
+        app,
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=_CLOSE_TIMEOUT,
+        # A few bytes could otherwise unfold to more than memory holds; the API server sends plain.
+        auto_decompress=False,
     )
     await runner.setup()
-    context = certificate.context() if certificate else None
-    await web.SockSite(runner, sock, ssl_context=context).start()
-    return runner
+    stack.push_async_callback(runner.cleanup)
+    site = web.SockSite(runner, sock, ssl_context=context)
+    await site.start()
+    return site
 
 
 async def _first(loaded: asyncio.Event, stop: asyncio.Event) -> bool:

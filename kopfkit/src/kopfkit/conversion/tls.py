@@ -28,14 +28,14 @@ class ServingCertificate:
 
     Args:
         directory: holds tls.crt and tls.key (PEM).
-        interval: seconds between two looks at the files.
+        interval: seconds between two looks at the files; None for INTERVAL.
     """
 
-    def __init__(self, directory: Path, *, interval: float = INTERVAL) -> None:
+    def __init__(self, directory: Path, *, interval: float | None = None) -> None:
         self.directory = directory
         self.loaded = asyncio.Event()
         self.problem = ""
-        self._interval = interval
+        self._interval = INTERVAL if interval is None else interval
         self._stamp: _Stamp | None = None
         self._current: ssl.SSLContext | None = None
 
