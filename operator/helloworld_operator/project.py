@@ -104,6 +104,7 @@ CONVERTER = Deployment(
     grace_seconds=30,
 )
 
+# What `helloworld_operator.controller` says it uses, and nothing else.
 PERMISSIONS = (
     Permission(
         service_account=NAME,
@@ -111,7 +112,8 @@ PERMISSIONS = (
         rules=(
             Rule((GROUP,), (PLURAL,), ("get", "list", "watch")),
             Rule((GROUP,), (f"{PLURAL}/status",), ("patch",)),
-            # Owner references with blockOwnerDeletion need it where the API server checks them.
+            # Owner references with blockOwnerDeletion need it where the API server checks them
+            # (OwnerReferencesPermissionEnforcement, as in OpenShift).
             Rule((GROUP,), (f"{PLURAL}/finalizers",), ("update",)),
             # Server-side apply is a patch, and a create where there is nothing yet.
             Rule(("apps",), ("deployments",), ("create", "get", "list", "patch", "watch")),
@@ -124,7 +126,7 @@ PERMISSIONS = (
         name="leader-election",
         rules=(
             Rule(("coordination.k8s.io",), ("leases",), ("create",)),
-            Rule(("coordination.k8s.io",), ("leases",), ("get", "patch", "update"), names=(NAME,)),
+            Rule(("coordination.k8s.io",), ("leases",), ("get", "update"), names=(NAME,)),
         ),
     ),
     # The certificate rotator's, where OLM does not provide the webhook's certificate.
@@ -138,7 +140,7 @@ PERMISSIONS = (
             Rule(
                 ("",),
                 ("secrets",),
-                ("get", "list", "patch", "update", "watch"),
+                ("get", "update"),
                 names=(f"{WEBHOOK}-service-cert",),
             ),
         ),
@@ -152,7 +154,7 @@ PERMISSIONS = (
             Rule(
                 ("apiextensions.k8s.io",),
                 ("customresourcedefinitions",),
-                ("get", "list", "patch", "watch"),
+                ("get", "patch"),
                 names=(HELLOWORLD.crd_name,),
             ),
         ),

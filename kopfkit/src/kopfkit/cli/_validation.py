@@ -2,23 +2,22 @@
 
 import click
 
-from kopfkit.errors import KopfkitError
 from kopfkit.project import Faults
 
 
 def tool_fault(name: str, arguments: list[str]) -> str:
     """What the tool has to say against its input; "" if nothing, warnings included."""
     # Imported here: the generators beside this module do not wait for the cluster tools.
-    from kopfkit.cluster.process import run
+    from kopfkit.cluster.process import CommandFailed, run
     from kopfkit.cluster.toolchain import tool
 
     path = tool(name)
+    said: list[str] = []
     try:
-        text = run([str(path), *arguments])
-    except KopfkitError as error:
-        return error.why
-    warnings = [line for line in text.splitlines() if "level=warning" in line]
-    return "\n".join(warnings)
+        run([str(path), *arguments], on_line=said.append)
+    except CommandFailed as error:
+        return error.output.strip() or error.why
+    return "\n".join(line.strip() for line in said if "level=warning" in line)
 
 
 def report(faults: Faults, fine: str) -> None:

@@ -57,12 +57,12 @@ def _prose(project: Project) -> dict[str, Any]:
     }
 
 
-def _owned(project: Project, release: Release | None) -> list[Object]:
+def _owned(project: Project, release: Release) -> list[Object]:
     found = []
     for resource in project.resources:
         crd = crds.crd(project, resource)
         for version in resource.versions:
-            if not (version.served if release is None else version.name in release.served):
+            if version.name not in release.served:
                 continue
             found.append(
                 {
@@ -133,7 +133,7 @@ def _webhooks(project: Project) -> list[Object]:
     ]
 
 
-def base_csv(project: Project) -> Object:
+def base_csv(project: Project, release: Release) -> Object:
     """The prose alone: the base that operator-sdk's own generator would start from."""
     annotations = _annotations(project)
     for computed in ("alm-examples", "containerImage", "createdAt"):
@@ -148,7 +148,7 @@ def base_csv(project: Project) -> Object:
         },
         "spec": {
             "apiservicedefinitions": {},
-            "customresourcedefinitions": {"owned": _owned(project, None)},
+            "customresourcedefinitions": {"owned": _owned(project, release)},
             **_prose(project),
             "install": {"strategy": "", "spec": {"deployments": None}},
             "installModes": _install_modes(),

@@ -12,6 +12,7 @@ from kopfkit.packaging import crds, rbac, scorecard, workloads
 from kopfkit.packaging.csv import base_csv
 from kopfkit.packaging.headers import header
 from kopfkit.packaging.inputs import split_image
+from kopfkit.packaging.releases import Release
 from kopfkit.packaging.workloads import Object, labels
 from kopfkit.packaging.yamls import dump
 from kopfkit.project import KUSTOMIZE, OLM, Deployment, Permission, Project, RelatedImage
@@ -181,15 +182,18 @@ def _images(project: Project, image: str) -> dict[str, Any]:
     return fields
 
 
-def config_tree(project: Project, image: str) -> Tree:
+def config_tree(project: Project, release: Release, image: str) -> Tree:
     """Everything under config/, by path below it.
 
     Args:
+        release: says which API versions are served and stored.
         image: the operator's image that config/default deploys; a valid reference.
     """
     tree: Tree = {}
     bases = {
-        f"bases/{crds.file_name(resource)}": _file(crds.crd(project, resource))
+        f"bases/{crds.file_name(resource)}": _file(
+            crds.crd(project, resource, served=release.served, storage=release.stored)
+        )
         for resource in project.resources
     }
     tree.update(_base("crd", bases))
@@ -202,7 +206,7 @@ def config_tree(project: Project, image: str) -> Tree:
     parts = [part for part in parts if f"{part[3:]}/kustomization.yaml" in tree]
     tree.update(_default(project, image, parts))
     csv = f"bases/{project.name}.clusterserviceversion.yaml"
-    tree[f"manifests/{csv}"] = _file(base_csv(project))
+    tree[f"manifests/{csv}"] = _file(base_csv(project, release))
     olm = [part for part in parts if part != "../certificates"]
     tree["manifests/kustomization.yaml"] = kustomization(
         [csv, *olm, "../samples", "../scorecard"], **_images(project, image)
