@@ -15,6 +15,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tools": ("kopfkit.cli.tools:tools", "Find or build the cluster tools"),
     "olm": ("kopfkit.cli.olm:olm", "Install, check or remove the Operator Lifecycle Manager"),
     "image": ("kopfkit.cli.image:image", "Build and push the operator's images"),
+    "subscribe": ("kopfkit.cli.subscription:subscribe", "Install an operator by Subscription"),
+    "unsubscribe": ("kopfkit.cli.subscription:unsubscribe", "Remove what subscribe installed"),
     "run": ("kopfkit.cli.run:run", "Run the operator outside the cluster"),
     "manifests": ("kopfkit.cli.generate:manifests", "Write CRDs, RBAC and the kustomize tree"),
     "bundle": ("kopfkit.cli.bundle:bundle", "Generate and validate the OLM bundle"),

@@ -1,0 +1,132 @@
+"""`kopfkit subscribe` and `kopfkit unsubscribe`: install an operator by OLM, and remove it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kopfkit import project
+from kopfkit.cluster import digests, state, subscription, unsubscription
+from kopfkit.cluster.progress import Progress
+from kopfkit.cluster.unsubscription import Definition
+from kopfkit.errors import KopfkitError
+
+
+def _target(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which operator in which cluster."""
+    for option in (
+        click.option("--name", default="kopfkit", show_default=True, help="The cluster's name."),
+        click.option("--kubeconfig", type=click.Path(path_type=Path), help="Instead of --name."),
+        click.option("--package", help="The package; default: this checkout's operator."),
+        click.option("--namespace", help="Where the operator runs; default: its own."),
+        click.option("--catalog-namespace", help="Namespace of the CatalogSource; default: same."),
+    ):
+        function = option(function)
+    return function
+
+
+@click.command()
+@_target
+@click.option("--catalog-image", required=True, help="The catalog image.")
+@click.option("--channel", default="stable", show_default=True)
+@click.option("--starting-csv", help="Begin with this ClusterServiceVersion.")
+@click.option("--timeout", default=subscription.TIMEOUT, show_default=True, help="Seconds.")
+def subscribe(
+    name: str,
+    kubeconfig: Path | None,
+    package: str | None,
+    namespace: str | None,
+    catalog_namespace: str | None,
+    catalog_image: str,
+    channel: str,
+    starting_csv: str | None,
+    timeout: float,
+) -> None:
+    """Install the operator from a catalog image by Subscription and wait for it."""
+    progress = Progress()
+    package, namespace = _operator(package, namespace)
+    installed = subscription.subscribe(
+        _kubeconfig(name, kubeconfig),
+        package=package,
+        channel=channel,
+        catalog_image=_pinned(catalog_image, progress),
+        namespace=namespace,
+        catalog_namespace=catalog_namespace or namespace,
+        progress=progress,
+        timeout=timeout,
+        starting_csv=starting_csv,
+    )
+    click.echo(f"{installed.csv} {installed.phase}")
+
+
+@click.command()
+@_target
+@click.option("--crds", is_flag=True, help="Delete the CRDs too, and with them every object.")
+@click.option("--yes", is_flag=True, help="Do not ask before deleting objects.")
+def unsubscribe(
+    name: str,
+    kubeconfig: Path | None,
+    package: str | None,
+    namespace: str | None,
+    catalog_namespace: str | None,
+    crds: bool,
+    yes: bool,
+) -> None:
+    """Remove the operator that OLM has installed; its CRDs and objects stay without --crds."""
+    package, namespace = _operator(package, namespace)
+    definitions = unsubscription.unsubscribe(
+        _kubeconfig(name, kubeconfig),
+        package=package,
+        namespace=namespace,
+        catalog_namespace=catalog_namespace or namespace,
+        progress=Progress(),
+        crds=crds,
+        confirm=(lambda definitions: True) if yes else _confirm,
+    )
+    for definition in definitions:
+        count = "its" if definition.objects is None else str(definition.objects)
+        if crds:
+            click.echo(f"CRD {definition.name} and {count} objects were deleted.")
+            continue
+        click.echo(f"CRD {definition.name} and {count} objects stay; --crds deletes them.")
+        if len(definition.versions) > 1:
+            stored, *others = definition.versions
+            click.echo(
+                f"  Until an operator converts again, use {stored} only: through "
+                f"{', '.join(others)} the API server returns objects without their content."
+            )
+
+
+def _confirm(definitions: Sequence[Definition]) -> bool:
+    for definition in definitions:
+        count = "all" if definition.objects is None else str(definition.objects)
+        click.echo(f"CRD {definition.name} goes, and {count} objects of it.", err=True)
+    return click.confirm("Delete them?", err=True)
+
+
+def _operator(package: str | None, namespace: str | None) -> tuple[str, str]:
+    if package and namespace:
+        return package, namespace
+    described = project.load()
+    return package or described.name, namespace or described.namespace
+
+
+def _kubeconfig(name: str, given: Path | None) -> Path:
+    if given is not None:
+        return given
+    cluster = state.load(name)
+    if cluster is None:
+        raise KopfkitError(
+            f"cluster {name}", "does not run", "Start it: make cluster-up, or name a --kubeconfig."
+        )
+    return Path(cluster.kubeconfig)
+
+
+def _pinned(image: str, progress: Progress) -> str:
+    """The image by digest; by tag where the registry does not tell this machine."""
+    try:
+        return digests.pin(image)
+    except KopfkitError as error:
+        progress.say(f"{image} is taken by its tag ({error.what}: {error.why}).")
+        return image

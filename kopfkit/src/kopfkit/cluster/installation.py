@@ -1,0 +1,193 @@
+"""How far OLM has come with a Subscription, and what is wrong with it: pure functions over one
+observation of the cluster. Reading, waiting and writing is `subscription`'s business."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kopfkit.cluster.podfaults import Fault, of_deployment, of_pod
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What was read in one turn.
+
+    Attributes:
+        package, channel: what is subscribed to.
+        catalog, subscription, install_plan, csv: the objects, None where there is none (yet). The
+            CSV is the one that the Subscription names as current.
+        catalog_pods, unpack_pods, operator_pods, deployments: what runs for them.
+        heads: channel -> name of its newest CSV, as the package server tells it for the catalog;
+            None while it says nothing.
+        only_head: the installed CSV counts only if it is the channel's head: set when a
+            Subscription changes its catalog, because its status is about the old one for a while.
+    """
+
+    package: str
+    channel: str
+    catalog: Object | None = None
+    subscription: Object | None = None
+    install_plan: Object | None = None
+    csv: Object | None = None
+    catalog_pods: Sequence[Object] = ()
+    unpack_pods: Sequence[Object] = ()
+    operator_pods: Sequence[Object] = ()
+    deployments: Sequence[Object] = ()
+    heads: Mapping[str, str] | None = None
+    only_head: bool = False
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What an observation means.
+
+    Attributes:
+        stage: what OLM is at, for a progress display.
+        done: the operator is installed and runs.
+        faults: what is wrong, worst first.
+    """
+
+    stage: str
+    done: bool = False
+    faults: tuple[Fault, ...] = field(default=())
+
+
+def assess(seen: Observed) -> Assessment:
+    """Judge one observation."""
+    done = _is_done(seen)
+    return Assessment(_stage(seen), done, () if done else tuple(_faults(seen)))
+
+
+def current_csv(subscription: Object | None) -> str:
+    """Name of the CSV that a Subscription has installed or installs; "" before there is one."""
+    status = (subscription or {}).get("status", {})
+    return str(status.get("currentCSV") or status.get("installedCSV") or "")
+
+
+def install_plan_name(subscription: Object | None) -> str:
+    """Name of the InstallPlan a Subscription waits for; "" before there is one."""
+    status = (subscription or {}).get("status", {})
+    return str(status.get("installPlanRef", {}).get("name", ""))
+
+
+def _is_done(seen: Observed) -> bool:
+    installed = (seen.subscription or {}).get("status", {}).get("installedCSV")
+    if not installed or seen.csv is None or seen.csv["metadata"]["name"] != installed:
+        return False
+    if seen.only_head and (seen.heads or {}).get(seen.channel) != installed:
+        return False
+    return bool(_phase(seen.csv) == "Succeeded")
+
+
+def _stage(seen: Observed) -> str:
+    if seen.csv is not None:
+        name, phase = seen.csv["metadata"]["name"], _phase(seen.csv)
+        return f"{name} {phase or 'just created'}"
+    if seen.install_plan is not None:
+        plan = seen.install_plan
+        phase = plan.get("status", {}).get("phase", "just created")
+        return f"InstallPlan {plan['metadata']['name']} {phase}"
+    if seen.unpack_pods or _condition(seen.subscription, "BundleUnpacking"):
+        return "unpacking the bundle"
+    state = _connection(seen.catalog)
+    if state == "READY":
+        return "catalog READY, resolving the Subscription"
+    return f"catalog {state}" if state else "waiting for the catalog's pod"
+
+
+def _faults(seen: Observed) -> Iterator[Fault]:
+    if seen.csv is None:
+        yield from _catalog_faults(seen)
+        for pod in seen.unpack_pods:
+            yield from of_pod(pod)
+        yield from _subscription_faults(seen)
+    plan = seen.install_plan
+    if plan is not None and plan.get("status", {}).get("phase") == "Failed":
+        yield Fault(
+            f"InstallPlan {plan['metadata']['name']}",
+            f"failed: {_messages(plan) or 'OLM says no reason'}",
+            patience=5,
+        )
+    # Pods first: what they say is the cause of what the CSV says.
+    for deployment in seen.deployments:
+        yield from of_deployment(deployment)
+    for pod in seen.operator_pods:
+        yield from of_pod(pod)
+    if seen.csv is not None and _phase(seen.csv) == "Failed":
+        status = seen.csv["status"]
+        yield Fault(
+            f"ClusterServiceVersion {seen.csv['metadata']['name']}",
+            f"failed ({status.get('reason')}: {status.get('message')})",
+            # OLM tries again by itself after some reasons, and the pods' faults, which say more,
+            # need their time.
+            patience=40,
+        )
+
+
+def _catalog_faults(seen: Observed) -> Iterator[Fault]:
+    for pod in seen.catalog_pods:
+        yield from of_pod(pod)
+    status = (seen.catalog or {}).get("status", {})
+    if status.get("message") and status.get("reason"):
+        name = (seen.catalog or {})["metadata"]["name"]
+        yield Fault(f"CatalogSource {name}", f"{status['reason']}: {status['message']}")
+
+
+def _subscription_faults(seen: Observed) -> Iterator[Fault]:
+    if seen.heads is not None and seen.channel not in seen.heads:
+        offers = ", ".join(sorted(seen.heads))
+        yield Fault(
+            f"channel {seen.channel} of package {seen.package}",
+            f"is not in the catalog; the package has: {offers}"
+            if offers
+            else "is not in the catalog, which does not have the package",
+            "Choose another channel, or build the catalog with it.",
+        )
+    failed = _condition(seen.subscription, "BundleUnpackFailed")
+    if failed:
+        yield Fault("the bundle", f"cannot be unpacked: {failed.get('message', '')}", patience=5)
+    failed = _condition(seen.subscription, "ResolutionFailed")
+    # Before the catalog answers, every resolution fails.
+    if failed and _connection(seen.catalog) == "READY":
+        yield Fault(
+            f"Subscription {seen.package}",
+            f"cannot be resolved: {failed.get('message', '')}",
+            # The first resolution after READY may still have seen the catalog as unreachable, and
+            # OLM waits up to 30 s before it tries again.
+            patience=45,
+        )
+
+
+def unmet(csv: Object | None) -> list[str]:
+    """What a CSV still waits for: its requirements that are not fulfilled, as clauses."""
+    waits = []
+    for requirement in (csv or {}).get("status", {}).get("requirementStatus", []):
+        if requirement.get("status") not in ("Present", "Satisfied"):
+            name = f"{requirement.get('kind')} {requirement.get('name')}"
+            waits.append(f"{name}: {requirement.get('message') or requirement.get('status')}")
+    return waits
+
+
+def _phase(csv: Object) -> str:
+    return str(csv.get("status", {}).get("phase", ""))
+
+
+def _connection(catalog: Object | None) -> str:
+    state = (catalog or {}).get("status", {}).get("connectionState", {})
+    return str(state.get("lastObservedState", ""))
+
+
+def _condition(obj: Object | None, kind: str) -> Object | None:
+    for condition in (obj or {}).get("status", {}).get("conditions", []):
+        if condition.get("type") == kind and condition.get("status") == "True":
+            found: Object = condition
+            return found
+    return None
+
+
+def _messages(plan: Object) -> str:
+    conditions = plan.get("status", {}).get("conditions", [])
+    told = [c["message"] for c in conditions if c.get("status") == "False" and c.get("message")]
+    return "; ".join(told) or str(plan.get("status", {}).get("message", ""))

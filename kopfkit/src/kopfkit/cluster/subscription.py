@@ -1,0 +1,216 @@
+"""Installs an operator as its users will: from a catalog image, by OLM and a Subscription.
+
+Works with any package. Waits until the ClusterServiceVersion is Succeeded, or says in one message
+what holds it up; OLM itself spreads that over six kinds of objects. Removing is in
+`unsubscription`.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from kopfkit.cluster import olmobjects
+from kopfkit.cluster.installation import (
+    Assessment,
+    Observed,
+    assess,
+    current_csv,
+    unmet,
+)
+from kopfkit.cluster.kubectl import Kubectl
+from kopfkit.cluster.observation import observe
+from kopfkit.cluster.olmobjects import CATALOGS, CSVS, GROUPS, SUBSCRIPTIONS
+from kopfkit.cluster.podfaults import Fault
+from kopfkit.cluster.progress import Progress, Step
+from kopfkit.errors import KopfkitError
+
+# Seconds between two looks. Each is a handful of kubectl calls; OLM's own steps take seconds.
+_INTERVAL = 1.0
+# Seconds for everything: pulling four images over a slow line takes minutes.
+TIMEOUT = 600.0
+
+
+@dataclass(frozen=True)
+class Installation:
+    """An operator that OLM has installed, or is about to.
+
+    Attributes:
+        csv: name of the ClusterServiceVersion, "" before there is one.
+        phase: its phase, such as "Succeeded".
+        catalog_image: the image it comes from, "" if its CatalogSource is gone.
+    """
+
+    csv: str
+    phase: str
+    catalog_image: str
+
+
+def find(kubeconfig: Path, *, package: str, namespace: str) -> Installation | None:
+    """What is installed for `package` in `namespace`; None if there is no Subscription, or no OLM.
+
+    Raises KopfkitError if the cluster does not answer.
+    """
+    kubectl = Kubectl.at(kubeconfig)
+    if not kubectl.serves(SUBSCRIPTIONS):
+        return None
+    found = kubectl.get(SUBSCRIPTIONS, package, namespace)
+    if found is None:
+        return None
+    spec = found["spec"]
+    catalog = kubectl.get(CATALOGS, spec["source"], spec["sourceNamespace"])
+    name = current_csv(found)
+    csv = kubectl.get(CSVS, name, namespace) if name else None
+    return Installation(
+        csv=name,
+        phase=(csv or {}).get("status", {}).get("phase", ""),
+        catalog_image=(catalog or {}).get("spec", {}).get("image", ""),
+    )
+
+
+def subscribe(
+    kubeconfig: Path,
+    *,
+    package: str,
+    channel: str,
+    catalog_image: str,
+    namespace: str,
+    catalog_namespace: str,
+    progress: Progress,
+    timeout: float = TIMEOUT,
+    starting_csv: str | None = None,
+) -> Installation:
+    """Install `package` from `catalog_image` and wait until OLM has done it. Idempotent.
+
+    Args:
+        kubeconfig: of the cluster, which has OLM.
+        package, channel: what to subscribe to.
+        catalog_image: the catalog; by digest if its tag is ever pushed again.
+        namespace: where the operator runs; created, with the restricted Pod Security Standard.
+        catalog_namespace: where the CatalogSource lives; it must exist unless it is `namespace`.
+        timeout: seconds for everything.
+        starting_csv: the ClusterServiceVersion to begin with, instead of the channel's head.
+
+    Raises:
+        KopfkitError: no OLM, another OperatorGroup in the way, or what keeps OLM from installing.
+    """
+    kubectl = Kubectl.at(kubeconfig, progress)
+    if not kubectl.serves(SUBSCRIPTIONS):
+        raise KopfkitError(
+            "OLM", "is not installed in this cluster", "Install it: kopfkit olm install."
+        )
+    with progress.step(f"Subscribing to {package} ({channel})") as step:
+        before = kubectl.get(SUBSCRIPTIONS, package, namespace)
+        source = _apply(
+            kubectl, package, channel, catalog_image, namespace, catalog_namespace, starting_csv
+        )
+        looked = Observed(
+            package,
+            channel,
+            only_head=before is not None and before["spec"]["source"] != source,
+        )
+        csv = _wait(kubectl, looked, namespace, source, catalog_namespace, step, timeout)
+        _forget_other_catalogs(kubectl, package, catalog_namespace, source)
+    return Installation(csv, "Succeeded", catalog_image)
+
+
+def _apply(
+    kubectl: Kubectl,
+    package: str,
+    channel: str,
+    image: str,
+    namespace: str,
+    catalog_namespace: str,
+    starting_csv: str | None,
+) -> str:
+    """Write the objects; returns the CatalogSource's name."""
+    kubectl.apply(olmobjects.namespace(namespace))
+    catalog = olmobjects.catalog_source(package, catalog_namespace, image)
+    source = str(catalog["metadata"]["name"])
+    wanted = [
+        catalog,
+        olmobjects.subscription(
+            package,
+            namespace,
+            channel=channel,
+            source=source,
+            source_namespace=catalog_namespace,
+            starting_csv=starting_csv,
+        ),
+    ]
+    if not _has_group(kubectl, namespace):
+        wanted.insert(0, olmobjects.operator_group(package, namespace))
+    kubectl.apply(*wanted)
+    return source
+
+
+def _has_group(kubectl: Kubectl, namespace: str) -> bool:
+    """Whether the namespace has its OperatorGroup; OLM refuses two in one namespace."""
+    groups = kubectl.list(GROUPS, namespace)
+    for group in groups:
+        if group.get("spec", {}).get("targetNamespaces") or group.get("spec", {}).get("selector"):
+            raise KopfkitError(
+                f"OperatorGroup {group['metadata']['name']} in {namespace}",
+                "selects namespaces, and a conversion webhook needs all of them",
+                "Delete it, or install into another namespace.",
+            )
+    return bool(groups)
+
+
+def _wait(
+    kubectl: Kubectl,
+    looked: Observed,
+    namespace: str,
+    source: str,
+    catalog_namespace: str,
+    step: Step,
+    timeout: float,
+) -> str:
+    deadline = time.monotonic() + timeout
+    patience = Patience()
+    while True:
+        seen = observe(kubectl, looked, namespace, source, catalog_namespace)
+        verdict = assess(seen)
+        step.note(verdict.stage)
+        if verdict.done:
+            return current_csv(seen.subscription)
+        now = time.monotonic()
+        final = patience.exhausted(verdict, now)
+        if final is not None:
+            raise KopfkitError(final.what, final.why, final.cure)
+        if now > deadline:
+            raise _too_late(seen, verdict, timeout)
+        time.sleep(_INTERVAL)
+
+
+class Patience:
+    """Remembers since when each fault has been seen."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def exhausted(self, verdict: Assessment, now: float) -> Fault | None:
+        """The first fault that has stood longer than its patience at `now` (seconds, monotonic)."""
+        self._since = {fault.what: self._since.get(fault.what, now) for fault in verdict.faults}
+        for fault in verdict.faults:
+            if now - self._since[fault.what] >= fault.patience:
+                return fault
+        return None
+
+
+def _too_late(seen: Observed, verdict: Assessment, timeout: float) -> KopfkitError:
+    waits = [f"{fault.what}: {fault.why}" for fault in verdict.faults] or unmet(seen.csv)
+    detail = f" ({'; '.join(waits)})" if waits else ""
+    return KopfkitError(
+        f"package {seen.package}",
+        f"was not installed within {timeout:.0f} s; OLM is at: {verdict.stage}{detail}",
+        "Wait longer with --timeout, or look with: kubectl get sub,ip,csv,pods.",
+    )
+
+
+def _forget_other_catalogs(
+    kubectl: Kubectl, package: str, catalog_namespace: str, source: str
+) -> None:
+    """Delete the CatalogSources of earlier images, whose pods would run on for nothing."""
+    found = kubectl.list(CATALOGS, catalog_namespace, olmobjects.selector(package))
+    names = [obj["metadata"]["name"] for obj in found if obj["metadata"]["name"] != source]
+    kubectl.delete(CATALOGS, *names, namespace=catalog_namespace)

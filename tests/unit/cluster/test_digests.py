@@ -1,0 +1,80 @@
+"""A tag is turned into the digest that the registry tells; the registry is a real HTTP server."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from kopfkit.cluster import digests
+from kopfkit.errors import KopfkitError
+
+DIGEST = "sha256:" + "a" * 64
+
+
+class Registry(BaseHTTPRequestHandler):
+    def do_HEAD(self) -> None:
+        name = self.path.removeprefix("/v2/").replace("/manifests/", ":")
+        answers = {"team/hello:v1": (200, DIGEST), "hello:latest": (200, DIGEST)}
+        answers |= {"odd:v1": (200, "md5:1"), "private:v1": (401, "")}
+        status, digest = answers.get(name, (404, ""))
+        # A registry answers with an image index only if it is accepted.
+        if "application/vnd.oci.image.index.v1+json" not in self.headers["Accept"]:
+            status = 404
+        self.send_response(status)
+        if digest:
+            self.send_header("Docker-Content-Digest", digest)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def registry() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("tagged", "pinned"),
+    [("team/hello:v1", "team/hello"), ("hello", "hello")],
+    ids=["with a tag", "latest where no tag is named"],
+)
+def test_a_tag_becomes_the_digest(registry: str, tagged: str, pinned: str) -> None:
+    assert digests.pin(f"{registry}/{tagged}") == f"{registry}/{pinned}@{DIGEST}"
+
+
+def test_a_digest_stays_and_nobody_is_asked() -> None:
+    image = f"nowhere.invalid/hello:v1@{DIGEST}"
+    assert digests.pin(image) == image
+
+
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        ("missing:v1", "is not there"),
+        ("private:v1", "is refused with HTTP 401"),
+        ("odd:v1", "gives no digest"),
+    ],
+)
+def test_what_a_registry_does_not_tell_is_an_error(registry: str, image: str, why: str) -> None:
+    with pytest.raises(KopfkitError, match=why):
+        digests.pin(f"{registry}/{image}")
+
+
+def test_a_registry_that_is_not_there_is_named() -> None:
+    # Port 9 (discard) is closed where nobody has opened it on purpose.
+    with pytest.raises(KopfkitError, match=r"registry 127\.0\.0\.1:9: does not answer"):
+        digests.pin("127.0.0.1:9/hello:v1")
+
+
+@pytest.mark.parametrize("image", ["hello", "team/hello:v1", "", "a/b/c d@"])
+def test_a_reference_without_a_registry_is_refused(image: str) -> None:
+    with pytest.raises(KopfkitError, match="names no registry"):
+        digests.pin(image)
