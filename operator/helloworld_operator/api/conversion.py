@@ -49,18 +49,23 @@ def from_v1(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "spec": new}
 
 
-CONVERTER: Final = Converter(
-    group=GROUP,
-    kind=KIND,
-    hub="v1",
-    hub_fields=known_fields(spec=v1.Spec, status=v1.Status),
-    spokes=[
-        Spoke(
-            "v1alpha1",
-            to_hub=to_v1,
-            from_hub=from_v1,
-            fields=known_fields(spec=v1alpha1.Spec, status=v1alpha1.Status),
-        )
-    ],
-    annotation=ANNOTATION,
-)
+def converter(group: str = GROUP) -> Converter:
+    """The converter of HelloWorld in a group; another than ours serves tests beside a real CRD."""
+    return Converter(
+        group=group,
+        kind=KIND,
+        hub="v1",
+        hub_fields=known_fields(spec=v1.Spec, status=v1.Status),
+        spokes=[
+            Spoke(
+                "v1alpha1",
+                to_hub=to_v1,
+                from_hub=from_v1,
+                fields=known_fields(spec=v1alpha1.Spec, status=v1alpha1.Status),
+            )
+        ],
+        annotation=ANNOTATION,
+    )
+
+
+CONVERTER: Final = converter()

@@ -1,0 +1,187 @@
+"""A raw client of the API server, and CRDs that come and go with a test.
+
+Raw, because these tests look at what clients hide: Warning headers, refusals word for word, tables,
+the object exactly as it is sent.
+"""
+
+import itertools
+import json
+import ssl
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import pytest
+
+from helloworld_operator.api import HELLOWORLD
+from kopfkit.crd import CustomResource, custom_resource_definition
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+# Seconds; a CRD is served within one, a loaded machine gets far more.
+PATIENCE = 60.0
+
+
+class _ControlPlane(Protocol):
+    url: str
+    certificates: Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer of the API server."""
+
+    status: int
+    warnings: list[str]
+    body: Any
+
+    @property
+    def message(self) -> str:
+        """The sentence of a metav1.Status."""
+        return str(self.body.get("message", ""))
+
+    def ok(self) -> Any:
+        """The body of a success."""
+        assert self.status < 300, self.body
+        return self.body
+
+
+class RawApi:
+    """JSON requests to the API server as its administrator."""
+
+    def __init__(self, plane: _ControlPlane) -> None:
+        context = ssl.create_default_context(cafile=plane.certificates / "ca.crt")
+        context.load_cert_chain(plane.certificates / "admin.crt", plane.certificates / "admin.key")
+        self._url = plane.url
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
+
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
+        """One request; `headers` by name with _ for -."""
+        sent = {"Content-Type": "application/json", "Accept": "application/json"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(
+            self._url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers=sent,
+        )
+        try:
+            with self._opener.open(request, timeout=PATIENCE) as response:
+                warnings = response.headers.get_all("Warning") or []
+                return Answer(response.status, warnings, json.loads(response.read()))
+        except urllib.error.HTTPError as error:
+            with error:
+                text = error.read()
+            try:
+                document = json.loads(text)
+            except ValueError:
+                document = {"message": text.decode(errors="replace")}
+            return Answer(error.code, error.headers.get_all("Warning") or [], document)
+
+
+def _eventually(read: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
+    """What is read as soon as it is good; fails with the last reading after PATIENCE."""
+    deadline = time.monotonic() + PATIENCE
+    while not good(found := read()):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture(scope="session")
+def eventually() -> Callable[..., Any]:
+    """`eventually(read, good)`: read until it is good."""
+    return _eventually
+
+
+@dataclass(frozen=True)
+class Installed:
+    """HelloWorld's CRD in a group of its own, and the paths of its objects."""
+
+    api: RawApi
+    resource: CustomResource
+
+    def path(self, version: str, name: str = "", subresource: str = "") -> str:
+        """The path of one object, or of the collection."""
+        parts = [
+            f"/apis/{self.resource.group}/{version}/namespaces/default/{self.resource.plural}",
+            name,
+            subresource,
+        ]
+        return "/".join(part for part in parts if part)
+
+    def make(self, version: str, name: str, annotations: Any = None, **content: Any) -> Answer:
+        """Create an object."""
+        return self.api(
+            "POST", self.path(version), self.object(version, name, annotations, **content)
+        )
+
+    def object(self, version: str, name: str, annotations: Any = None, **content: Any) -> Any:
+        """An object as a client writes it."""
+        return {
+            "apiVersion": f"{self.resource.group}/{version}",
+            "kind": self.resource.kind,
+            "metadata": {"name": name, **({"annotations": annotations} if annotations else {})},
+            **content,
+        }
+
+    def get(self, version: str, name: str) -> Any:
+        """The object, or the collection for the name ""."""
+        return self.api("GET", self.path(version, name)).ok()
+
+    def put(self, version: str, obj: Any, subresource: str = "") -> Any:
+        """Update the object or a subresource of it."""
+        path = self.path(version, obj["metadata"]["name"], subresource)
+        return self.api("PUT", path, obj).ok()
+
+    def crd(self) -> Any:
+        """The CRD as it is now."""
+        return self.api("GET", f"{CRDS}/{self.resource.crd_name}").ok()
+
+
+Install = Callable[..., Installed]
+
+
+@pytest.fixture(scope="session")
+def raw_api(control_plane: _ControlPlane) -> RawApi:
+    """A raw client with every right."""
+    return RawApi(control_plane)
+
+
+_groups = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def install(raw_api: RawApi) -> Iterator[Install]:
+    """Install HelloWorld's CRD under a group nobody else uses; removed at the module's end.
+
+    Called with a group and with what `custom_resource_definition` takes; `change` may alter the CRD
+    before it is sent.
+    """
+    names: list[str] = []
+
+    def new(
+        group: str = "", change: Callable[[Any], Any] = lambda crd: None, **release: Any
+    ) -> Installed:
+        group = group or f"t{next(_groups)}.example.com"
+        resource = replace(HELLOWORLD, group=group, short_names=(), categories=())
+        crd = custom_resource_definition(resource, **release)
+        change(crd)
+        answer = raw_api("POST", CRDS, crd)
+        answer.ok()
+        assert answer.warnings == []
+        names.append(resource.crd_name)
+        installed = Installed(raw_api, resource)
+        for version in resource.versions:
+            if release.get("served") is None or version.name in release["served"]:
+                path = installed.path(version.name)
+                _eventually(lambda path=path: raw_api("GET", path).status, lambda code: code == 200)
+        return installed
+
+    yield new
+    for name in names:
+        raw_api("DELETE", f"{CRDS}/{name}")

@@ -1,0 +1,221 @@
+"""The real API server takes the generated CRD as it is, and refuses nonsense kindly."""
+
+from typing import Any
+
+import pytest
+
+from helloworld_operator.api import HELLOWORLD
+from kopfkit.crd import custom_resource_definition
+
+
+@pytest.fixture(scope="module")
+def hello(install: Any) -> Any:
+    return install()
+
+
+@pytest.fixture(scope="module")
+def storing(install: Any, hello: Any) -> Any:
+    """By version: a CRD that stores it, so that nothing needs conversion."""
+    return {"v1": hello, "v1alpha1": install(storage="v1alpha1")}
+
+
+def described(schema: dict[str, Any], path: str) -> list[str]:
+    """Paths of a schema's fields that have no description."""
+    missing = [] if schema.get("description") else [path]
+    for name, field in schema.get("properties", {}).items():
+        missing += described(field, f"{path}.{name}")
+    return missing
+
+
+def test_the_crd_is_taken_without_a_warning(raw_api: Any) -> None:
+    crd = custom_resource_definition(HELLOWORLD)
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    answer = raw_api("POST", f"{path}?dryRun=All&fieldValidation=Strict", crd)
+    if answer.status != 409:  # somebody else's test has it installed
+        answer.ok()
+    assert answer.warnings == []
+
+
+def test_the_crd_is_established_and_structural(hello: Any) -> None:
+    conditions = {one["type"]: one["status"] for one in hello.crd()["status"]["conditions"]}
+    assert conditions == {"NamesAccepted": "True", "Established": "True"}
+
+
+def test_what_is_generated_is_what_the_api_server_keeps(hello: Any) -> None:
+    """Else every apply would look like a change."""
+    sent = custom_resource_definition(hello.resource)
+    kept = hello.crd()["spec"]
+    assert kept["versions"] == sent["spec"]["versions"]
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha1"])
+def test_every_field_is_explained(hello: Any, version: str, raw_api: Any, eventually: Any) -> None:
+    path = f"/openapi/v3/apis/{hello.resource.group}/{version}"
+    answer = eventually(lambda: raw_api("GET", path), lambda answer: answer.status == 200)
+    schemas = answer.body["components"]["schemas"]
+    schema = next(one for name, one in schemas.items() if name.endswith(".HelloWorld"))
+    for part in ("spec", "status"):
+        assert described(schema["properties"][part], part) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "spec", "expected"),
+    [
+        ("v1", None, {"replicas": 1, "greeting": {"message": "Hello, World!"}}),
+        ("v1", {"replicas": 0}, {"replicas": 0, "greeting": {"message": "Hello, World!"}}),
+        (
+            "v1",
+            {"greeting": {"language": "en"}, "service": {}},
+            {
+                "replicas": 1,
+                "greeting": {"language": "en", "message": "Hello, World!"},
+                "service": {"type": "ClusterIP", "port": 80},
+            },
+        ),
+        ("v1alpha1", None, {"size": 1, "message": "Hello, World!"}),
+        ("v1alpha1", {"message": "Hi"}, {"size": 1, "message": "Hi"}),
+    ],
+)
+def test_what_is_left_out_gets_its_default(
+    storing: Any, version: str, spec: Any, expected: Any
+) -> None:
+    hello = storing[version]
+    content = {} if spec is None else {"spec": spec}
+    answer = hello.api(
+        "POST", f"{hello.path(version)}?dryRun=All", hello.object(version, "d", **content)
+    )
+    assert answer.ok()["spec"] == expected
+
+
+REFUSALS = [
+    ("v1", {"replicas": 101}, "spec.replicas in body should be less than or equal to 100"),
+    ("v1alpha1", {"size": 101}, "spec.size in body should be less than or equal to 100"),
+    ("v1", {"replicas": -1}, "spec.replicas in body should be greater than or equal to 0"),
+    ("v1alpha1", {"size": -1}, "spec.size in body should be greater than or equal to 0"),
+    ("v1", {"replicas": "3"}, "spec.replicas in body must be of type integer"),
+    ("v1", {"greeting": {"message": ""}}, "spec.greeting.message in body should be at least 1"),
+    ("v1alpha1", {"message": ""}, "spec.message in body should be at least 1"),
+    ("v1", {"greeting": {"message": "ü" * 1025}}, "spec.greeting.message: Too long: may not be"),
+    ("v1alpha1", {"message": "x" * 1025}, "spec.message: Too long: may not be more than 1024"),
+    ("v1", {"image": "https://a/b"}, "image must be an image reference such as"),
+    ("v1alpha1", {"image": "two words"}, "image must be an image reference such as"),
+    ("v1", {"image": "x" * 641}, "spec.image: Too long: may not be more than 640"),
+    ("v1", {"greeting": {"language": "e_n"}}, "language must be a language tag such as en"),
+    ("v1", {"service": {"port": 0}}, "spec.service.port in body should be greater than or equal"),
+    ("v1", {"service": {"type": "None"}}, 'supported values: "ClusterIP", "LoadBalancer"'),
+    (
+        "v1",
+        {"resources": {"limits": {"cpu": "fast"}}},
+        "spec.resources.limits[cpu]: Invalid value",
+    ),
+    ("v1", {"resources": {"limits": {"cpu": -1}}}, "must be a quantity that is not negative"),
+]
+
+
+@pytest.mark.parametrize(("version", "spec", "sentence"), REFUSALS)
+def test_nonsense_is_refused_with_a_sentence(
+    hello: Any, version: str, spec: Any, sentence: str
+) -> None:
+    answer = hello.make(version, "bad", spec=spec)
+    assert answer.status == 422
+    assert sentence in answer.message
+
+
+@pytest.mark.parametrize(
+    ("version", "spec"),
+    [
+        ("v1", {"greeting": {"message": "你" * 1024, "language": "zh-Hans"}}),
+        ("v1alpha1", {"message": "你" * 1024, "size": 100}),
+        ("v1", {"resources": {"limits": {"cpu": 1, "memory": "1.5Gi"}, "requests": {"cpu": "1m"}}}),
+        ("v1", {"image": "registry.example.com:5000/a/b@sha256:" + "0" * 64}),
+        ("v1", {"service": {"type": "NodePort", "port": 65535}}),
+    ],
+)
+def test_what_makes_sense_is_taken(hello: Any, version: str, spec: Any) -> None:
+    path = f"{hello.path(version)}?dryRun=All&fieldValidation=Strict"
+    hello.api("POST", path, hello.object(version, "good", spec=spec)).ok()
+
+
+@pytest.mark.parametrize(("version", "field"), [("v1", "replicas"), ("v1alpha1", "size")])
+def test_the_columns_show_what_is_wanted_and_what_is_there(
+    storing: Any, version: str, field: str
+) -> None:
+    hello = storing[version]
+    name = f"columns-{version}"
+    hello.make(version, name, spec={field: 3}).ok()
+    status = {
+        "readyReplicas": 2,
+        "url": "http://x",
+        "conditions": [
+            {
+                "type": "Available",
+                "status": "True",
+                "reason": "Ready",
+                "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }
+        ],
+    }
+    hello.put(version, {**hello.get(version, name), "status": status}, "status")
+    table = hello.api(
+        "GET",
+        hello.path(version, name),
+        Accept="application/json;as=Table;v=v1;g=meta.k8s.io",
+    ).ok()
+    heads = [(one["name"], one["priority"]) for one in table["columnDefinitions"]]
+    assert heads == [
+        ("Name", 0),
+        ("Desired", 0),
+        ("Ready", 0),
+        ("Available", 0),
+        ("URL", 1),
+        ("Age", 0),
+    ]
+    assert table["rows"][0]["cells"][:5] == [name, 3, 2, "True", "http://x"]
+
+
+@pytest.mark.parametrize(("version", "field"), [("v1", "replicas"), ("v1alpha1", "size")])
+def test_the_scale_subresource_sets_the_number_of_pods(
+    storing: Any, version: str, field: str
+) -> None:
+    hello = storing[version]
+    name = f"scale-{version}"
+    hello.make(version, name).ok()
+    path = hello.path(version, name, "scale")
+    scale = hello.api("GET", path).ok()
+    assert scale["spec"]["replicas"] == 1
+    hello.api("PUT", path, {**scale, "spec": {"replicas": 5}}).ok()
+    assert hello.get(version, name)["spec"][field] == 5
+    scale = hello.api("GET", path).ok()
+    refused = hello.api("PUT", path, {**scale, "spec": {"replicas": 500}})
+    assert refused.status == 422
+
+
+def test_two_managers_share_the_conditions_by_type(hello: Any) -> None:
+    hello.make("v1", "shared").ok()
+    for kind in ("Available", "Degraded"):
+        condition = {
+            "type": kind,
+            "status": "False",
+            "reason": "Test",
+            "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }
+        body = hello.object("v1", "shared", status={"conditions": [condition]})
+        hello.api(
+            "PATCH",
+            f"{hello.path('v1', 'shared', 'status')}?fieldManager={kind}",
+            body,
+            Content_Type="application/apply-patch+yaml",
+        ).ok()
+    conditions = hello.get("v1", "shared")["status"]["conditions"]
+    assert [one["type"] for one in conditions] == ["Available", "Degraded"]
+
+
+def test_a_status_of_the_wrong_form_is_refused(hello: Any) -> None:
+    hello.make("v1", "wrong-status").ok()
+    obj = hello.get("v1", "wrong-status")
+    obj["status"] = {"conditions": [{"type": "Available", "status": "Perhaps"}]}
+    answer = hello.api("PUT", hello.path("v1", "wrong-status", "status"), obj)
+    assert answer.status == 422
+    assert "status.conditions[0].lastTransitionTime: Required value" in answer.message
