@@ -40,10 +40,19 @@ def started_at(pid: int) -> str | None:
         return _started_by_ps(pid) if sys.platform != "linux" else None
     # Fields after the command name, which is in parentheses and may contain any character.
     fields = stat.rpartition(")")[2].split()
-    if fields[0] in "ZX":
+    # The first thread of a killed process is a zombie at once, while others still hold its files
+    # and ports for a moment: the process is over when only that one is left.
+    if fields[0] in "ZX" and _threads(pid) <= 1:
         return None
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return f"{boot}:{fields[19]}"  # field 22 of proc(5): start time in clock ticks since boot
+
+
+def _threads(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0
 
 
 def _started_by_ps(pid: int) -> str | None:
@@ -70,7 +79,6 @@ class Daemon:
     argv: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     tied: bool = False
-    _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
     def log(self) -> Path:
@@ -105,7 +113,7 @@ class Daemon:
         environment = {**os.environ, **self.env, OWNER: str(self.directory)}
         try:
             with self.log.open("wb") as log:
-                self._child = subprocess.Popen(
+                child = subprocess.Popen(
                     argv,
                     env=environment,
                     cwd=self.directory,
@@ -117,7 +125,9 @@ class Daemon:
                 )
         except OSError as error:
             raise KopfkitError(self.name, f"cannot be started ({error.strerror})") from error
-        pid = self._child.pid
+        pid = child.pid
+        # Not waited for: it outlives this process. Without a status, Popen would warn of that.
+        child.returncode = 0
         record = {"pid": pid, "started": started_at(pid), "program": str(self.argv[0])}
         files.write(self._pid_file, json.dumps(record))
 
@@ -126,11 +136,14 @@ class Daemon:
         pid = self.pid()
         if pid is not None:
             terminate([pid], grace)
-        if self._child is not None:
-            self._child.wait()
-            self._child = None
+        self._reap()
         self._pid_file.unlink(missing_ok=True)
         return pid is not None
+
+    def _reap(self) -> None:
+        """Free the process table's entry if the process was this process's child."""
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            os.waitpid(int(json.loads(self._pid_file.read_text())["pid"]), os.WNOHANG)
 
     def log_tail(self, lines: int = 15) -> str:
         """The last lines of the log, indented for an error message."""

@@ -1,1 +1,1 @@
-"""What tests of an operator need from kopfkit."""
+"""What tests of an operator need from kopfkit: fixtures, a raw API client, waiting."""

@@ -1,0 +1,31 @@
+"""Waiting for what a cluster does in its own time, with the last reason in the failure."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def eventually(check: Callable[[], T], *, timeout: float = 30.0, interval: float = 0.05) -> T:
+    """Call `check` until it returns something true, and return that.
+
+    An AssertionError, LookupError or ApiError from it counts as "not yet". Fails with
+    AssertionError, which carries the last result or error, after `timeout` seconds.
+    """
+    from kopfkit.testing.client import ApiError
+
+    deadline = time.monotonic() + timeout
+    while True:
+        cause: Exception | None = None
+        last: object = None
+        try:
+            result = check()
+            if result:
+                return result
+            last = result
+        except (AssertionError, LookupError, ApiError) as error:
+            cause, last = error, error
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout:.0f} s; at the end: {last!r}") from cause
+        time.sleep(interval)
