@@ -4,13 +4,15 @@ The mirror is the one that this machine's apt uses, never a name of ours: a clos
 own.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kopfkit.cluster import process
+from kopfkit.cluster import paths, process
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
 
@@ -60,6 +62,29 @@ def install(programs: dict[str, str], progress: Progress) -> None:
 def find(program: str) -> str | None:
     """Path of a program on PATH or in the directories for root's programs."""
     return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
+@contextlib.contextmanager
+def unpacked(*packages: str) -> Iterator[Path]:
+    """The files of Debian packages, unpacked into a directory that is gone afterwards: nothing is
+    installed, and no service of theirs is started. Without their dependencies.
+
+    Raises KopfkitError where apt cannot download them.
+    """
+    with tempfile.TemporaryDirectory(prefix="unpack-", dir=paths.cache_dir()) as place:
+        root = Path(place) / "root"
+        root.mkdir()
+        env = {**os.environ, **_QUIET}
+        # apt's download user may not enter the cache directory; the package is verified either way.
+        words = ["apt-get", "download", "-o", "APT::Sandbox::User=root", *packages]
+        try:
+            process.run(words, cwd=place, env=env)
+        except process.CommandFailed:
+            process.run(["apt-get", "update"], env=env)
+            process.run(words, cwd=place, env=env)
+        for archive in sorted(Path(place).glob("*.deb")):
+            process.run(["dpkg-deb", "--extract", archive, root])
+        yield root
 
 
 def bootstrap(target: Path, packages: Sequence[str], progress: Progress) -> None:

@@ -52,9 +52,7 @@ def build(
     machine = _MACHINES.get(architecture)
     if machine is None:
         known = " or ".join(_MACHINES)
-        raise KopfkitError(
-            f"architecture {architecture!r}", "is not supported", f"Use {known}."
-        )
+        raise KopfkitError(f"architecture {architecture!r}", "is not supported", f"Use {known}.")
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:

@@ -1,0 +1,71 @@
+"""Images: built by a container tool and pushed to the registry that their name says.
+
+The tool is Docker, or what CONTAINER_TOOL names. Where this machine's engine is one that kopfkit
+started, the tool is pointed at it.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from kopfkit.cluster import docker, process
+from kopfkit.cluster.progress import Progress
+from kopfkit.errors import KopfkitError
+
+
+def container_tool() -> str:
+    """The program that builds and pushes: $CONTAINER_TOOL, docker unless set."""
+    return os.environ.get("CONTAINER_TOOL") or "docker"
+
+
+def build(
+    tag: str,
+    dockerfile: Path,
+    context: Path,
+    *,
+    progress: Progress,
+    arguments: Mapping[str, str] | None = None,
+) -> None:
+    """Build the image `tag` from a Dockerfile.
+
+    Args:
+        tag: the image's name with its tag.
+        dockerfile: path of the Dockerfile.
+        context: the directory that its COPY lines refer to.
+        progress: where the build's current step is shown.
+        arguments: values for the Dockerfile's ARG lines.
+
+    Raises:
+        KopfkitError: no such Dockerfile, no engine, or the build failed (with the output's end).
+    """
+    if not dockerfile.is_file():
+        raise KopfkitError(str(dockerfile), "does not exist", "Generate it first: make bundle.")
+    words = [f"--build-arg={key}={value}" for key, value in (arguments or {}).items()]
+    with progress.step(f"Building {tag}"):
+        _tool("build", "--file", str(dockerfile), "--tag", tag, *words, str(context))
+
+
+def push(tag: str, *, progress: Progress) -> None:
+    """Push the image `tag`. Raises KopfkitError if it does not exist or the registry refuses it."""
+    with progress.step(f"Pushing {tag}"):
+        try:
+            _tool("push", tag)
+        except process.CommandFailed as error:
+            raise KopfkitError(
+                f"image {tag}",
+                f"cannot be pushed: {error.output.strip().splitlines()[-1:]}",
+                "Is it built (make docker-build bundle-build catalog-build), does the registry run "
+                "(kopfkit cluster status), are you logged in to it?",
+            ) from error
+
+
+def _tool(*arguments: str) -> str:
+    tool = container_tool()
+    if tool == "docker":
+        return docker.Engine.ensure(Progress()).docker(*arguments)
+    if shutil.which(tool) is None:
+        raise KopfkitError(
+            f"CONTAINER_TOOL={tool}", "is not on PATH", "Install it, or set CONTAINER_TOOL=docker."
+        )
+    return process.run([tool, *arguments])

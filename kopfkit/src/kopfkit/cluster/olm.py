@@ -1,0 +1,190 @@
+"""The Operator Lifecycle Manager, from the chart in its own Go module.
+
+Where its public images can be pulled they are used; else they are built here from the same module
+and pushed to the cluster's registry. (The module's quickstart manifest is years old: not used.)
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kopfkit.cluster import baseimage, context, debian, process, toolchain
+from kopfkit.cluster.docker import Engine
+from kopfkit.cluster.kubectl import Kubectl
+from kopfkit.cluster.progress import Progress
+from kopfkit.errors import KopfkitError
+
+MODULE = "github.com/operator-framework/operator-lifecycle-manager"
+NAMESPACE = "olm"
+# Binaries of the OLM image, from the module's Dockerfile.
+_TOOLS = ("olm", "catalog", "package-server", "copy-content", "cpb")
+# Seconds until the package server's CSV is Succeeded: 7 to 40 once the images are pulled.
+READY_TIMEOUT = 300.0
+
+
+def install(
+    kubeconfig: Path, progress: Progress, *, registry: str | None = None, force: bool = False
+) -> None:
+    """Install OLM and wait until its package server's CSV is Succeeded.
+
+    Args:
+        kubeconfig: of the cluster.
+        progress: shows the steps.
+        registry: host:port of a registry that the cluster pulls from and we can push to; needed
+            where the public images cannot be pulled.
+        force: apply again although OLM is installed.
+
+    Raises:
+        KopfkitError: images cannot be had, or OLM does not become ready (with its pods' state).
+    """
+    kubectl = Kubectl.at(kubeconfig, progress)
+    if status(kubeconfig)["ready"] and not force:
+        return
+    version = toolchain.version("olm")
+    images = _images(version, registry, progress)
+    chart = toolchain.module_dir(MODULE, progress) / "deploy"
+    objects = render(chart, values(images), version, progress)
+    with progress.step(f"Installing OLM {version}") as step:
+        step.note("CRDs")
+        kubectl.run(
+            "apply", "--server-side", "--force-conflicts", "--filename", str(chart / "chart/crds"),
+            timeout=120,
+        )  # fmt: skip
+        kubectl.run("wait", "--for=condition=Established", "--timeout=60s",
+                    "--filename", str(chart / "chart/crds"), timeout=90)  # fmt: skip
+        step.note("Deployments")
+        kubectl.run(
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--filename=-",
+            input=objects,
+            timeout=120,
+        )
+        step.note("waiting for the package server")
+        _await(kubectl)
+
+
+def status(kubeconfig: Path) -> dict[str, Any]:
+    """What of OLM is in the cluster: {"installed": bool, "ready": bool, "detail": str}."""
+    kubectl = Kubectl.at(kubeconfig)
+    try:
+        found = kubectl.get(
+            "clusterserviceversions.operators.coreos.com", "packageserver", NAMESPACE
+        )
+    except process.CommandFailed:
+        return {"installed": False, "ready": False, "detail": "not installed"}
+    if found is None:
+        return {"installed": False, "ready": False, "detail": "no package server"}
+    phase = found.get("status", {}).get("phase", "Pending")
+    return {"installed": True, "ready": phase == "Succeeded", "detail": f"package server {phase}"}
+
+
+def uninstall(kubeconfig: Path, progress: Progress) -> None:
+    """Remove OLM: its API service, its namespaces' workloads, its roles and its CRDs.
+
+    Raises KopfkitError while an operator is installed by it: that one would be left without care.
+    """
+    kubectl = Kubectl.at(kubeconfig, progress)
+    if not status(kubeconfig)["installed"]:
+        progress.say("OLM is not installed.")
+        return
+    left = kubectl.list("subscriptions.operators.coreos.com", "*")
+    if left:
+        names = ", ".join(f"{s['metadata']['namespace']}/{s['metadata']['name']}" for s in left)
+        raise KopfkitError("OLM", f"still manages {names}", "Unsubscribe first.")
+    version = toolchain.version("olm")
+    chart = toolchain.module_dir(MODULE, progress) / "deploy"
+    objects = render(chart, values({"olm": "unused", "opm": "unused"}), version, progress)
+    gone = ("--ignore-not-found", "--timeout=120s", "--filename")
+    with progress.step("Removing OLM"):
+        kubectl.run("delete", "apiservice", "v1.packages.operators.coreos.com",
+                    "--ignore-not-found")  # fmt: skip
+        kubectl.run("delete", *gone, "-", input=objects, timeout=180)
+        kubectl.run("delete", *gone, str(chart / "chart/crds"), timeout=180)
+
+
+def values(images: dict[str, str]) -> dict[str, Any]:
+    """Values for OLM's chart, over its own deploy/upstream/values.yaml."""
+    image = {"ref": images["olm"], "pullPolicy": "IfNotPresent"}
+    return {
+        # Not "upstream": that alone adds the public operatorhub.io catalog, which a closed network
+        # cannot pull and a cluster for trying one operator does not need.
+        "installType": "kopfkit",
+        "olm": {"image": image},
+        "catalog": {
+            "image": image,
+            "commandArgs": f"--configmapServerImage={images['opm']}",
+            "opmImageArgs": f"--opmImage={images['opm']}",
+        },
+        "package": {"image": image, "replicaCount": 1},
+    }
+
+
+def render(chart: Path, extra: dict[str, Any], version: str, progress: Progress) -> str:
+    """The chart's objects as YAML; `chart` is the module's deploy directory."""
+    return process.run(
+        [
+            toolchain.tool("helm", progress), "template", "olm", chart / "chart",
+            "--version", version.lstrip("v"),
+            "--values", chart / "upstream/values.yaml", "--values", "-",
+        ],
+        input=yaml.safe_dump(extra),
+    )  # fmt: skip
+
+
+def _images(version: str, registry: str | None, progress: Progress) -> dict[str, str]:
+    public = {
+        "olm": f"quay.io/operator-framework/olm:{version}",
+        "opm": f"quay.io/operator-framework/opm:{toolchain.version('opm')}",
+    }
+    if registry is None:
+        return public
+    engine = Engine.ensure(progress)
+    local = {name: f"{registry}/kopfkit/{name}:{version}" for name in public}
+    if not engine.own and all(engine.pull(image) for image in public.values()):
+        return public
+    if not engine.has(local["olm"]):
+        _build(engine, local["olm"], progress)
+    engine.docker("tag", baseimage.ensure_opm(engine, progress), local["opm"])
+    with progress.step("Pushing OLM's images to the cluster's registry"):
+        for image in local.values():
+            engine.docker("push", "--quiet", image)
+    return local
+
+
+def _build(engine: Engine, tag: str, progress: Progress) -> None:
+    tools = toolchain.ensure_pinned(_TOOLS, progress)
+    with progress.step(f"Making {tag}"), debian.unpacked("busybox-static") as files:
+        context.build(
+            engine,
+            tag,
+            # The Job that unpacks bundles runs /bin/cp from this image.
+            "FROM scratch\nCOPY bin/ /bin/\nCOPY busybox /bin/cp\nCOPY tmp/ /tmp/\n"
+            'EXPOSE 8080 5443\nUSER 1001\nENTRYPOINT ["/bin/olm"]\n',
+            {
+                **{f"bin/{name}": path for name, path in tools.items()},
+                "busybox": files / "bin/busybox",
+                "tmp/.keep": "",
+            },
+        )
+
+
+def _await(kubectl: Kubectl) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT
+    while not status(kubectl.kubeconfig)["ready"]:
+        if time.monotonic() > deadline:
+            raise KopfkitError("OLM", f"is not ready\n{_pods(kubectl)}", "Look at the pods' logs.")
+        time.sleep(1)
+
+
+def _pods(kubectl: Kubectl) -> str:
+    lines = []
+    for pod in kubectl.list("pods", NAMESPACE):
+        states = pod.get("status", {}).get("containerStatuses", [])
+        waiting = [s["state"].get("waiting", {}).get("reason", "running") for s in states]
+        lines.append(f"  | {pod['metadata']['name']}: {json.dumps(waiting)}")
+    return "\n".join(lines)
