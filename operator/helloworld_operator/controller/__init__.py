@@ -16,8 +16,8 @@ to it):
     apps                  deployments             get list watch create patch
     test.jiaozi.com       helloworlds             get list watch
     test.jiaozi.com       helloworlds/status      patch
-    test.jiaozi.com       helloworlds/finalizers  update    (not called: blockOwnerDeletion needs
-    the right where OwnerReferencesPermissionEnforcement
+    test.jiaozi.com       helloworlds/finalizers  update    (never called; blockOwnerDeletion needs
+                                                  it where OwnerReferencesPermissionEnforcement
                                                   is on, as in OpenShift)
     coordination.k8s.io   leases                  create; get update on the name helloworld-operator
                                                   (in the operator's own namespace only)

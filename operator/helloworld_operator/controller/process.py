@@ -67,6 +67,7 @@ class _Process:
             event=self._sources.event,
             relisted=self._sources.relisted,
             ready=self._crd,
+            started=self._signals,
         )
         self._health = Health()
         self._health.checks["caches"] = self._caches

@@ -1,30 +1,30 @@
 """Serving certificates for a conversion webhook, made in the cluster by the leader.
 
 For installations with neither OLM nor cert-manager, after the pattern of OPA's cert-controller: a
-Secret that the webhook's pods mount, and the caBundle of the CRD that makes the API server trust it.
-Level-triggered: every few seconds both are looked at and brought to what they should be; in between
-nothing is remembered.
+Secret that the webhook's pods mount, and the caBundle of the CRD that makes the API server trust
+it. Level-triggered: every few seconds both are looked at and brought to what they should be; in
+between nothing is remembered.
 
-No request may fail while certificates change. A pod sees a new Secret up to two minutes late, so the
-bundle holds the old authority beside the new one, and the CRD gets the new bundle before the Secret
-is written. Each certificate has an authority of its own, whose key is thrown away at once: nothing
-in the cluster can sign another.
+No request may fail while certificates change. A pod sees a new Secret up to two minutes late, so
+the bundle holds the old authority beside the new one, and the CRD gets the new bundle before the
+Secret is written. Each certificate has an authority of its own, whose key is thrown away at once:
+nothing in the cluster can sign another.
 
-Importing this module imports `cryptography`.
+Importing this module imports `kopfkit.pki`, and with it `cryptography` (12 MB).
 """
 
 import asyncio
 import base64
 import binascii
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from cryptography import x509
-
-from kopfkit.runtime.authority import Issued, issue
+from kopfkit import pki
+from kopfkit.errors import KopfkitError
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import ApiError, NotFound, NotLeading
 
@@ -32,14 +32,14 @@ SECRETS: Final = Resource("", "v1", "secrets")
 DEFINITIONS: Final = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 log = logging.getLogger(__name__)
 
-# How long a certificate is good for, and how long before its end it is replaced: a third, so that a
-# cluster that was off for months still comes up with one that works.
+# How long authority and certificate are good for. They are replaced when two thirds of it are over,
+# so that a cluster that was off for months still comes up with one that works.
 VALIDITY: Final = timedelta(days=365)
-RENEW_BEFORE: Final = VALIDITY / 3
 # Seconds between two looks: how long a deleted Secret stays away.
 LOOK: Final = 5.0
 # Authorities kept in the bundle: the one in use and the one before.
 _KEPT: Final = 2
+_PEM: Final = re.compile(b"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,14 @@ class Rotator:
         why = self._fault(data)
         if not why:
             return await self._trust(definition, _decode(data.get("ca.crt")))
-        made = issue(hook.hosts, now=self._now(), validity=VALIDITY)
-        known = _authorities(_decode(data.get("ca.crt"))) + _authorities(trusted)
-        bundle = self._bundle(made, known)
+        now = self._now()
+        # The time makes the name unique: two authorities of one name are mixed up when verifying.
+        authority = pki.make_ca(
+            f"{hook.service} {now:%Y-%m-%dT%H:%M:%S.%f}", now=now, lifetime=VALIDITY
+        )
+        made = pki.make_serving_cert(authority, hook.hosts, now=now, lifetime=VALIDITY)
+        known = _certificates(trusted) + _certificates(_decode(data.get("ca.crt")))
+        bundle = self._bundle(authority.certificate, known)
         await self._trust(definition, bundle)
         await self._store(secret, made, bundle)
         log.info("made a new certificate for %s: %s", hook.hosts[0], why)
@@ -137,32 +142,25 @@ class Rotator:
         """Why the Secret's certificate cannot be used (any longer), or ""."""
         if not data:
             return "there was none"
+        pair = pki.KeyPair(_decode(data.get("tls.crt")), _decode(data.get("tls.key")))
         try:
-            leaf = x509.load_pem_x509_certificate(_decode(data.get("tls.crt")))
-            names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-            hosts = set(names.get_values_for_type(x509.DNSName))
-        except (ValueError, x509.ExtensionNotFound):
+            if not pki.key_matches(pair):
+                return "the old one is not that of its key"
+            authorities = _certificates(_decode(data.get("ca.crt")))
+            if not any(pki.issued_by(pair.certificate, each) for each in authorities):
+                return "the old one has lost its authority"
+            if not all(pki.serves(pair.certificate, host) for host in self._webhook.hosts):
+                return "the old one is for other names"
+            if pki.renewal_due(pair.certificate, now=self._now()):
+                return f"the old one ends on {pki.expiry(pair.certificate):%Y-%m-%d}"
+        except KopfkitError:
             return "the old one cannot be read"
-        if not _decode(data.get("tls.key")) or not any(
-            authority.subject == leaf.issuer
-            for authority in _authorities(_decode(data.get("ca.crt")))
-        ):
-            return "the old one has lost its key or authority"
-        if not set(self._webhook.hosts) <= hosts:
-            return "the old one is for other names"
-        if leaf.not_valid_after_utc - self._now() < RENEW_BEFORE:
-            return f"the old one ends on {leaf.not_valid_after_utc:%Y-%m-%d}"
         return ""
 
-    def _bundle(self, made: Issued, known: list[x509.Certificate]) -> bytes:
-        from cryptography.hazmat.primitives.serialization import Encoding
-
-        fresh = sorted(known, key=lambda each: each.not_valid_before_utc, reverse=True)
-        pems = [made.authority]
-        for each in fresh:
-            pem = each.public_bytes(Encoding.PEM)
-            if each.not_valid_after_utc > self._now() and pem not in pems:
-                pems.append(pem)
+    def _bundle(self, authority: bytes, known: list[bytes]) -> bytes:
+        valid = [each for each in known if _valid(each, self._now())]
+        valid.sort(key=pki.expiry, reverse=True)
+        pems = list(dict.fromkeys([authority, *valid]))
         return b"".join(pems[:_KEPT])
 
     async def _trust(self, definition: Object | None, bundle: bytes) -> bool:
@@ -190,7 +188,7 @@ class Rotator:
         hook = self._webhook
         return (service.get("name"), service.get("namespace")) == (hook.service, hook.namespace)
 
-    async def _store(self, secret: Object | None, made: Issued, bundle: bytes) -> None:
+    async def _store(self, secret: Object | None, made: pki.KeyPair, bundle: bytes) -> None:
         hook = self._webhook
         parts = {"ca.crt": bundle, "tls.crt": made.certificate, "tls.key": made.key}
         metadata: Object = {"namespace": hook.namespace, "name": hook.secret}
@@ -224,8 +222,12 @@ def _decode(text: Any) -> bytes:
         return b""
 
 
-def _authorities(pem: bytes) -> list[x509.Certificate]:
+def _certificates(bundle: bytes) -> list[bytes]:
+    return [found if found.endswith(b"\n") else found + b"\n" for found in _PEM.findall(bundle)]
+
+
+def _valid(certificate: bytes, now: datetime) -> bool:
     try:
-        return x509.load_pem_x509_certificates(pem) if pem.strip() else []
-    except ValueError:
-        return []
+        return pki.expiry(certificate) > now
+    except KopfkitError:
+        return False

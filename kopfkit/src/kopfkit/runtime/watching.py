@@ -70,6 +70,11 @@ def load_kopf() -> Any:
     return kopf
 
 
+async def _relay(stop: asyncio.Event, ended: asyncio.Event) -> None:
+    await stop.wait()
+    ended.set()
+
+
 class Watcher:
     """Runs kopf for some resources.
 
@@ -82,6 +87,7 @@ class Watcher:
             for an object of a list) and the object.
         relisted: called when kopf has listed a resource again.
         ready: awaited before each start of kopf, to wait for what it needs (the CRD).
+        started: called after each start of kopf, which has taken the signals for itself then.
     """
 
     def __init__(
@@ -94,15 +100,12 @@ class Watcher:
         event: Callable[[Resource, str | None, Object], None],
         relisted: Callable[[], None],
         ready: Callable[[], Awaitable[None]],
+        started: Callable[[], None],
     ) -> None:
         self._watched, self._namespaces = watched, namespaces
-        self._load, self._agent, self._event, self._relisted, self._ready = (
-            load,
-            agent,
-            event,
-            relisted,
-            ready,
-        )
+        self._load, self._agent = load, agent
+        self._event, self._relisted = event, relisted
+        self._ready, self._started = ready, started
         self.running = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -114,12 +117,12 @@ class Watcher:
             started = loop.time()
             try:
                 await self._once(stop)
-                if not stop.is_set():
-                    stop.set()  # kopf took a signal for itself
-                return
+                why: object = "no reason given"
             except Exception as error:
-                log.error("watching ended, starts again in %.1f s: %s", pause, error)
-            self.running = False
+                why = error
+            if stop.is_set():
+                return
+            log.error("watching ended, starts again in %.1f s: %s", pause, why)
             if loop.time() - started > 60:
                 pause = 0.5
             try:
@@ -131,30 +134,27 @@ class Watcher:
     async def _once(self, stop: asyncio.Event) -> None:
         kopf = load_kopf()
         sessions: list[aiohttp.ClientSession] = []  # kopf closes none of them when it fails
-        ready = asyncio.Event()
-        operator = asyncio.create_task(
-            kopf.operator(
+        ended = asyncio.Event()
+        relay = asyncio.create_task(_relay(stop, ended), name="stop of kopf")
+        ours = asyncio.all_tasks()
+        try:
+            tasks = await kopf.spawn_tasks(
                 registry=self._registry(kopf, sessions),
                 settings=self._settings(kopf),
                 standalone=True,
                 clusterwide=not self._namespaces,
                 namespaces=list(self._namespaces),
-                stop_flag=stop,
-                ready_flag=ready,
-            ),
-            name="kopf",
-        )
-        waiter = asyncio.create_task(ready.wait(), name="kopf's start")
-        try:
-            await asyncio.wait({operator, waiter}, return_when=asyncio.FIRST_COMPLETED)
-            self.running = ready.is_set()
-            if ready.is_set():
-                self._relisted()
-            await operator
+                stop_flag=ended,
+            )
+            self._started()
+            for task in tasks:
+                # Or else kopf waits five seconds for its own waiter of the stop flag.
+                task.add_done_callback(lambda _: ended.set())
+            self.running = True
+            await kopf.run_tasks(tasks, ignored=ours)
         finally:
-            waiter.cancel()
-            operator.cancel()
-            await asyncio.gather(waiter, operator, return_exceptions=True)
+            self.running = False
+            relay.cancel()
             for session in sessions:
                 await session.close()
 
