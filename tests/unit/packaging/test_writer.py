@@ -123,11 +123,13 @@ def test_readers_never_see_half_a_tree(tree: Path) -> None:
 
     reader = threading.Thread(target=read)
     reader.start()
-    for turn in range(60):
-        write([Output(tree, versions[turn % 2])])
-        assert len(set(files(tree).values()) - {"mine\n"}) == 1
-    stop.set()
-    reader.join()
+    try:
+        for turn in range(60):
+            write([Output(tree, versions[turn % 2])])
+            assert len(set(files(tree).values()) - {"mine\n"}) == 1
+    finally:
+        stop.set()
+        reader.join()
     assert torn == []
 
 

@@ -1,0 +1,235 @@
+"""The bundle follows OLM's rules, above all those for conversion webhooks."""
+
+import base64
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kopfkit.errors import KopfkitError
+from kopfkit.packaging import bundle
+from kopfkit.packaging.csv import csv as make_csv
+from kopfkit.packaging.descriptors import descriptors, title
+from kopfkit.packaging.releases import History, Release
+from kopfkit.project import KUSTOMIZE, Project
+
+IMAGE = "quay.io/me/helloworld-operator:v0.1.0"
+
+
+@pytest.fixture(scope="module")
+def csv(project: Project, release: Release) -> dict[str, Any]:
+    return make_csv(project, release, IMAGE)
+
+
+@pytest.fixture(scope="module")
+def crd(project: Project, release: Release) -> dict[str, Any]:
+    return bundle.manifests(project, release, IMAGE)["test.jiaozi.com_helloworlds.yaml"]
+
+
+def test_the_conversion_webhook_is_declared_as_olm_wants_it(csv: dict[str, Any]) -> None:
+    (hook,) = csv["spec"]["webhookdefinitions"]
+    assert hook["type"] == "ConversionWebhook"
+    assert hook["admissionReviewVersions"] == ["v1"]
+    assert hook["conversionCRDs"] == ["helloworlds.test.jiaozi.com"]
+    assert (hook["containerPort"], hook["targetPort"], hook["webhookPath"]) == (
+        443,
+        9443,
+        "/convert",
+    )
+    deployments = {one["name"]: one for one in csv["spec"]["install"]["spec"]["deployments"]}
+    assert hook["deploymentName"] in deployments
+    assert "." not in hook["deploymentName"]
+
+
+def test_only_all_namespaces_is_supported_because_a_conversion_serves_the_whole_crd(
+    csv: dict[str, Any],
+) -> None:
+    supported = [one["type"] for one in csv["spec"]["installModes"] if one["supported"]]
+    assert supported == ["AllNamespaces"]
+
+
+def test_the_bundles_crd_declares_olms_service_and_no_ca_bundle(crd: dict[str, Any]) -> None:
+    conversion = crd["spec"]["conversion"]
+    assert conversion["strategy"] == "Webhook"
+    client = conversion["webhook"]["clientConfig"]
+    assert client["service"]["name"] == "helloworld-operator-webhook-service"
+    assert (client["service"]["path"], client["service"]["port"]) == ("/convert", 443)
+    assert "caBundle" not in client
+
+
+def test_olm_mounts_the_certificate_so_the_csv_does_not(csv: dict[str, Any]) -> None:
+    for deployment in csv["spec"]["install"]["spec"]["deployments"]:
+        for volume in deployment["spec"]["template"]["spec"].get("volumes", []):
+            assert "secret" not in volume
+
+
+def test_the_rotators_rights_and_its_switch_are_not_in_the_bundle(
+    project: Project, csv: dict[str, Any]
+) -> None:
+    assert any(one.modes == {KUSTOMIZE} for one in project.permissions)
+    text = json.dumps(csv["spec"]["install"])
+    for word in ("secrets", "customresourcedefinitions", "manage-certificates"):
+        assert word not in text
+
+
+def test_every_service_account_has_a_permission_or_olm_would_not_make_it(
+    project: Project, csv: dict[str, Any]
+) -> None:
+    install = csv["spec"]["install"]["spec"]
+    granted = {
+        one["serviceAccountName"] for one in install["permissions"] + install["clusterPermissions"]
+    }
+    assert granted == {deployment.name for deployment in project.deployments}
+
+
+def test_pods_meet_the_restricted_standard(csv: dict[str, Any]) -> None:
+    for deployment in csv["spec"]["install"]["spec"]["deployments"]:
+        pod = deployment["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        (container,) = pod["containers"]
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        }
+
+
+def test_the_webhook_never_has_fewer_pods_than_before_a_rollout(csv: dict[str, Any]) -> None:
+    webhook = csv["spec"]["install"]["spec"]["deployments"][1]
+    assert webhook["name"] == "helloworld-operator-webhook"
+    assert webhook["spec"]["replicas"] == 2
+    assert webhook["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    (container,) = webhook["spec"]["template"]["spec"]["containers"]
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "health"}
+    assert container["lifecycle"]["preStop"]["sleep"]["seconds"] == 5
+
+
+def test_the_operands_image_is_told_and_listed(csv: dict[str, Any]) -> None:
+    controller = csv["spec"]["install"]["spec"]["deployments"][0]
+    env = controller["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert {"name": "RELATED_IMAGE_HELLOWORLD", "value": IMAGE} in env
+    assert {"name": "helloworld", "image": IMAGE} in csv["spec"]["relatedImages"]
+
+
+def test_created_at_is_the_releases_day(csv: dict[str, Any], release: Release) -> None:
+    assert csv["metadata"]["annotations"]["createdAt"] == f"{release.date}T00:00:00Z"
+
+
+def test_examples_are_the_samples_one_for_each_version(csv: dict[str, Any]) -> None:
+    examples = json.loads(csv["metadata"]["annotations"]["alm-examples"])
+    assert {one["apiVersion"] for one in examples} == {
+        "test.jiaozi.com/v1",
+        "test.jiaozi.com/v1alpha1",
+    }
+
+
+def test_the_icon_is_an_svg(csv: dict[str, Any]) -> None:
+    (icon,) = csv["spec"]["icon"]
+    assert icon["mediatype"] == "image/svg+xml"
+    assert base64.b64decode(icon["base64data"]).startswith(b"<svg ")
+
+
+def test_every_field_of_every_version_has_a_descriptor_with_a_description(
+    csv: dict[str, Any],
+) -> None:
+    owned = {one["version"]: one for one in csv["spec"]["customresourcedefinitions"]["owned"]}
+    assert set(owned) == {"v1", "v1alpha1"}
+    paths = {one["path"] for one in owned["v1"]["specDescriptors"]}
+    assert {"replicas", "greeting.message", "greeting.language", "image"} <= paths
+    assert {one["path"] for one in owned["v1alpha1"]["specDescriptors"]} == {
+        "size",
+        "message",
+        "image",
+    }
+    for version in owned.values():
+        assert {one["kind"] for one in version["resources"]} == {"Deployment", "Service"}
+        for one in version["specDescriptors"] + version["statusDescriptors"]:
+            assert one["description"]
+            assert one["x-descriptors"]
+
+
+def test_a_version_without_a_status_has_no_status_descriptors() -> None:
+    crd = {
+        "spec": {
+            "versions": [{"name": "v1", "schema": {"openAPIV3Schema": {"properties": {}}}}],
+        }
+    }
+    assert descriptors(crd, "v1", "status") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("observedGeneration", "Observed Generation"), ("url", "URL"), ("size", "Size")],
+)
+def test_a_field_is_named_for_people(name: str, shown: str) -> None:
+    assert title(name) == shown
+
+
+def test_labels_and_annotations_of_the_bundle_agree(project: Project, release: Release) -> None:
+    tree = bundle.bundle_tree(project, release, IMAGE, ["stable", "candidate"], "stable")
+    annotations = yaml.safe_load(tree["metadata/annotations.yaml"])["annotations"]
+    dockerfile = bundle.bundle_dockerfile(project, ["stable", "candidate"], "stable")
+    labels = dict(
+        line.removeprefix("LABEL ").split("=", 1)
+        for line in dockerfile.splitlines()
+        if line.startswith("LABEL ")
+    )
+    assert labels == annotations
+    assert labels["operators.operatorframework.io.bundle.channels.v1"] == "stable,candidate"
+
+
+def test_a_release_serves_and_stores_what_its_entry_says(
+    project: Project, release: Release
+) -> None:
+    early = replace(release, served=("v1alpha1",), stored="v1alpha1")
+    objects = bundle.manifests(project, early, IMAGE)
+    versions = objects["test.jiaozi.com_helloworlds.yaml"]["spec"]["versions"]
+    assert [(one["name"], one["served"], one["storage"]) for one in versions] == [
+        ("v1", False, False),
+        ("v1alpha1", True, True),
+    ]
+    csv = objects["helloworld-operator.clusterserviceversion.yaml"]
+    owned = csv["spec"]["customresourcedefinitions"]["owned"]
+    assert [one["version"] for one in owned] == ["v1alpha1"]
+
+
+def test_an_upgrade_edge_is_in_the_csv(project: Project, release: Release) -> None:
+    later = replace(
+        release, version="0.2.0", replaces="0.1.0", skips=("0.1.1",), skip_range=">=0.1.0 <0.2.0"
+    )
+    csv = make_csv(project, later, IMAGE)
+    assert csv["metadata"]["name"] == "helloworld-operator.v0.2.0"
+    assert csv["spec"]["replaces"] == "helloworld-operator.v0.1.0"
+    assert csv["spec"]["skips"] == ["helloworld-operator.v0.1.1"]
+    assert csv["metadata"]["annotations"]["olm.skipRange"] == ">=0.1.0 <0.2.0"
+
+
+def test_every_invalid_input_is_named_at_once(history: History) -> None:
+    with pytest.raises(KopfkitError) as caught:
+        bundle.check_inputs(history, "v1", "no image", ["Stable"], "nightly")
+    for place in ("--version", "--img", "--channels", "--default-channel"):
+        assert place in str(caught.value)
+
+
+def test_a_version_that_is_in_no_release_is_refused_with_the_known_ones(history: History) -> None:
+    with pytest.raises(KopfkitError, match=r"version 9\.9\.9: is not in .* \(it has 0\.1\.0\)"):
+        bundle.check_inputs(history, "9.9.9", IMAGE, ["stable"], "stable")
+
+
+@given(
+    st.text(max_size=20), st.text(max_size=40), st.lists(st.text(max_size=10)), st.text(max_size=10)
+)
+def test_any_input_is_either_taken_whole_or_refused(
+    history: History, version: str, image: str, channels: list[str], default: str
+) -> None:
+    try:
+        release = bundle.check_inputs(history, version, image, channels, default)
+    except KopfkitError:
+        return
+    assert release.version == version
+    assert set(channels) <= set(history.channels)

@@ -1,0 +1,140 @@
+"""`kopfkit manifests`, `bundle` and `catalog` as a person or a Makefile runs them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kopfkit.packaging import yamls
+from kopfkit.packaging.kustomize import config_tree
+from kopfkit.packaging.releases import Release
+from kopfkit.project import Project
+
+GENERATED = ("config", "bundle", "catalog", "bundle.Dockerfile", "catalog.Dockerfile")
+COMMANDS = (["manifests"], ["bundle", "generate"], ["catalog", "generate"])
+
+
+def kopfkit(
+    where: Path, *arguments: str, **environment: str
+) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [sys.executable, "-c", "from kopfkit.cli import main; main()", *arguments],
+        cwd=where,
+        env={**os.environ, **environment},
+        capture_output=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, root: Path) -> Path:
+    """A checkout with what is written by hand and nothing generated."""
+    place = tmp_path / "checkout"
+    (place / "catalog").mkdir(parents=True)
+    shutil.copy(root / "pyproject.toml", place)
+    for name in ("releases.yaml", ".indexignore"):
+        shutil.copy(root / "catalog" / name, place / "catalog")
+    return place
+
+
+def contents(place: Path) -> dict[str, bytes]:
+    files = [place / name for name in GENERATED if (place / name).is_file()]
+    for name in GENERATED:
+        files += [path for path in (place / name).rglob("*") if path.is_file()]
+    return {path.relative_to(place).as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C", "PYTHONUTF8": "0"},
+        {"PYTHONHASHSEED": "4711", "TZ": "Asia/Shanghai", "LC_ALL": "C.UTF-8"},
+    ],
+)
+def test_the_committed_files_come_out_byte_for_byte_whatever_the_environment(
+    checkout: Path, root: Path, environment: dict[str, str]
+) -> None:
+    for command in COMMANDS:
+        done = kopfkit(checkout, *command, **environment)
+        assert done.returncode == 0, done.stderr.decode()
+    assert contents(checkout) == contents(root)
+
+
+def test_libyaml_and_pure_python_write_the_same_bytes(project: Project, release: Release) -> None:
+    class Pure(yaml.SafeDumper):
+        def ignore_aliases(self, data: object) -> bool:
+            return True
+
+    Pure.add_representer(str, yamls._string)
+    for text in config_tree(project, release, "quay.io/me/op:v1").values():
+        documents = list(yaml.safe_load_all(text))
+        assert yamls.dump_with(Pure, documents) == yamls.dump(*documents)
+
+
+def test_check_is_silent_and_succeeds_when_nothing_differs(checkout: Path) -> None:
+    for command in COMMANDS:
+        kopfkit(checkout, *command)
+        done = kopfkit(checkout, *command, "--check")
+        assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_check_shows_the_drift_fails_and_writes_nothing(checkout: Path) -> None:
+    kopfkit(checkout, "manifests")
+    drifted = checkout / "config/manager/manager.yaml"
+    drifted.write_text(drifted.read_text().replace("replicas: 1", "replicas: 7"))
+    before = contents(checkout)
+    done = kopfkit(checkout, "manifests", "--check")
+    assert done.returncode == 1
+    assert b"-  replicas: 7\n+  replicas: 1" in done.stdout
+    assert b"run: make manifests" in done.stderr
+    assert contents(checkout) == before
+
+
+def test_another_directory_gets_the_tree_with_another_image(checkout: Path) -> None:
+    done = kopfkit(checkout, "manifests", "--img", "quay.io/me/op:dev", "--output", "build/config")
+    assert done.returncode == 0, done.stderr.decode()
+    text = (checkout / "build/config/default/kustomization.yaml").read_text()
+    assert "newName: quay.io/me/op\n  newTag: dev\n" in text
+    assert not (checkout / "config").exists()
+
+
+def test_bad_input_is_one_message_and_nothing_is_written(checkout: Path) -> None:
+    done = kopfkit(checkout, "bundle", "generate", "--version", "v0.1.0", "--img", "a b")
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("error: bundle generate: 2 faults\n  - --version:")
+    assert b"Traceback" not in done.stderr
+    assert not (checkout / "bundle").exists()
+
+
+def test_a_persons_file_with_a_generated_name_is_not_overwritten(checkout: Path) -> None:
+    (checkout / "bundle.Dockerfile").write_text("FROM mine\n")
+    done = kopfkit(checkout, "bundle", "generate")
+    assert done.returncode == 1
+    assert b"--overwrite" in done.stderr
+    assert not (checkout / "bundle").exists()
+    assert kopfkit(checkout, "bundle", "generate", "--overwrite").returncode == 0
+    assert b"FROM scratch" in (checkout / "bundle.Dockerfile").read_bytes()
+
+
+def test_a_missing_release_history_is_one_message(checkout: Path) -> None:
+    (checkout / "catalog/releases.yaml").unlink()
+    done = kopfkit(checkout, "catalog", "generate")
+    assert done.returncode == 1
+    assert b"releases.yaml: cannot be read" in done.stderr
+
+
+def test_generating_does_not_import_the_cluster_tools(checkout: Path) -> None:
+    script = (
+        "import sys; from kopfkit.cli import kopfkit\n"
+        "kopfkit.main(['bundle', 'generate'], standalone_mode=False)\n"
+        "print([name for name in sys.modules if name.startswith(('kopfkit.cluster', 'rich',"
+        " 'kubernetes', 'kopf.', 'aiohttp', 'cryptography', 'pytest'))])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=checkout, capture_output=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == b"[]"

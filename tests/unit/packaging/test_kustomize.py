@@ -1,0 +1,90 @@
+"""The kustomize tree: what is switched on where, and that its parts fit together."""
+
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+import yaml
+
+from kopfkit.packaging.headers import is_generated
+from kopfkit.packaging.kustomize import config_tree
+from kopfkit.packaging.releases import Release
+from kopfkit.project import Project
+
+IMAGE = "quay.io/me/op:v1"
+Tree = dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def tree(project: Project, release: Release) -> Tree:
+    return config_tree(project, release, IMAGE)
+
+
+def one(tree: Tree, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(tree[path])
+    return found
+
+
+def test_every_file_says_that_it_is_generated(tree: Tree) -> None:
+    assert all(is_generated(text) for text in tree.values())
+
+
+def test_every_resource_of_a_kustomization_exists_and_every_file_is_used(tree: Tree) -> None:
+    used: set[str] = set()
+    for path in [path for path in tree if path.endswith("kustomization.yaml")]:
+        base = PurePosixPath(path).parent
+        for resource in one(tree, path)["resources"]:
+            if resource.startswith("../"):
+                assert f"{resource[3:]}/kustomization.yaml" in tree
+            else:
+                assert f"{base}/{resource}" in tree
+                used.add(f"{base}/{resource}")
+    assert used == {path for path in tree if not path.endswith("kustomization.yaml")}
+
+
+def test_the_crd_base_alone_never_loses_data_silently(tree: Tree) -> None:
+    crd = one(tree, "crd/bases/test.jiaozi.com_helloworlds.yaml")
+    assert crd["spec"]["conversion"]["strategy"] == "Webhook"
+
+
+def test_the_certificate_rotator_is_switched_on_in_default_only(tree: Tree) -> None:
+    mentions = {path for path, text in tree.items() if "manage-certificates" in text}
+    assert mentions == {"default/kustomization.yaml"}
+    assert "../certificates" in one(tree, "default/kustomization.yaml")["resources"]
+    assert "../certificates" not in one(tree, "manifests/kustomization.yaml")["resources"]
+
+
+def test_secrets_and_crds_are_reached_by_name_only(tree: Tree) -> None:
+    for path, text in tree.items():
+        if not path.endswith("_role.yaml"):
+            continue
+        for rule in yaml.safe_load(text)["rules"]:
+            if {"secrets", "customresourcedefinitions"} & set(rule["resources"]):
+                assert path.startswith("certificates/")
+                assert rule["verbs"] == ["create"] or rule["resourceNames"]
+
+
+def test_the_namespace_enforces_the_restricted_standard(tree: Tree) -> None:
+    labels = one(tree, "default/namespace.yaml")["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_a_digest_is_set_as_a_digest(project: Project, release: Release) -> None:
+    digest = "sha256:" + "b" * 64
+    tree = config_tree(project, release, f"quay.io/me/op@{digest}")
+    (image,) = one(tree, "default/kustomization.yaml")["images"]
+    assert image == {"name": "controller", "newName": "quay.io/me/op", "digest": digest}
+
+
+def test_the_webhooks_service_selects_its_pods_and_the_budget_lets_one_go(tree: Tree) -> None:
+    service = one(tree, "webhook/service.yaml")
+    deployment = one(tree, "webhook/webhook.yaml")
+    budget = one(tree, "webhook/webhook_disruption_budget.yaml")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= labels.items()
+    assert budget["spec"]["selector"]["matchLabels"].items() <= labels.items()
+    controller = one(tree, "manager/manager.yaml")["spec"]["template"]["metadata"]["labels"]
+    assert not service["spec"]["selector"].items() <= controller.items()
+    assert service["metadata"]["name"] == "helloworld-operator-webhook-service"
+    secret = deployment["spec"]["template"]["spec"]["volumes"][0]["secret"]["secretName"]
+    assert secret == "helloworld-operator-webhook-service-cert"

@@ -1,0 +1,90 @@
+"""The release history is refused whole, with every fault, when it would strand somebody."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from kopfkit.errors import KopfkitError
+from kopfkit.packaging.releases import parse
+from kopfkit.project import Project
+
+
+def entry(version: str, **fields: Any) -> dict[str, Any]:
+    return {
+        "version": version,
+        "date": "2026-01-01",
+        "channels": ["stable"],
+        "served": ["v1alpha1", "v1"],
+        "stored": "v1",
+        **fields,
+    }
+
+
+def text(*releases: dict[str, Any], **fields: Any) -> str:
+    data = {
+        "package": "helloworld-operator",
+        "defaultChannel": "stable",
+        "channels": ["stable"],
+        "releases": list(releases),
+        **fields,
+    }
+    # A day is written bare in the file: YAML's own date.
+    return yaml.safe_dump(data).replace("'2026-01-01'", "2026-01-01")
+
+
+def test_a_history_of_two_releases_is_read(project: Project) -> None:
+    history = parse(project, text(entry("0.1.0"), entry("0.2.0", replaces="0.1.0")))
+    assert [release.version for release in history.releases] == ["0.1.0", "0.2.0"]
+    assert history.newest.replaces == "0.1.0"
+
+
+@pytest.mark.parametrize(
+    ("releases", "why"),
+    [
+        ([entry("v0.1.0")], "leave the v out"),
+        ([entry("0.1.0", date="soon")], "is not a day"),
+        ([entry("0.1.0", channels=[])], "is empty"),
+        ([entry("0.1.0", channels=["nightly"])], "is not in channels"),
+        ([entry("0.1.0", stored="v2")], "is not among the served versions"),
+        ([entry("0.1.0", served=["v9"], stored="v9")], "is no version of the API"),
+        ([entry("0.1.0", skip="0.0.9")], "is unknown"),
+        ([entry("0.1.0"), entry("0.1.0", replaces="0.1.0")], "occurs twice"),
+        ([entry("0.1.0"), entry("0.2.0")], "would be stranded"),
+        ([entry("0.1.0", replaces="0.0.9")], "which is no earlier release"),
+        ([entry("0.2.0"), entry("0.1.0", replaces="0.2.0")], "which is not older"),
+        ([entry("0.1.0", skips=["0.3.0"])], "which is not older"),
+        ([], "one release at least"),
+        (["0.1.0"], "is not a mapping"),
+    ],
+)
+def test_a_wrong_history_is_refused(project: Project, releases: list[Any], why: str) -> None:
+    with pytest.raises(KopfkitError, match=why):
+        parse(project, text(*releases))
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"package": "other"}, "is not the project's name"),
+        ({"defaultChannel": "fast"}, "is not in channels"),
+        ({"channels": ["stable", "fast"]}, "'fast' has no release"),
+        ({"channels": ["Stable"]}, "is no channel name"),
+        ({"channels": "stable"}, "is not a list"),
+        ({"extra": 1}, "is unknown"),
+    ],
+)
+def test_a_wrong_head_is_refused(project: Project, fields: dict[str, Any], why: str) -> None:
+    with pytest.raises(KopfkitError, match=why):
+        parse(project, text(entry("0.1.0"), **fields))
+
+
+def test_all_faults_are_told_together(project: Project) -> None:
+    with pytest.raises(KopfkitError, match="3 faults"):
+        parse(project, text(entry("v1", date="soon", stored="v2")))
+
+
+@pytest.mark.parametrize("broken", ["", "a: [", "- 1", "releases: 2026-99-99"])
+def test_what_is_no_yaml_mapping_is_refused(project: Project, broken: str) -> None:
+    with pytest.raises(KopfkitError):
+        parse(project, broken)
