@@ -119,7 +119,7 @@ class ControlPlane:
             except BaseException:
                 self._end()
                 raise
-            step.note(self.url)
+            step.glance(self.url)
         return self
 
     def stop(self) -> None:

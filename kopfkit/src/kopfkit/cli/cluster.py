@@ -1,0 +1,68 @@
+"""`kopfkit cluster`: bring a cluster up, look at it, take it down."""
+
+import signal
+from types import FrameType
+
+import click
+
+from kopfkit.cluster import manager
+from kopfkit.cluster.state import KINDS
+
+_NAME = click.option(
+    "--name", default=manager.DEFAULT_NAME, show_default=True, help="Name of the cluster."
+)
+
+
+@click.group()
+def cluster() -> None:
+    """Bring a cluster up, look at it, take it down."""
+    # A CI system ends a job with SIGTERM: then, too, nothing half-started stays.
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+@cluster.command()
+@_NAME
+@click.option(
+    "--kind",
+    type=click.Choice(["auto", *KINDS]),
+    default="auto",
+    show_default=True,
+    help="What to start; auto takes $CLUSTER, else what fits this machine, and says why.",
+)
+@click.option("--olm", is_flag=True, help="Install the Operator Lifecycle Manager too.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of a control plane's API server.")
+def up(name: str, kind: str, olm: bool, port: int | None) -> None:
+    """Start a cluster, or take up the one that is there."""
+    started = manager.up(kind, olm, name, port=port)
+    click.echo(f"Cluster {name} is up ({started.kind}).")
+    click.echo(f"  export KUBECONFIG={started.kubeconfig}")
+
+
+@cluster.command()
+@_NAME
+def down(name: str) -> None:
+    """End a cluster and everything that was started for it."""
+    found = manager.down(name)
+    click.echo(f"Cluster {name} is gone." if found else f"Cluster {name}: nothing was there.")
+
+
+@cluster.command()
+@_NAME
+def status(name: str) -> None:
+    """Show what runs; exit with 1 if the API server does not answer."""
+    told = manager.status(name)
+    width = max(len(what) for what, _ in told.rows)
+    for what, how in told.rows:
+        click.echo(f"{what:<{width}}  {how}")
+    raise SystemExit(0 if told.up else 1)
+
+
+@cluster.command()
+@_NAME
+def kubeconfig(name: str) -> None:
+    """Print the path of a running cluster's kubeconfig."""
+    click.echo(manager.kubeconfig(name))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

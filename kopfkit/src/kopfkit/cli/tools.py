@@ -1,0 +1,41 @@
+"""`kopfkit tools`: where the cluster tools come from, and building them ahead of time."""
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from kopfkit.cluster import toolchain
+from kopfkit.cluster.binaries import BINARIES
+from kopfkit.cluster.progress import Progress
+
+
+@click.group()
+def tools() -> None:
+    """Find or build the cluster tools."""
+
+
+@tools.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+def build(names: tuple[str, ...]) -> None:
+    """Build what neither PATH nor KUBEBUILDER_ASSETS has; without NAME, every tool."""
+    toolchain.ensure(names or list(BINARIES), Progress())
+
+
+@tools.command(name="list")
+def list_() -> None:
+    """Show each tool: version, where it is taken from and why, path."""
+    table = Table("TOOL", "VERSION", "FROM", "WHY", "PATH", box=None, pad_edge=False)
+    for choice in toolchain.everything():
+        path = "" if choice.origin == "to be built" else str(choice.path)
+        table.add_row(choice.name, choice.version, choice.origin, choice.why, path)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 400  # a pipe has no width to fit into: one line per tool
+    console.print(table)
+
+
+@tools.command()
+@click.argument("name")
+def path(name: str) -> None:
+    """Print the path of one tool, built first if it has to be."""
+    click.echo(toolchain.tool(name, Progress()))
