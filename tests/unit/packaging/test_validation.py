@@ -1,0 +1,115 @@
+"""kopfkit's own checks find each fault in a bundle and a catalog on the disk."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kopfkit.packaging.releases import History
+from kopfkit.packaging.validation import bundle_faults, catalog_faults
+from kopfkit.project import Project
+
+CSV = "bundle/manifests/helloworld-operator.clusterserviceversion.yaml"
+CRD = "bundle/manifests/test.jiaozi.com_helloworlds.yaml"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, root: Path) -> Path:
+    for name in ("bundle", "catalog"):
+        shutil.copytree(root / name, tmp_path / name)
+    shutil.copy(root / "bundle.Dockerfile", tmp_path)
+    return tmp_path
+
+
+def edit(path: Path, change: Callable[[Any], object]) -> None:
+    """Change the only document of a YAML file."""
+    data = yaml.safe_load(path.read_text())
+    change(data)
+    path.write_text(yaml.safe_dump(data))
+
+
+def test_the_committed_bundle_and_catalog_have_no_fault(
+    project: Project, history: History, root: Path
+) -> None:
+    assert bundle_faults(project, root).found == []
+    assert catalog_faults(project, history, root).found == []
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "why"),
+    [
+        (
+            CSV,
+            lambda csv: csv["spec"]["installModes"][0].update(supported=True),
+            "a conversion webhook allows AllNamespaces only",
+        ),
+        (
+            CSV,
+            lambda csv: csv["spec"]["webhookdefinitions"][0].update(
+                admissionReviewVersions=["v1", "v1alpha1"]
+            ),
+            "admissionReviewVersions",
+        ),
+        (
+            CSV,
+            lambda csv: csv["spec"]["webhookdefinitions"][0].update(conversionCRDs=["other.io"]),
+            "is not owned",
+        ),
+        (CSV, lambda csv: csv["spec"].pop("webhookdefinitions"), "has no conversion webhook"),
+        (
+            CSV,
+            lambda csv: csv["spec"]["webhookdefinitions"].append(
+                csv["spec"]["webhookdefinitions"][0]
+            ),
+            "share a generateName",
+        ),
+        (CRD, lambda crd: crd["spec"].pop("conversion"), "loses fields between its versions"),
+        (
+            CRD,
+            lambda crd: crd["spec"]["conversion"]["webhook"]["clientConfig"].update(
+                caBundle="QQ=="
+            ),
+            "which is OLM's to write",
+        ),
+        (
+            "bundle/metadata/annotations.yaml",
+            lambda data: data["annotations"].update(
+                {"operators.operatorframework.io.bundle.channels.v1": "fast"}
+            ),
+            "do not agree",
+        ),
+    ],
+)
+def test_a_fault_in_the_bundle_is_found(
+    project: Project, checkout: Path, path: str, change: Callable[[Any], object], why: str
+) -> None:
+    edit(checkout / path, change)
+    found = bundle_faults(project, checkout).found
+    assert any(why in f"{place}: {text}" for place, text in found), found
+
+
+def test_an_empty_bundle_says_what_to_run(project: Project, tmp_path: Path) -> None:
+    ((_, why),) = bundle_faults(project, tmp_path).found
+    assert "make bundle" in why
+
+
+def test_a_broken_file_is_a_fault_with_its_path(project: Project, checkout: Path) -> None:
+    (checkout / CRD).write_text("a: [")
+    places = [place for place, _ in bundle_faults(project, checkout).found]
+    assert str(checkout / CRD) in places
+
+
+def test_a_catalog_without_a_release_or_with_bundle_objects_is_refused(
+    project: Project, history: History, checkout: Path
+) -> None:
+    path = checkout / "catalog/helloworld-operator/catalog.yaml"
+    documents = list(yaml.safe_load_all(path.read_text()))
+    documents[-1]["name"] = "helloworld-operator.v0.0.1"
+    documents[-1]["properties"].append({"type": "olm.bundle.object", "value": {"data": ""}})
+    path.write_text(yaml.safe_dump_all(documents))
+    text = str(catalog_faults(project, history, checkout).found)
+    assert "lacks helloworld-operator.v0.1.0" in text
+    assert "olm.bundle.object" in text
