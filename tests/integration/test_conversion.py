@@ -1,0 +1,325 @@
+"""The real API server as judge of the conversion: it stores one version, people use both.
+
+The CRD points at our webhook server by URL, with the CA that signed its certificate.
+"""
+
+import asyncio
+import base64
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helloworld_operator.api.conversion import ANNOTATION, converter
+from kopfkit import pki
+from kopfkit.conversion import serve
+
+FULL_V1 = {
+    "replicas": 3,
+    "greeting": {"message": "你好", "language": "zh-Hans"},
+    "image": "hello:1",
+    "resources": {"limits": {"cpu": 1, "memory": "64Mi"}},
+    "service": {"type": "NodePort", "port": 8080},
+}
+FULL_V1ALPHA1 = {"size": 3, "message": "你好", "image": "hello:1"}
+CONDITION = {
+    "type": "Available",
+    "status": "True",
+    "reason": "Ready",
+    "message": "3 of 3 pods are ready",
+    "observedGeneration": 1,
+    "lastTransitionTime": "2026-01-01T00:00:00Z",
+}
+STATUS = {
+    "observedGeneration": 1,
+    "replicas": 3,
+    "readyReplicas": 3,
+    "selector": "a=b",
+    "url": "http://hello.default.svc:80",
+    "conditions": [CONDITION],
+}
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A running conversion server and what a CRD says to reach it."""
+
+    conversion: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def start_webhook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Webhook]]:
+    """Start the real server for HelloWorld in a group; it ends with the module."""
+    running: list[tuple[threading.Thread, Callable[[], None]]] = []
+
+    def start(group: str) -> Webhook:
+        now = datetime.now(UTC)
+        ca = pki.make_ca("test", now=now)
+        pair = pki.make_serving_cert(ca, ["localhost"], ["127.0.0.1"], now=now)
+        cert_dir = tmp_path_factory.mktemp("certificates")
+        (cert_dir / "tls.crt").write_bytes(pair.certificate)
+        (cert_dir / "tls.key").write_bytes(pair.key)
+        port = free_port()
+        running.append(in_thread(group, cert_dir, port))
+        client = {
+            "url": f"https://127.0.0.1:{port}/convert",
+            "caBundle": base64.b64encode(ca.certificate).decode(),
+        }
+        webhook = {"conversionReviewVersions": ["v1"], "clientConfig": client}
+        return Webhook({"strategy": "Webhook", "webhook": webhook})
+
+    yield start
+    for thread, stop in running:
+        stop()
+        thread.join()
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def in_thread(group: str, cert_dir: Path, port: int) -> tuple[threading.Thread, Callable[[], None]]:
+    """The server in a thread of its own, and what stops it."""
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()  # belongs to the loop that first waits for it
+
+    def run() -> None:
+        server = serve(
+            converter(group),
+            cert_dir=cert_dir,
+            port=port,
+            health_port=0,
+            stop=stop,
+            host="127.0.0.1",
+        )
+        loop.run_until_complete(server)
+        # The API server closes its side of each TLS connection once it has seen ours.
+        loop.run_until_complete(asyncio.sleep(1))
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+
+    def end() -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    return thread, end
+
+
+@pytest.fixture(scope="module", params=["v1", "v1alpha1"])
+def hello(request: Any, install: Any, start_webhook: Any) -> Any:
+    """HelloWorld's CRD with our webhook, storing one version and then the other."""
+    group = f"stores-{request.param}.example.com"
+    return install(group, conversion=start_webhook(group).conversion, storage=request.param)
+
+
+def without_ours(obj: Any) -> Any:
+    """Metadata except what the server counts up, and the annotation of the conversion."""
+    kept = {
+        key: value
+        for key, value in obj["metadata"].items()
+        if key not in ("resourceVersion", "generation", "managedFields", "annotations")
+    }
+    annotations = {
+        key: value
+        for key, value in obj["metadata"].get("annotations", {}).items()
+        if key != ANNOTATION
+    }
+    return {**kept, "annotations": annotations}
+
+
+def test_a_v1_object_is_read_through_v1alpha1_and_is_unchanged_in_v1(hello: Any) -> None:
+    made = hello.make("v1", "one", {"note": "mine"}, spec=FULL_V1).ok()
+    old = hello.get("v1alpha1", "one")
+    assert old["spec"] == FULL_V1ALPHA1
+    assert without_ours(old) == without_ours(made)
+    new = hello.get("v1", "one")
+    assert new["spec"] == FULL_V1
+    assert new["metadata"].get("annotations") == {"note": "mine"}
+
+
+def test_an_edit_through_v1alpha1_arrives_and_what_only_v1_has_stays(hello: Any) -> None:
+    hello.make("v1", "two", spec=FULL_V1).ok()
+    old = hello.get("v1alpha1", "two")
+    hello.put("v1alpha1", {**old, "spec": {**old["spec"], "size": 7, "message": "Hi"}})
+    assert hello.get("v1", "two")["spec"] == {
+        **FULL_V1,
+        "replicas": 7,
+        "greeting": {"message": "Hi", "language": "zh-Hans"},
+    }
+    assert hello.get("v1alpha1", "two")["spec"] == {**FULL_V1ALPHA1, "size": 7, "message": "Hi"}
+
+
+def test_an_edit_through_v1_arrives_in_v1alpha1(hello: Any) -> None:
+    hello.make("v1alpha1", "three", spec=FULL_V1ALPHA1).ok()
+    new = hello.get("v1", "three")
+    assert new["spec"] == {"replicas": 3, "greeting": {"message": "你好"}, "image": "hello:1"}
+    new["spec"]["greeting"] = {"message": "Bonjour", "language": "fr"}
+    new["spec"]["replicas"] = 0
+    hello.put("v1", new)
+    assert hello.get("v1alpha1", "three")["spec"] == {
+        "size": 0,
+        "message": "Bonjour",
+        "image": "hello:1",
+    }
+    assert hello.get("v1", "three")["spec"]["greeting"]["language"] == "fr"
+
+
+def test_removing_through_v1_what_only_v1_has_removes_it_for_good(hello: Any) -> None:
+    hello.make("v1", "four", spec=FULL_V1).ok()
+    new = hello.get("v1", "four")
+    del new["spec"]["service"], new["spec"]["resources"]
+    hello.put("v1", new)
+    old = hello.get("v1alpha1", "four")
+    hello.put("v1alpha1", {**old, "spec": {**old["spec"], "size": 1}})
+    spec = hello.get("v1", "four")["spec"]
+    assert "service" not in spec
+    assert "resources" not in spec
+
+
+def test_defaults_meet_in_both_versions(hello: Any) -> None:
+    hello.make("v1alpha1", "five").ok()
+    hello.make("v1", "six").ok()
+    for name in ("five", "six"):
+        assert hello.get("v1alpha1", name)["spec"] == {"size": 1, "message": "Hello, World!"}
+        assert hello.get("v1", name)["spec"] == {
+            "replicas": 1,
+            "greeting": {"message": "Hello, World!"},
+        }
+        assert "annotations" not in hello.get("v1alpha1", name)["metadata"]
+        assert "annotations" not in hello.get("v1", name)["metadata"]
+
+
+@pytest.mark.parametrize(("writer", "reader"), [("v1", "v1alpha1"), ("v1alpha1", "v1")])
+def test_status_goes_through_both_versions(hello: Any, writer: str, reader: str) -> None:
+    name = f"status-{writer}"
+    hello.make("v1", name, spec=FULL_V1).ok()
+    hello.put(writer, {**hello.get(writer, name), "status": STATUS}, "status")
+    assert hello.get(reader, name)["status"] == STATUS
+    hello.put(reader, {**hello.get(reader, name)}, "status")
+    assert hello.get(writer, name)["status"] == STATUS
+    assert hello.get("v1", name)["spec"] == FULL_V1
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha1"])
+def test_scale_works_through_both_versions(hello: Any, version: str) -> None:
+    name = f"scale-{version}"
+    hello.make("v1", name, spec=FULL_V1).ok()
+    path = hello.path(version, name, "scale")
+    scale = hello.api("GET", path).ok()
+    assert scale["spec"]["replicas"] == 3
+    hello.api("PUT", path, {**scale, "spec": {"replicas": 9}}).ok()
+    assert hello.get("v1", name)["spec"] == {**FULL_V1, "replicas": 9}
+
+
+@pytest.mark.parametrize(("one", "other"), [("v1", "v1alpha1"), ("v1alpha1", "v1")])
+def test_server_side_apply_through_both_versions_shares_the_object(
+    hello: Any, one: str, other: str
+) -> None:
+    name = f"apply-{one}"
+    message = {"v1": {"greeting": {"message": "Hi"}}, "v1alpha1": {"message": "Hi"}}
+    number = {"v1": {"replicas": 4}, "v1alpha1": {"size": 4}}
+    for version, manager, spec in ((one, "a", message[one]), (other, "b", number[other])):
+        hello.api(
+            "PATCH",
+            f"{hello.path(version, name)}?fieldManager={manager}",
+            hello.object(version, name, spec=spec),
+            Content_Type="application/apply-patch+yaml",
+        ).ok()
+    assert hello.get("v1alpha1", name)["spec"] == {"size": 4, "message": "Hi"}
+
+
+def test_lists_hold_every_object_in_the_version_asked_for(hello: Any) -> None:
+    for number in range(5):
+        hello.make("v1", f"list-{number}", spec=FULL_V1).ok()
+    for version, spec in (("v1", FULL_V1), ("v1alpha1", FULL_V1ALPHA1)):
+        for query in ("", "?limit=2"):
+            listed = hello.api("GET", hello.path(version) + query).ok()["items"]
+            group = hello.resource.group
+            assert {one["apiVersion"] for one in listed} == {f"{group}/{version}"}
+            found = [one["spec"] for one in listed if one["metadata"]["name"].startswith("list-")]
+            assert all(one == spec for one in found)
+            assert len(found) == (5 if not query else len(found))
+
+
+def test_an_annotation_somebody_wrote_in_our_place_survives(hello: Any) -> None:
+    hello.make("v1", "note", {ANNOTATION: "{a note"}, spec=FULL_V1).ok()
+    old = hello.get("v1alpha1", "note")
+    hello.put("v1alpha1", {**old, "spec": {**old["spec"], "size": 8}})
+    new = hello.get("v1", "note")
+    assert new["metadata"]["annotations"] == {ANNOTATION: "{a note"}
+    assert new["spec"] == {**FULL_V1, "replicas": 8}
+
+
+def lax(crd: Any) -> None:
+    """Let v1 hold anything in its spec."""
+    for version in crd["spec"]["versions"]:
+        if version["name"] == "v1":
+            version["schema"]["openAPIV3Schema"]["properties"]["spec"] = {
+                "x-kubernetes-preserve-unknown-fields": True,
+                "nullable": True,
+            }
+            del version["subresources"]["scale"]  # it alone would keep the number a number
+
+
+@pytest.fixture(scope="module")
+def junk(install: Any, start_webhook: Any) -> Any:
+    """A CRD whose v1 takes anything, as one from before there were rules."""
+    group = "junk.example.com"
+    return install(group, change=lax, conversion=start_webhook(group).conversion)
+
+
+JUNK: list[Any] = [
+    {"replicas": "three", "greeting": "hi"},
+    {"replicas": None, "greeting": None, "size": 4, "message": []},
+    {"greeting": {"message": {"a": 1}, "more": [None]}},
+    [1, "two"],
+    "text",
+    7,
+    {},
+    None,
+]
+
+
+@pytest.mark.parametrize("spec", JUNK, ids=json.dumps)
+def test_junk_in_storage_is_readable_through_both_versions(junk: Any, spec: Any) -> None:
+    name = f"junk-{JUNK.index(spec)}"
+    made = junk.make("v1", name, spec=spec).ok()
+    assert made.get("spec") == spec
+    junk.get("v1alpha1", name)
+    assert junk.get("v1", name).get("spec") == spec
+
+
+def test_a_field_newer_than_the_webhook_survives_an_edit_through_v1alpha1(junk: Any) -> None:
+    spec = {**FULL_V1, "autoscaling": {"maxReplicas": 9}}
+    junk.make("v1", "newer", spec=spec).ok()
+    old = junk.get("v1alpha1", "newer")
+    assert "autoscaling" not in old["spec"]  # the API server removed it: v1alpha1 has no such field
+    junk.put("v1alpha1", {**old, "spec": {**old["spec"], "size": 8}})
+    assert junk.get("v1", "newer")["spec"] == {**spec, "replicas": 8}
+
+
+def test_an_object_that_cannot_be_converted_is_named_and_others_are_served(
+    install: Any, start_webhook: Any
+) -> None:
+    group = "bad.example.com"
+    bad = install(group, change=lax, conversion=start_webhook(group).conversion)
+    # More than annotations can hold, in a place that v1alpha1 has no field for.
+    bad.make("v1", "huge", spec={"greeting": {"other": "x" * 300_000}}).ok()
+    bad.make("v1", "fine", spec=FULL_V1).ok()
+    refused = bad.api("GET", bad.path("v1alpha1", "huge"))
+    assert refused.status == 500
+    assert "HelloWorld default/huge: has more in v1 than v1alpha1 has fields" in refused.message
+    listed = bad.api("GET", bad.path("v1alpha1"))
+    assert "default/huge" in listed.message
+    assert bad.get("v1alpha1", "fine")["spec"] == FULL_V1ALPHA1
+    assert len(bad.get("v1", "")["items"]) == 2
