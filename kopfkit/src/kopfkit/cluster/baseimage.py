@@ -48,9 +48,8 @@ def ensure_opm(engine: Engine, progress: Progress) -> str:
         context.build(
             engine,
             local,
-            "FROM scratch\nCOPY bin/ /bin/\nCOPY tmp/ /tmp/\nUSER 1001:0\n"
-            'ENTRYPOINT ["/bin/opm"]\n',
-            {**{f"bin/{name}": path for name, path in tools.items()}, "tmp/.keep": ""},
+            'FROM scratch\nCOPY root/ /\nUSER 1001:0\nENTRYPOINT ["/bin/opm"]\n',
+            {**{f"root/bin/{name}": path for name, path in tools.items()}, "root/tmp/": ""},
         )
     return local
 

@@ -23,7 +23,8 @@ def build(
         tag: the image's name.
         dockerfile: the Dockerfile's text.
         files: path in the context -> a file or directory to put there, or the text of a file.
-            A text that starts with "#!" becomes executable.
+            A text that starts with "#!" becomes executable; a path that ends with "/" becomes an
+            empty directory that everybody may write, as /tmp is.
 
     Raises:
         process.CommandFailed: the build failed; nothing of it is left but the engine's own cache.
@@ -33,7 +34,10 @@ def build(
         for name, content in (files or {}).items():
             target = root / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(content, str):
+            if name.endswith("/"):
+                target.mkdir()
+                target.chmod(0o1777)
+            elif isinstance(content, str):
                 target.write_text(content)
                 target.chmod(0o755 if content.startswith("#!") else 0o644)
             elif content.is_dir():

@@ -163,12 +163,12 @@ def _build(engine: Engine, tag: str, progress: Progress) -> None:
             engine,
             tag,
             # The Job that unpacks bundles runs /bin/cp from this image.
-            "FROM scratch\nCOPY bin/ /bin/\nCOPY busybox /bin/cp\nCOPY tmp/ /tmp/\n"
+            "FROM scratch\nCOPY root/ /\n"
             'EXPOSE 8080 5443\nUSER 1001\nENTRYPOINT ["/bin/olm"]\n',
             {
-                **{f"bin/{name}": path for name, path in tools.items()},
-                "busybox": files / "bin/busybox",
-                "tmp/.keep": "",
+                **{f"root/bin/{name}": path for name, path in tools.items()},
+                "root/bin/cp": files / "bin/busybox",
+                "root/tmp/": "",
             },
         )
 
