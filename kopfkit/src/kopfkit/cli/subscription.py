@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from kopfkit import project
-from kopfkit.cluster import digests, state, subscription, unsubscription
+from kopfkit.cluster import digests, manager, subscription, unsubscription
 from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.unsubscription import Definition
 from kopfkit.errors import KopfkitError
@@ -113,14 +113,7 @@ def _operator(package: str | None, namespace: str | None) -> tuple[str, str]:
 
 
 def _kubeconfig(name: str, given: Path | None) -> Path:
-    if given is not None:
-        return given
-    cluster = state.load(name)
-    if cluster is None:
-        raise KopfkitError(
-            f"cluster {name}", "does not run", "Start it: make cluster-up, or name a --kubeconfig."
-        )
-    return Path(cluster.kubeconfig)
+    return given or manager.kubeconfig(name)
 
 
 def _pinned(image: str, progress: Progress) -> str:

@@ -1,0 +1,181 @@
+"""`kopfkit subscribe` and `unsubscribe` against a real API server that has OLM's CRDs, but no OLM:
+what they write, what they refuse, and what they say when nothing happens."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kopfkit.cluster import olm, subscription, toolchain, unsubscription
+from kopfkit.cluster.kubectl import Kubectl
+from kopfkit.cluster.progress import Progress
+from kopfkit.errors import KopfkitError
+
+GROUP = "operators.coreos.com"
+CRDS = "customresourcedefinitions.apiextensions.k8s.io"
+THINGS = "things.example.com"
+KINDS = ("subscriptions", "catalogsources", "operatorgroups", "clusterserviceversions")
+
+
+@pytest.fixture(scope="module")
+def kubectl(control_plane: Any) -> Kubectl:
+    return Kubectl.at(Path(control_plane.kubeconfig))
+
+
+@pytest.fixture(scope="module")
+def olm_crds(kubectl: Kubectl) -> Iterator[None]:
+    """OLM's CRDs, without what acts on them; the tests before need a cluster without."""
+    files = str(toolchain.module_dir(olm.MODULE) / "deploy" / "chart" / "crds")
+    kubectl.run("apply", "--server-side", "--filename", files)
+    kubectl.run("wait", "--for=condition=Established", "--filename", files)
+    yield
+    # The API server takes its time to end the storage of a dozen CRDs, and nobody needs them gone.
+    kubectl.run("delete", "--wait=false", "--filename", files)
+
+
+def thing(mark: str) -> dict[str, Any]:
+    """A CRD in two versions, with the label that OLM marks the parts of an operator with."""
+    schema = {"openAPIV3Schema": {"type": "object"}}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": THINGS, "labels": {mark: ""}},
+        "spec": {
+            "group": "example.com",
+            "names": {"kind": "Thing", "plural": "things"},
+            "scope": "Namespaced",
+            "versions": [
+                {"name": "v1", "served": True, "storage": False, "schema": schema},
+                {"name": "v2", "served": True, "storage": True, "schema": schema},
+            ],
+        },
+    }
+
+
+def subscribe(kubectl: Kubectl, namespace: str, **changes: Any) -> subscription.Installation:
+    arguments: dict[str, Any] = {
+        "package": "hello",
+        "channel": "stable",
+        "catalog_image": "registry.invalid/catalog:v1",
+        "namespace": namespace,
+        "catalog_namespace": namespace,
+        "progress": Progress(),
+        "timeout": 0,
+    }
+    return subscription.subscribe(kubectl.kubeconfig, **{**arguments, **changes})
+
+
+def unsubscribe(kubectl: Kubectl, namespace: str, **changes: Any) -> Any:
+    return unsubscription.unsubscribe(
+        kubectl.kubeconfig,
+        package="hello",
+        namespace=namespace,
+        catalog_namespace=namespace,
+        progress=Progress(),
+        **changes,
+    )
+
+
+def names(kubectl: Kubectl, namespace: str) -> dict[str, list[str]]:
+    found = {kind: kubectl.list(f"{kind}.{GROUP}", namespace) for kind in KINDS}
+    return {kind: [o["metadata"]["name"] for o in objects] for kind, objects in found.items()}
+
+
+def test_without_olm_subscribing_says_how_to_get_it(kubectl: Kubectl, namespace: str) -> None:
+    with pytest.raises(KopfkitError, match="OLM: is not installed") as refused:
+        subscribe(kubectl, namespace)
+    assert "kopfkit olm install" in refused.value.cure
+    assert unsubscribe(kubectl, namespace) == []
+
+
+def test_a_cluster_that_does_not_answer_is_named(control_plane: Any, tmp_path: Path) -> None:
+    # Port 9 (discard) is closed where nobody has opened it on purpose.
+    closed = tmp_path / "kubeconfig"
+    kubeconfig = Path(control_plane.kubeconfig).read_text()
+    assert control_plane.url in kubeconfig
+    closed.write_text(kubeconfig.replace(control_plane.url, "https://127.0.0.1:9"))
+    with pytest.raises(KopfkitError, match=f"the cluster of {closed}"):
+        subscribe(Kubectl.at(closed), "default")
+
+
+@pytest.mark.usefixtures("olm_crds")
+def test_what_does_not_install_in_time_says_what_olm_is_at(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    with pytest.raises(KopfkitError, match=r"within 0 s; OLM is at: waiting for the catalog's pod"):
+        subscribe(kubectl, namespace)
+    written = names(kubectl, namespace)
+    assert written["subscriptions"] == written["operatorgroups"] == ["hello"]
+    (source,) = kubectl.list(f"catalogsources.{GROUP}", namespace)
+    assert source["spec"]["image"] == "registry.invalid/catalog:v1"
+    (found,) = kubectl.list(f"subscriptions.{GROUP}", namespace)
+    assert found["spec"]["source"] == source["metadata"]["name"]
+    labels = (kubectl.get("namespaces", namespace) or {})["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+@pytest.mark.usefixtures("olm_crds")
+def test_subscribing_twice_writes_the_same_objects(kubectl: Kubectl, namespace: str) -> None:
+    for _ in range(2):
+        with pytest.raises(KopfkitError, match="was not installed"):
+            subscribe(kubectl, namespace)
+    assert [len(found) for found in names(kubectl, namespace).values()] == [1, 1, 1, 0]
+    unsubscribe(kubectl, namespace)
+    assert [len(found) for found in names(kubectl, namespace).values()] == [0, 0, 0, 0]
+    unsubscribe(kubectl, namespace)
+
+
+@pytest.mark.usefixtures("olm_crds")
+@pytest.mark.parametrize("targets", [[], ["default"]], ids=["for all", "for one namespace"])
+def test_an_operator_group_that_is_there_is_used_or_named(
+    kubectl: Kubectl, namespace: str, targets: list[str]
+) -> None:
+    theirs = {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": "OperatorGroup",
+        "metadata": {"name": "theirs", "namespace": namespace},
+        "spec": {"targetNamespaces": targets} if targets else {},
+    }
+    kubectl.apply(theirs)
+    expected = "OperatorGroup theirs .* selects namespaces" if targets else "was not installed"
+    with pytest.raises(KopfkitError, match=expected):
+        subscribe(kubectl, namespace)
+    unsubscribe(kubectl, namespace)
+    assert names(kubectl, namespace)["operatorgroups"] == ["theirs"]
+
+
+@pytest.mark.usefixtures("olm_crds")
+def test_deleting_crds_asks_first_and_says_how_many_objects_go(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    kubectl.apply(thing(f"{GROUP}/hello.{namespace}"))
+    kubectl.run("wait", "--for=condition=Established", f"{CRDS}/{THINGS}")
+    kubectl.apply(
+        *(
+            {
+                "apiVersion": "example.com/v2",
+                "kind": "Thing",
+                "metadata": {"name": name, "namespace": namespace},
+            }
+            for name in ("one", "two")
+        )
+    )
+    asked = []
+
+    def refuse(definitions: Any) -> bool:
+        asked.extend((d.name, d.objects, d.versions) for d in definitions)
+        return False
+
+    try:
+        with pytest.raises(KopfkitError, match="left as it is"):
+            unsubscribe(kubectl, namespace, crds=True, confirm=refuse)
+        assert asked == [(THINGS, 2, ("v2", "v1"))]
+        assert kubectl.get(CRDS, THINGS) is not None
+        (kept,) = unsubscribe(kubectl, namespace)
+        assert kept.objects == 2
+        assert kubectl.get(CRDS, THINGS) is not None
+        unsubscribe(kubectl, namespace, crds=True)
+        assert kubectl.get(CRDS, THINGS) is None
+    finally:
+        kubectl.delete(CRDS, THINGS)
