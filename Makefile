@@ -84,7 +84,7 @@ test: $(STAMP) ## Unit, integration (real kube-apiserver and etcd) and e2e tests
 	@$(BIN)/pytest $(TESTS)
 
 .PHONY: verify
-verify: $(STAMP) ## Generated files without a diff, lint, types, import layers.
+verify: $(STAMP) ## Generated files without a diff and valid, lint, types, import layers.
 	@$(KOPFKIT) manifests --check
 	@$(KOPFKIT) bundle generate --check
 	@$(KOPFKIT) catalog generate --check
@@ -92,6 +92,8 @@ verify: $(STAMP) ## Generated files without a diff, lint, types, import layers.
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(KOPFKIT) bundle validate
+	@$(KOPFKIT) catalog validate
 
 .PHONY: fmt
 fmt: $(STAMP) ## Format the code and mend what the linter can.
@@ -175,7 +177,7 @@ bundle-push: $(STAMP) ## Push the bundle image.
 
 .PHONY: catalog
 catalog: $(STAMP) ## Generate the file-based catalog and catalog.Dockerfile.
-	@$(KOPFKIT) catalog generate --bundle-img $(BUNDLE_IMG)
+	@$(KOPFKIT) catalog generate --img $(IMG) --bundle-img $(BUNDLE_IMG)
 
 .PHONY: catalog-validate
 catalog-validate: $(STAMP) ## Check the catalog with opm.

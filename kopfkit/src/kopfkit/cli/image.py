@@ -8,8 +8,11 @@ import click
 from kopfkit.cluster import baseimage, docker, imageroot, images
 from kopfkit.cluster.progress import Progress
 
-# What of kopfkit itself only builds, and so has no place in the image that runs.
-_BUILD_TIME = tuple(f"kopfkit/{name}" for name in ("cli", "cluster", "packaging", "testing"))
+# What only describes or builds, and so has no place in the image that runs.
+_BUILD_TIME = (
+    *(f"kopfkit/{name}" for name in ("cli", "cluster", "packaging", "project", "testing")),
+    "*/project.py",
+)
 ROOT = Path("build/image")
 # Kind of image -> its Dockerfile.
 FILES = {
