@@ -1,0 +1,73 @@
+"""`kopfkit run`: the operator outside the cluster."""
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from kopfkit.cluster import local as running
+from kopfkit.cluster.localchildren import Output
+from kopfkit.cluster.progress import Progress
+
+_PORT = click.IntRange(1, 65535)
+
+
+@click.group()
+def run() -> None:
+    """Run the operator outside the cluster."""
+
+
+@run.command()
+@click.option(
+    "--debug",
+    type=_PORT,
+    is_flag=False,
+    flag_value=str(running.DEBUG_PORT),
+    metavar="[PORT]",
+    help=f"Have the operator wait for a debugger (DAP) on this port; {running.DEBUG_PORT} if none "
+    "is given.",
+)
+@click.option(
+    "--webhook-port",
+    type=_PORT,
+    default=running.WEBHOOK_PORT,
+    show_default=True,
+    help="Port of the conversion webhook on this machine.",
+)
+@click.option(
+    "--webhook-host",
+    help="Address at which the API server reaches this machine; found out where it can be.",
+)
+@click.option(
+    "--health-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port of the operator's /healthz and /readyz; a free one by default.",
+)
+@click.option("--operand-image", help="What the operator runs by default; its own image if none.")
+@click.option(
+    "--log-format", type=click.Choice(("text", "json")), help="Of both processes (LOG_FORMAT)."
+)
+@click.option(
+    "--kubeconfig",
+    type=click.Path(path_type=Path),
+    help="By default KUBECONFIG, else that of the cluster --name, else ~/.kube/config.",
+)
+@click.option("--name", default="kopfkit", show_default=True, help="Name of the kopfkit cluster.")
+@click.option("--force", is_flag=True, help="Run although the operator runs in the cluster too.")
+def local(**options: Any) -> None:
+    """Run operator and webhook on this machine; the CRD's conversion points here. Ctrl-C ends it.
+
+    Install the CRD first (make install).
+    """
+    # A CI system ends a job with SIGTERM, a closed terminal with SIGHUP: both like Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    running.run(running.Options(**options), Output(sys.stdout), Progress())
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
