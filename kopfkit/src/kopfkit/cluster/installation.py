@@ -144,6 +144,8 @@ def _subscription_faults(seen: Observed) -> Iterator[Fault]:
             if offers
             else "is not in the catalog, which does not have the package",
             "Choose another channel, or build the catalog with it.",
+            # The package server has read the catalog, and another catalog has another name.
+            patience=3,
         )
     failed = _condition(seen.subscription, "BundleUnpackFailed")
     if failed:

@@ -1,0 +1,195 @@
+"""The cluster with OLM, this checkout's images in its registry, and a namespace per test.
+
+A HelloWorld operator is in the cluster for one module at a time: `test_deploy` and `test_olm` each
+install it and remove it again.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helloworld_operator.api import HELLOWORLD
+from helloworld_operator.project import PROJECT
+from kopfkit.cluster import manager, state, unsubscription
+from kopfkit.cluster.kubectl import Kubectl
+from kopfkit.cluster.progress import Progress
+from kopfkit.cluster.state import ClusterState
+from kopfkit.errors import KopfkitError
+from kopfkit.testing.client import Api
+from kopfkit.testing.waiting import eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "hack"))
+
+import publish  # noqa: E402
+
+GENERATED = ("bundle", "catalog", "config", "bundle.Dockerfile", "catalog.Dockerfile")
+# Seconds until a greeting answers: the image is on the node, so it is seconds on two cores.
+READY = 90.0
+
+
+@dataclass
+class World:
+    """The cluster as a test uses it, and the test's own namespace."""
+
+    api: Api
+    kubectl: Kubectl
+    namespace: str
+
+    def path(self, name: str = "", version: str = "v1") -> str:
+        """URL path of a HelloWorld, or of all in the namespace."""
+        base = f"/apis/{HELLOWORLD.group}/{version}/namespaces/{self.namespace}"
+        return f"{base}/{HELLOWORLD.plural}/{name}".rstrip("/")
+
+    def create(self, name: str, spec: dict[str, Any], version: str = "v1") -> dict[str, Any]:
+        """Create a HelloWorld; ApiError if it is refused."""
+        body = {
+            "apiVersion": f"{HELLOWORLD.group}/{version}",
+            "kind": HELLOWORLD.kind,
+            "metadata": {"name": name},
+            "spec": spec,
+        }
+        created: dict[str, Any] = self.api.post(self.path(version=version), body)
+        return created
+
+    def read(self, name: str, version: str = "v1") -> dict[str, Any]:
+        """The HelloWorld in a version."""
+        found: dict[str, Any] = self.api.get(self.path(name, version))
+        return found
+
+    def ready(self, name: str, count: int) -> dict[str, Any]:
+        """Wait until exactly `count` pods are reported as ready for the newest generation."""
+
+        def check() -> dict[str, Any]:
+            found = self.read(name)
+            status = found.get("status", {})
+            assert status.get("observedGeneration") == found["metadata"]["generation"], status
+            assert status.get("readyReplicas") == status.get("replicas") == count, status
+            return found
+
+        return eventually(check, timeout=READY, interval=0.3)
+
+    def run(self, *arguments: str) -> str:
+        """kubectl in the test's namespace."""
+        return self.kubectl.run(*arguments, f"--namespace={self.namespace}", timeout=120)
+
+    def child(self, resource: str, name: str) -> dict[str, Any]:
+        """A child by resource and name; LookupError if it is not there."""
+        found = self.kubectl.get(resource, name, self.namespace)
+        if found is None:
+            raise LookupError(f"no {resource} {name}")
+        return found
+
+    def greeting(self, name: str) -> dict[str, Any]:
+        """What the greeting service answers, through the API server's proxy."""
+        path = f"/api/v1/namespaces/{self.namespace}/services/{name}:80/proxy/"
+        answer: dict[str, Any] = eventually(lambda: self.api.get(path), timeout=READY)
+        return answer
+
+
+@pytest.fixture(scope="session")
+def olm_cluster() -> Iterator[ClusterState]:
+    """A cluster with OLM and a registry: the one named $KOPFKIT_TEST_CLUSTER if it is up, and it
+    stays up then; else one that is started for this session. Not the cluster of `make demo`: the
+    tests remove every HelloWorld."""
+    name = os.environ.get("KOPFKIT_TEST_CLUSTER") or "kopfkit-test"
+    known = state.load(name)
+    try:
+        cluster = manager.up(olm=True, name=name, progress=Progress())
+    except KopfkitError as error:
+        pytest.skip(f"no cluster with OLM: {error}")
+    if cluster.registry is None:
+        pytest.skip(f"the cluster {name} ({cluster.kind}) has no registry of ours")
+    yield cluster
+    if known is None or not known.ready:
+        manager.down(name, Progress())
+
+
+@pytest.fixture(scope="session")
+def kubectl(olm_cluster: ClusterState) -> Kubectl:
+    """kubectl for the cluster."""
+    return Kubectl.at(Path(olm_cluster.kubeconfig))
+
+
+@pytest.fixture(scope="session")
+def client(olm_cluster: ClusterState) -> Iterator[Api]:
+    """A raw API client for the cluster."""
+    with Api(Path(olm_cluster.kubeconfig)) as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+def images(olm_cluster: ClusterState) -> publish.Images:
+    """This checkout's images, pushed; by digest."""
+    before = _generated()
+    pushed = publish.publish(f"{olm_cluster.registry}/{PROJECT.name}", Progress())
+    assert _generated() == before, "publishing changed generated files of the checkout"
+    return pushed
+
+
+@pytest.fixture(scope="module")
+def clean_cluster(olm_cluster: ClusterState, kubectl: Kubectl) -> None:
+    """No HelloWorld operator in the cluster, whatever an interrupted run has left."""
+    unsubscription.unsubscribe(
+        Path(olm_cluster.kubeconfig),
+        package=PROJECT.name,
+        namespace=PROJECT.namespace,
+        catalog_namespace=PROJECT.namespace,
+        progress=Progress(),
+        crds=True,
+    )
+    kubectl.delete("customresourcedefinitions.apiextensions.k8s.io", HELLOWORLD.crd_name)
+    kubectl.run("delete", "--ignore-not-found", "-k", str(ROOT / "config/default"), timeout=300)
+
+
+@pytest.fixture
+def world(client: Api, kubectl: Kubectl) -> Iterator[World]:
+    """A namespace of the test's own that enforces the restricted Pod Security Standard."""
+    name = f"e2e-{time.time_ns() // 1_000_000:x}"
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    client.post(
+        "/api/v1/namespaces",
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}},
+    )
+    eventually(lambda: client.exists(f"/api/v1/namespaces/{name}/serviceaccounts/default"))
+    yield World(client, kubectl, name)
+    client.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="session")
+def make(olm_cluster: ClusterState, images: publish.Images) -> Callable[[str], str]:
+    """Runs a target of the Makefile against the cluster, with the image that was pushed, in the
+    copy of the checkout that it was built in. Returns what it prints."""
+
+    def run(target: str) -> str:
+        done = subprocess.run(
+            publish.make(target, IMG=images.operator, KUBECONFIG_PATH=olm_cluster.kubeconfig),
+            env=publish.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+def _generated() -> str:
+    """The state of the generated files: contents by hash."""
+    found = {}
+    for name in GENERATED:
+        place = ROOT / name
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.is_file():
+                found[str(path.relative_to(ROOT))] = hash(path.read_bytes())
+    return json.dumps(found)
