@@ -67,6 +67,7 @@ def greet(kubectl: Kubectl, progress: Progress) -> str:
             f"--timeout={AVAILABLE}s",
             timeout=AVAILABLE + 30,
         )
+        step.note(f"{name} is available")
     return name
 
 

@@ -38,7 +38,7 @@ def catalog_name(package: str, image: str) -> str:
     another image gets another name. At most 63 characters: OLM uses it as a label's value, and as
     the name of a Service.
     """
-    return f"{package[:50]}-{hashlib.sha256(image.encode()).hexdigest()[:12]}"
+    return f"{package[:42]}-catalog-{hashlib.sha256(image.encode()).hexdigest()[:12]}"
 
 
 def namespace(name: str) -> Object:
