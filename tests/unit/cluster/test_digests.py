@@ -68,6 +68,15 @@ def test_what_a_registry_does_not_tell_is_an_error(registry: str, image: str, wh
         digests.pin(f"{registry}/{image}")
 
 
+def test_only_a_registry_that_answers_makes_an_image_missing(registry: str) -> None:
+    with pytest.raises(digests.NotThere):
+        digests.pin(f"{registry}/missing:v1")
+    for image in (f"{registry}/private:v1", "127.0.0.1:9/hello:v1"):
+        with pytest.raises(KopfkitError) as unknown:
+            digests.pin(image)
+        assert not isinstance(unknown.value, digests.NotThere)
+
+
 def test_a_registry_that_is_not_there_is_named() -> None:
     # Port 9 (discard) is closed where nobody has opened it on purpose.
     with pytest.raises(KopfkitError, match=r"registry 127\.0\.0\.1:9: does not answer"):

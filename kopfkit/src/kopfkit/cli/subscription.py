@@ -85,11 +85,11 @@ def unsubscribe(
         confirm=(lambda definitions: True) if yes else _confirm,
     )
     for definition in definitions:
-        count = "its" if definition.objects is None else str(definition.objects)
+        objects = f"CRD {definition.name} and {_count(definition)}"
         if crds:
-            click.echo(f"CRD {definition.name} and {count} objects were deleted.")
+            click.echo(f"{objects} were deleted.")
             continue
-        click.echo(f"CRD {definition.name} and {count} objects stay; --crds deletes them.")
+        click.echo(f"{objects} stay; --crds deletes them.")
         if len(definition.versions) > 1:
             stored, *others = definition.versions
             click.echo(
@@ -100,9 +100,14 @@ def unsubscribe(
 
 def _confirm(definitions: Sequence[Definition]) -> bool:
     for definition in definitions:
-        count = "all" if definition.objects is None else str(definition.objects)
-        click.echo(f"CRD {definition.name} goes, and {count} objects of it.", err=True)
+        click.echo(f"To be deleted: CRD {definition.name} and {_count(definition)}.", err=True)
     return click.confirm("Delete them?", err=True)
+
+
+def _count(definition: Definition) -> str:
+    if definition.objects is None:
+        return "all its objects"
+    return "1 object" if definition.objects == 1 else f"{definition.objects} objects"
 
 
 def _operator(package: str | None, namespace: str | None) -> tuple[str, str]:
@@ -120,6 +125,8 @@ def _pinned(image: str, progress: Progress) -> str:
     """The image by digest; by tag where the registry does not tell this machine."""
     try:
         return digests.pin(image)
+    except digests.NotThere:
+        raise
     except KopfkitError as error:
         progress.say(f"{image} is taken by its tag ({error.what}: {error.why}).")
         return image

@@ -26,6 +26,10 @@ _REFERENCE = re.compile(
 )
 
 
+class NotThere(KopfkitError):
+    """The registry answers, and has no such image."""
+
+
 def pin(image: str) -> str:
     """The reference `image` with its digest in place of its tag: "host/repository@sha256:...".
 
@@ -33,8 +37,9 @@ def pin(image: str) -> str:
     plainly over HTTP if it is on this machine (the rule that Docker follows too).
 
     Raises:
-        KopfkitError: not a reference with a registry's host; the registry does not answer, wants a
-            login, or has no such image.
+        NotThere: the registry has no such image.
+        KopfkitError: not a reference with a registry's host; the registry does not answer, or wants
+            a login.
     """
     parts = _REFERENCE.fullmatch(image)
     if parts is None or not _is_host(parts["host"]):
@@ -54,9 +59,10 @@ def pin(image: str) -> str:
             digest = answer.headers.get("Docker-Content-Digest", "")
     except urllib.error.HTTPError as error:
         error.close()
-        why = "is not there" if error.code == 404 else f"is refused with HTTP {error.code}"
+        if error.code == 404:
+            raise NotThere(f"image {image}", "is not there", "Build it and push it.") from error
         raise KopfkitError(
-            f"image {image}", why, "Push it first; log in if it is private."
+            f"image {image}", f"is refused with HTTP {error.code}", "Log in to its registry."
         ) from error
     except OSError as error:
         reason = getattr(error, "reason", error)
