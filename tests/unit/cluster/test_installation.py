@@ -78,6 +78,8 @@ def test_only_a_succeeded_csv_that_is_installed_ends_the_wait() -> None:
     assert assess(INSTALLED).done
     assert not assess(replace(INSTALLED, csv=csv("Installing"))).done
     assert not assess(replace(INSTALLED, subscription=subscription(currentCSV=CSV))).done
+    upgrading = subscription(currentCSV=CSV, installedCSV="hello.v0.0.9")
+    assert not assess(replace(INSTALLED, subscription=upgrading)).done
 
 
 def test_after_a_change_of_catalog_the_old_status_does_not_count() -> None:
