@@ -38,8 +38,11 @@ mkdir -p /opt/cni/bin /etc/kubernetes/manifests /etc/containerd/certs.d /kind
 ln -sf /usr/lib/cni/* /opt/cni/bin/
 sed -i 's/restrict_oom_score_adj = false/restrict_oom_score_adj = true/' /etc/containerd/config.toml
 sed -i 's#sandbox_image = .*#sandbox_image = "PAUSE"#' /etc/containerd/config.toml
-printf '\n[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "/etc/containerd/certs.d"\n' \
-  >> /etc/containerd/config.toml
+cat >> /etc/containerd/config.toml <<'END'
+
+[plugins."io.containerd.grpc.v1.cri".registry]
+  config_path = "/etc/containerd/certs.d"
+END
 sed -i '/^OOMScoreAdjust/d; /^Limit/d' /etc/systemd/system/containerd.service
 ctr oci spec | jq '
   .hooks.createContainer += [{"path": "/kind/bin/mount-product-files.sh"}]

@@ -163,8 +163,7 @@ def _build(engine: Engine, tag: str, progress: Progress) -> None:
             engine,
             tag,
             # The Job that unpacks bundles runs /bin/cp from this image.
-            "FROM scratch\nCOPY root/ /\n"
-            'EXPOSE 8080 5443\nUSER 1001\nENTRYPOINT ["/bin/olm"]\n',
+            'FROM scratch\nCOPY root/ /\nEXPOSE 8080 5443\nUSER 1001\nENTRYPOINT ["/bin/olm"]\n',
             {
                 **{f"root/bin/{name}": path for name, path in tools.items()},
                 "root/bin/cp": files / "bin/busybox",

@@ -1,0 +1,26 @@
+"""Every test here has a cache and a state directory of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kopfkit.cluster import golang, gomod, toolchain
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The directory that stands for the user's; nothing remembered from another test."""
+    monkeypatch.setenv("KOPFKIT_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("KOPFKIT_STATE_DIR", str(tmp_path / "state"))
+    for variable in ("CLUSTER", "KUBECONFIG", "KUBEBUILDER_ASSETS", "DOCKER_HOST"):
+        monkeypatch.delenv(variable, raising=False)
+    _forget()
+    yield tmp_path
+    _forget()
+
+
+def _forget() -> None:
+    toolchain.choose.cache_clear()
+    golang.find.cache_clear()
+    gomod.group.cache_clear()

@@ -1,0 +1,94 @@
+"""What a run left out is named at its end, and fails the run under CI."""
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+SKIPPING = """
+import pytest
+
+def test_runs():
+    pass
+
+@pytest.mark.skip(reason="no Docker here")
+def test_kind():
+    pass
+
+@pytest.mark.skip(reason="no Docker here")
+def test_olm():
+    pass
+
+@pytest.mark.xfail(reason="known")
+def test_expected():
+    assert False
+"""
+MODULE = "import pytest\npytest.skip('needs root', allow_module_level=True)\n"
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    monkeypatch.delenv("CI", raising=False)
+    return pytester
+
+
+def test_each_reason_is_named_once_with_its_tests(run: pytest.Pytester) -> None:
+    run.makepyfile(test_a=SKIPPING, test_b=MODULE)
+    result = run.runpytest_subprocess()
+    result.stdout.fnmatch_lines(
+        ["*left out*", "test_b.py", "*why: needs root", "*test_kind, *test_olm", "*why: no Docker*"]
+    )
+    assert result.ret == 0
+
+
+def test_under_ci_a_skip_fails_the_run(
+    run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    run.makepyfile(SKIPPING)
+    result = run.runpytest_subprocess()
+    result.stdout.fnmatch_lines(["*nothing may be left out*"])
+    assert result.ret == 1
+
+
+def test_under_ci_a_skipped_module_alone_fails_the_run(
+    run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    run.makepyfile(MODULE)
+    assert run.runpytest_subprocess().ret == 1
+
+
+def test_under_ci_a_run_without_skips_passes(
+    run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    run.makepyfile("def test_runs(): pass")
+    result = run.runpytest_subprocess()
+    result.stdout.no_fnmatch_line("*left out*")
+    assert result.ret == 0
+
+
+def test_a_project_may_keep_the_list_and_drop_the_failure(
+    run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    run.makeini("[pytest]\nkopfkit_skips_fail_in_ci = false")
+    run.makepyfile(SKIPPING)
+    result = run.runpytest_subprocess()
+    result.stdout.fnmatch_lines(["*left out*"])
+    assert result.ret == 0
+
+
+def test_a_failure_stays_a_failure(run: pytest.Pytester) -> None:
+    run.makepyfile(SKIPPING + "\ndef test_fails(): assert False\n")
+    assert run.runpytest_subprocess().ret == 1
+
+
+def test_the_plugin_costs_a_run_without_clusters_nothing(run: pytest.Pytester) -> None:
+    run.makepyfile(
+        "import sys\n"
+        "def test_light():\n"
+        "    assert 'kopfkit.cluster' not in sys.modules\n"
+        "    assert 'cryptography' not in sys.modules\n"
+    )
+    run.runpytest_subprocess().assert_outcomes(passed=1)
