@@ -96,7 +96,8 @@ class Daemon:
             pid, started = int(record["pid"]), record["started"]
         except (OSError, ValueError, TypeError, KeyError):
             return None
-        return pid if started_at(pid) == started else None
+        # A process that ended at once has no moment of start on record: it never counts as alive.
+        return pid if started is not None and started_at(pid) == started else None
 
     def alive(self) -> bool:
         """Whether the process that was started runs now."""
