@@ -15,7 +15,6 @@ from kopfkit.cluster.daemon import Daemon
 from kopfkit.errors import KopfkitError
 from kopfkit.testing.waiting import eventually
 
-
 # What a process that ended before it was looked at leaves.
 GONE = '{"pid": 999999999, "started": null}'
 
