@@ -427,8 +427,12 @@ def test_the_operator_waits_for_a_debugger_and_goes_on_when_one_has_attached(
     world.api.create(hello("v1alpha1", "debugged", size=1))
     assert world.api.get(path("v1", "debugged"))["spec"]["replicas"] == 1
     child = "/apis/apps/v1/namespaces/default/deployments/debugged"
-    assert not any(line.startswith("operator |") and "starts" in line for line in run.lines)
-    assert not world.api.exists(child)
+    # Several times what an operator needs from its start to its first child.
+    looks = time.monotonic() + 4.0
+    while time.monotonic() < looks:
+        assert not any(line.startswith("operator |") and "starts" in line for line in run.lines)
+        assert not world.api.exists(child)
+        time.sleep(0.1)
     client = Debugger(port)
     try:
         client.send("initialize", adapterID="test", clientID="test", pathFormat="path")
