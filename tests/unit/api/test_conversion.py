@@ -204,6 +204,11 @@ def test_a_field_a_newer_program_wrote_survives_an_older_one() -> None:
     assert over_the_wire(pruned(spoke), V1) == newer
 
 
+def test_a_greeting_that_v1alpha1_does_not_know_is_passed_on() -> None:
+    spoke = make(V1ALPHA1, spec={"message": "Hi", "greeting": {"tone": "warm"}})
+    assert over_the_wire(spoke, V1)["spec"]["greeting"] == {"message": "Hi", "tone": "warm"}
+
+
 def test_an_object_of_a_megabyte_is_converted_both_ways() -> None:
     obj = make(V1, spec={"replicas": 1, "unknown": "x" * 1_000_000})
     spoke = over_the_wire(obj, V1ALPHA1)
