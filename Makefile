@@ -126,11 +126,11 @@ uninstall: $(STAMP) ## Remove the CRD, and with it every HelloWorld.
 
 .PHONY: run
 run: $(STAMP) ## Run operator and webhook here; the CRD points at this machine. Ctrl-C ends it.
-	@$(KOPFKIT) run local --name $(CLUSTER_NAME)
+	@env -u KUBECONFIG $(KOPFKIT) run local --name $(CLUSTER_NAME) --operand-image $(IMG)
 
 .PHONY: debug
 debug: $(STAMP) ## The same, the operator waiting for a debugger on DEBUG_PORT.
-	@$(KOPFKIT) run local --name $(CLUSTER_NAME) --debug $(DEBUG_PORT)
+	@env -u KUBECONFIG $(KOPFKIT) run local --name $(CLUSTER_NAME) --operand-image $(IMG) --debug $(DEBUG_PORT)
 
 ##@ Run mode 2: in the cluster
 
