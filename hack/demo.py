@@ -16,6 +16,7 @@ from helloworld_operator.api import HELLOWORLD
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster import manager, subscription, unsubscription
 from kopfkit.cluster.kubectl import Kubectl
+from kopfkit.cluster.process import CommandFailed
 from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.state import ClusterState
 from kopfkit.errors import KopfkitError
@@ -26,6 +27,10 @@ CHANNEL = "stable"
 V1, V1ALPHA1 = (f"{HELLOWORLD.plural}.{v}.{HELLOWORLD.group}" for v in ("v1", "v1alpha1"))
 # Seconds until the pods must answer: they run an image that the node has pulled already.
 AVAILABLE = 180
+# Seconds until the API server must be able to convert once OLM calls the operator Succeeded: the
+# kubelet brings a new certificate to a pod within its sync period, a minute or so.
+CONVERTING = 150
+STEADY = 5
 
 
 def install(cluster: ClusterState, images: Images, progress: Progress) -> str:
@@ -54,10 +59,10 @@ def greet(kubectl: Kubectl, progress: Progress) -> str:
     with progress.step("A HelloWorld, written as v1alpha1") as step:
         kubectl.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         where = f"--namespace={NAMESPACE}"
-        applied = kubectl.run(
-            "apply", "--server-side", "--force-conflicts", where, f"--filename={SAMPLE}", "-o=name"
-        )
-        name = applied.strip().rpartition("/")[2]
+        apply = ("apply", "--server-side", "--force-conflicts", where, f"--filename={SAMPLE}")
+        step.note("waiting for the conversion webhook")
+        until_accepted(kubectl, *apply, "--dry-run=server")
+        name = kubectl.run(*apply, "--output=name").strip().rpartition("/")[2]
         step.note(f"waiting until {name} is available")
         kubectl.run(
             "wait",
@@ -69,6 +74,25 @@ def greet(kubectl: Kubectl, progress: Progress) -> str:
         )
         step.note(f"{name} is available")
     return name
+
+
+def until_accepted(kubectl: Kubectl, *arguments: str) -> None:
+    """Run a command until the cluster takes it STEADY times in a row.
+
+    A ready pod is not at once behind its Service, and while it installs, OLM writes the CRD and its
+    CA more than once, also when the CSV has succeeded.
+    """
+    deadline = time.monotonic() + CONVERTING
+    taken = 0
+    while taken < STEADY:
+        try:
+            kubectl.run(*arguments)
+            taken += 1
+        except CommandFailed:
+            if time.monotonic() > deadline:
+                raise
+            taken = 0
+        time.sleep(0.5)
 
 
 def show(kubectl: Kubectl, name: str, csv: str) -> None:

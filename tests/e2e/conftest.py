@@ -34,6 +34,11 @@ import publish  # noqa: E402
 GENERATED = ("bundle", "catalog", "config", "bundle.Dockerfile", "catalog.Dockerfile")
 # Seconds until a greeting answers: the image is on the node, so it is seconds on two cores.
 READY = 90.0
+# Seconds until conversion works: the kubelet brings a new certificate to a pod within its sync
+# period, a minute or so.
+CONVERTING = 150.0
+# Conversions in a row, two a second, after which it is taken to work.
+STEADY = 8
 
 
 @dataclass
@@ -133,6 +138,29 @@ def images(olm_cluster: ClusterState) -> publish.Images:
     pushed = publish.publish(f"{olm_cluster.registry}/{PROJECT.name}", Progress())
     assert _generated() == before, "publishing changed generated files of the checkout"
     return pushed
+
+
+@pytest.fixture(scope="session")
+def converts(client: Api) -> Callable[[], None]:
+    """Waits until the API server converts, and goes on doing so for some seconds.
+
+    Between a pod's readiness and the Service that leads to it there is a moment; and while it
+    installs, OLM writes the CRD and its CA more than once, also when the CSV has succeeded.
+    """
+    body = {
+        "apiVersion": f"{HELLOWORLD.group}/v1alpha1",
+        "kind": HELLOWORLD.kind,
+        "metadata": {"name": "hello"},
+    }
+    path = f"/apis/{HELLOWORLD.group}/v1alpha1/namespaces/default/{HELLOWORLD.plural}"
+
+    def steadily() -> bool:
+        for _ in range(STEADY):
+            client.post(path, body, dryRun="All")
+            time.sleep(0.5)
+        return True
+
+    return lambda: eventually(steadily, timeout=CONVERTING, interval=0.5) and None
 
 
 @pytest.fixture(scope="module")

@@ -8,28 +8,29 @@ import pytest
 from helloworld_operator.api import HELLOWORLD
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 # Everything that config/default makes outside its namespace.
 CLUSTER_WIDE = f"{CRDS},clusterroles,clusterrolebindings,namespaces"
 Make = Callable[[str], str]
+Wait = Callable[[], None]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def deployed(clean_cluster: None, make: Make, kubectl: Kubectl, client: Api) -> Iterator[str]:
+def deployed(clean_cluster: None, make: Make, kubectl: Kubectl, converts: Wait) -> Iterator[str]:
     """The operator, deployed with kustomize and ready; its value is what was there before."""
     before = kubectl.run("get", CLUSTER_WIDE, "--output=name")
     make("deploy")
-    wait_until_ready(kubectl, client)
+    wait_until_ready(kubectl)
+    converts()
     yield before
     if kubectl.get("namespaces", PROJECT.namespace) is not None:
         make("undeploy")
 
 
-def wait_until_ready(kubectl: Kubectl, client: Api) -> None:
-    """Wait for both Deployments, and until the API server can convert."""
+def wait_until_ready(kubectl: Kubectl) -> None:
+    """Wait for both Deployments."""
     for deployment in PROJECT.deployments:
         kubectl.run(
             "rollout",
@@ -39,9 +40,6 @@ def wait_until_ready(kubectl: Kubectl, client: Api) -> None:
             "--timeout=180s",
             timeout=200,
         )
-    everywhere = f"/apis/{HELLOWORLD.group}/v1alpha1/{HELLOWORLD.plural}"
-    eventually(lambda: client.exists(everywhere), timeout=60, interval=0.5)
-    assert conversion(kubectl)["caBundle"]
 
 
 def conversion(kubectl: Kubectl) -> Any:
@@ -61,7 +59,7 @@ def test_a_helloworld_is_served_and_converted_with_certificates_made_in_the_clus
 
 
 def test_deploying_again_keeps_pods_and_conversion(
-    world: Any, make: Make, kubectl: Kubectl, client: Api
+    world: Any, make: Make, kubectl: Kubectl
 ) -> None:
     def pods() -> set[str]:
         return {pod["metadata"]["uid"] for pod in kubectl.list("pods", PROJECT.namespace)}
@@ -70,7 +68,7 @@ def test_deploying_again_keeps_pods_and_conversion(
     before, bundle = pods(), conversion(kubectl)["caBundle"]
     make("deploy")
     assert world.read("hello", "v1alpha1")["spec"] == {"size": 0, "message": "Hi"}
-    wait_until_ready(kubectl, client)
+    wait_until_ready(kubectl)
     assert pods() == before
     assert conversion(kubectl)["caBundle"] == bundle
 

@@ -3,7 +3,7 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,10 +52,13 @@ class Olm:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def olm(olm_cluster: Any, images: Any, clean_cluster: None) -> Iterator[Olm]:
+def olm(
+    olm_cluster: Any, images: Any, clean_cluster: None, converts: Callable[[], None]
+) -> Iterator[Olm]:
     """The operator, installed by Subscription for this module and removed afterwards."""
     package = Olm(Path(olm_cluster.kubeconfig), images.catalog)
     package.subscribe()
+    converts()
     yield package
     package.unsubscribe(crds=True)
 
@@ -287,7 +290,7 @@ def test_a_catalog_image_that_is_not_there_is_named(olm: Olm, images: Any, world
 
 
 def test_removing_the_operator_leaves_the_objects_and_a_new_one_takes_them_over(
-    olm: Olm, world: Any, kubectl: Kubectl
+    olm: Olm, world: Any, kubectl: Kubectl, converts: Callable[[], None]
 ) -> None:
     world.create("hello", {"size": 1, "message": "still here"}, "v1alpha1")
     world.ready("hello", 1)
@@ -299,6 +302,8 @@ def test_removing_the_operator_leaves_the_objects_and_a_new_one_takes_them_over(
     olm.unsubscribe()  # nothing is left to remove, and nothing is wrong with that
 
     olm.subscribe()
-    assert world.read("hello", "v1alpha1")["spec"] == {"size": 1, "message": "still here"}
+    converts()
+    taken_over = {"size": 1, "message": "still here"}
+    eventually(lambda: world.read("hello", "v1alpha1")["spec"] == taken_over, timeout=120)
     world.run("scale", f"{V1ALPHA1}/hello", "--replicas=2")
     world.ready("hello", 2)
