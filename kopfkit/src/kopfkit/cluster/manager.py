@@ -16,7 +16,7 @@ from kopfkit.errors import KopfkitError
 
 DEFAULT_NAME = "kopfkit"
 # Directories beside the clusters' own that are something else.
-_RESERVED = ("engine",)
+_RESERVED = ("engine", "run-local")
 
 
 @dataclass(frozen=True)
