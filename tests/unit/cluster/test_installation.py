@@ -89,6 +89,16 @@ def test_after_a_change_of_catalog_the_old_status_does_not_count() -> None:
     assert assess(replace(changed, heads={"stable": CSV})).done
 
 
+def test_a_crd_that_is_not_connected_to_its_webhook_is_waited_for() -> None:
+    crd = {"metadata": {"name": "hellos"}, "spec": {"conversion": {"webhook": {}}}}
+    cut_off = replace(INSTALLED, converted=[crd])
+    assert not assess(cut_off).done
+    assert assess(cut_off).stage == f"{CSV} Succeeded, hellos not yet connected to its webhook"
+    client = {"caBundle": "..."}
+    connected = {**crd, "spec": {"conversion": {"webhook": {"clientConfig": client}}}}
+    assert assess(replace(INSTALLED, converted=[connected])).done
+
+
 FAULTS = [
     (
         replace(START, catalog_pods=[pod("catalog-1", "ImagePullBackOff", "not found")]),

@@ -21,6 +21,7 @@ class Observed:
         catalog_pods, unpack_pods, operator_pods, deployments: what runs for them.
         heads: channel -> name of its newest CSV, as the package server tells it for the catalog;
             None while it says nothing.
+        converted: the CRDs that the CSV has a conversion webhook for.
         only_head: the installed CSV counts only if it is the channel's head: set when a
             Subscription changes its catalog, because its status is about the old one for a while.
     """
@@ -36,6 +37,7 @@ class Observed:
     operator_pods: Sequence[Object] = ()
     deployments: Sequence[Object] = ()
     heads: Mapping[str, str] | None = None
+    converted: Sequence[Object] = ()
     only_head: bool = False
 
 
@@ -60,6 +62,12 @@ def assess(seen: Observed) -> Assessment:
     return Assessment(_stage(seen), done, () if done else tuple(_faults(seen)))
 
 
+def conversion_crds(csv: Object | None) -> list[str]:
+    """Names of the CRDs that a CSV has a conversion webhook for."""
+    webhooks = (csv or {}).get("spec", {}).get("webhookdefinitions", [])
+    return [name for webhook in webhooks for name in webhook.get("conversionCRDs", [])]
+
+
 def current_csv(subscription: Object | None) -> str:
     """Name of the CSV that a Subscription has installed or installs; "" before there is one."""
     status = (subscription or {}).get("status", {})
@@ -78,13 +86,26 @@ def _is_done(seen: Observed) -> bool:
         return False
     if seen.only_head and (seen.heads or {}).get(seen.channel) != installed:
         return False
-    return bool(_phase(seen.csv) == "Succeeded")
+    return _phase(seen.csv) == "Succeeded" and not _unconnected(seen)
+
+
+def _unconnected(seen: Observed) -> list[str]:
+    """The CRDs whose conversion would fail now. While it installs, OLM takes the CA out of them and
+    puts it back more than once, also when it has called the CSV Succeeded."""
+    names = []
+    for crd in seen.converted:
+        webhook = crd["spec"].get("conversion", {}).get("webhook", {})
+        if "caBundle" not in webhook.get("clientConfig", {}):
+            names.append(crd["metadata"]["name"])
+    return names
 
 
 def _stage(seen: Observed) -> str:
     if seen.csv is not None:
         name, phase = seen.csv["metadata"]["name"], _phase(seen.csv)
-        return f"{name} {phase or 'just created'}"
+        waits = _unconnected(seen) if phase == "Succeeded" else []
+        more = f", {waits[0]} not yet connected to its webhook" if waits else ""
+        return f"{name} {phase or 'just created'}{more}"
     if seen.install_plan is not None:
         plan = seen.install_plan
         phase = plan.get("status", {}).get("phase", "just created")

@@ -3,9 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kopfkit.cluster.installation import Observed, current_csv, install_plan_name
+from kopfkit.cluster.installation import (
+    Observed,
+    conversion_crds,
+    current_csv,
+    install_plan_name,
+)
 from kopfkit.cluster.kubectl import Kubectl, Object
-from kopfkit.cluster.olmobjects import CATALOGS, CSVS, PACKAGES, PLANS, SUBSCRIPTIONS
+from kopfkit.cluster.olmobjects import CATALOGS, CRDS, CSVS, PACKAGES, PLANS, SUBSCRIPTIONS
 from kopfkit.cluster.process import CommandFailed
 
 
@@ -24,8 +29,9 @@ def observe(
     csv = kubectl.get(CSVS, name, namespace) if name else None
     seen = replace(looked, subscription=subscription, csv=csv)
     if csv is not None:
-        phase = csv.get("status", {}).get("phase")
-        if phase != "Succeeded":
+        found = [kubectl.get(CRDS, crd) for crd in conversion_crds(csv)]
+        seen = replace(seen, converted=[crd for crd in found if crd is not None])
+        if csv.get("status", {}).get("phase") != "Succeeded":
             owned = kubectl.list("deployments.apps", namespace, f"olm.owner={name}")
             pods = [pod for pod in kubectl.list("pods", namespace) if _belongs(pod, owned)]
             seen = replace(seen, deployments=owned, operator_pods=pods)

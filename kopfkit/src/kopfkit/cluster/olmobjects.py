@@ -11,6 +11,7 @@ CSVS = f"clusterserviceversions.{API}"
 GROUPS = f"operatorgroups.{API}"
 PLANS = f"installplans.{API}"
 SUBSCRIPTIONS = f"subscriptions.{API}"
+CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 PACKAGES = "packagemanifests.packages.operators.coreos.com"
 
 _MANAGED_BY = "app.kubernetes.io/managed-by"

@@ -26,6 +26,9 @@ from kopfkit.errors import KopfkitError
 
 # Seconds between two looks. Each is a handful of kubectl calls; OLM's own steps take seconds.
 _INTERVAL = 1.0
+# Looks in a row at which an installation with a conversion webhook must be good: OLM calls it
+# Succeeded, and within 2 seconds may set it back to Pending once.
+_STEADY = 4
 # Seconds for everything: pulling four images over a slow line takes minutes.
 TIMEOUT = 600.0
 
@@ -167,11 +170,14 @@ def _wait(
 ) -> str:
     deadline = time.monotonic() + timeout
     patience = Patience()
+    looks = good = 0
     while True:
         seen = observe(kubectl, looked, namespace, source, catalog_namespace)
         verdict = assess(seen)
         step.note(verdict.stage)
-        if verdict.done:
+        looks, good = looks + 1, good + 1 if verdict.done else 0
+        # What is good at the first look was there before; a CSV without conversion stays good.
+        if good and (good == looks or good >= _STEADY or not seen.converted):
             return current_csv(seen.subscription)
         now = time.monotonic()
         final = patience.exhausted(verdict, now)

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from kopfkit.cluster import olmobjects
 from kopfkit.cluster.kubectl import Kubectl, Object
-from kopfkit.cluster.olmobjects import CATALOGS, CSVS, GROUPS, SUBSCRIPTIONS
+from kopfkit.cluster.olmobjects import CATALOGS, CRDS, CSVS, GROUPS, SUBSCRIPTIONS
 from kopfkit.cluster.process import CommandFailed
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
 
-CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 # Seconds until the operator's pods must have ended after their Deployment is gone; longer than the
 # longest usual grace period.
 _PODS = 120.0
