@@ -6,6 +6,7 @@ own.
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -132,6 +133,12 @@ def mirror() -> str:
 def unmount(directory: Path) -> None:
     """Unmount whatever is mounted under `directory`, deepest first."""
     below = f"{directory.absolute()}/"
-    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    # Spaces and the like are octal escapes there, see fstab(5).
+    lines = Path("/proc/self/mounts").read_text().splitlines()
+    mounted = [re.sub(r"\\([0-7]{3})", _character, line.split()[1]) for line in lines]
     for point in sorted((p for p in mounted if p.startswith(below)), reverse=True):
         subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
+
+
+def _character(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 8))

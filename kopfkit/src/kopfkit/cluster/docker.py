@@ -1,28 +1,19 @@
-"""The Docker engine: the one that answers, or, as root on Debian, one that we start ourselves.
+"""The Docker engine: the one that answers, or one that we start ourselves (see `ownengine`)."""
 
-Our own engine has a socket and a run-time directory in the state directory and its images in the
-cache directory: taking it down ends every process, mount and network it made, and the next start
-is warm. All clusters of this user share it.
-"""
-
+import contextlib
 import os
 import shutil
 import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kopfkit.cluster import daemon, debian, network, ociruntime, paths, process
-from kopfkit.cluster.daemon import Daemon
+from kopfkit.cluster import process, reach
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
 
-# Seconds: a cold start takes 2 to 8 on two cores.
-START_TIMEOUT = 60.0
-# The capability's number in linux/capability.h.
-_SYS_RESOURCE = 24
+# Seconds: a client that finds a socket but no engine behind it must not wait for ever.
+ANSWER_TIMEOUT = 15.0
 
 
 @dataclass(frozen=True)
@@ -43,13 +34,18 @@ class Engine:
     @classmethod
     def detect(cls) -> "Engine | None":
         """The engine that answers now: DOCKER_HOST's or the default one, else ours. Or None."""
-        for host, own in ((None, False), (_socket(), True)):
-            if own and not _daemon().alive():
-                continue
-            version = _answer(host)
-            if version:
-                return cls(host, own, version)
-        return None
+        if version := answer(None):
+            return cls(None, False, version)
+        return cls.detect_own()
+
+    @classmethod
+    def detect_own(cls) -> "Engine | None":
+        """Our own engine, if it runs and answers."""
+        from kopfkit.cluster import ownengine
+
+        host = ownengine.address()
+        version = answer(host) if ownengine.alive() else ""
+        return cls(host, True, version) if version else None
 
     @classmethod
     def ensure(cls, progress: Progress) -> "Engine":
@@ -57,16 +53,20 @@ class Engine:
 
         Raises KopfkitError if there is none and this is not root on Debian, or it does not start.
         """
+        from kopfkit.cluster import ownengine
+
         found = cls.detect()
         if found:
             return found
-        if reason := own_impossible():
+        if reason := ownengine.impossible():
             raise KopfkitError(
                 "Docker",
                 f"no engine answers, and none can be started here: {reason}",
                 "Start Docker, set DOCKER_HOST, or do without: CLUSTER=control-plane.",
             )
-        return _start(progress)
+        ownengine.install(progress)
+        # Where systemd runs, installing the package has started its engine.
+        return cls.detect() or ownengine.start(progress)
 
     def env(self) -> dict[str, str]:
         """The environment in which `docker` and `kind` talk to this engine."""
@@ -109,14 +109,22 @@ class Engine:
         return True
 
     def pull(self, image: str, timeout: float = 120.0) -> bool:
-        """Pull `image` unless the engine has it; False if it cannot be had."""
+        """Pull `image` unless the engine has it; False if it cannot be had.
+
+        A "no" is remembered for an hour (see `reach`), so that a closed network is asked once.
+        """
         if self.has(image):
             return True
-        try:
-            self.docker("pull", "--quiet", image, timeout=timeout)
-        except KopfkitError:
+        if reach.refused(image):
             return False
-        return True
+        given = False
+        # Another engine may be on another machine or have a mirror: only it can tell.
+        if not self.own or reach.answers(image):
+            with contextlib.suppress(KopfkitError):
+                self.docker("pull", "--quiet", image, timeout=timeout)
+                given = True
+        reach.remember(image, given)
+        return given
 
     def build(self, tag: str, context: Path, arguments: Sequence[str] = ()) -> None:
         """Build the Dockerfile in `context` as `tag`."""
@@ -125,117 +133,16 @@ class Engine:
 
 def own_impossible() -> str:
     """Why we cannot start an engine here, as a clause; "" if we can."""
-    if os.geteuid() != 0:
-        return "we are not root"
-    if not debian.find("dockerd") and not debian.is_debian():
-        return "dockerd is not installed, and this is not Debian"
-    return ""
+    from kopfkit.cluster import ownengine
 
-
-def directory() -> Path:
-    """Where our engine's socket, run-time files, log and pid file are."""
-    return paths.state_root() / "engine"
-
-
-def data_root() -> Path:
-    """Where our engine keeps images."""
-    return paths.cache_dir() / "docker"
+    return ownengine.impossible()
 
 
 def stop(progress: Progress) -> bool:
     """End our engine and everything it started or made, also after a crash. True if it ran."""
-    place = directory()
-    if not place.exists():
-        return False
-    with progress.step("Ending the Docker engine"):
-        engine = Engine.detect()
-        if engine is not None and engine.own:
-            running = engine.docker("ps", "--quiet", "--all").split()
-            if running:
-                engine.docker("rm", "--force", "--volumes", *running)
-            engine.docker("network", "prune", "--force")
-        _daemon().stop(grace=30.0)
-        daemon.sweep(place)
-        debian.unmount(place)
-        debian.unmount(data_root())
-        network.remove_docker_leftovers()
-        shutil.rmtree(place, ignore_errors=True)
-    return True
+    from kopfkit.cluster import ownengine
 
-
-def _start(progress: Progress) -> Engine:
-    debian.install(
-        {"dockerd": "docker.io", "runc": "runc", "iptables": "iptables", "ip": "iproute2"}, progress
-    )
-    place = directory()
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with progress.step("Starting a Docker engine of our own") as step:
-        step.note(f"no other one answers; socket {_socket()}")
-        # What an engine that was killed left behind: its containers' shims, mounts.
-        if not _daemon().alive():
-            daemon.sweep(place)
-            (place / "docker.pid").unlink(missing_ok=True)
-        words = [
-            debian.find("dockerd") or "dockerd",
-            f"--host={_socket()}",
-            f"--data-root={data_root()}",
-            f"--exec-root={place / 'run'}",
-            f"--pidfile={place / 'docker.pid'}",
-        ]
-        if lacks_sys_resource():
-            words += [f"--add-runtime=kopfkit={_runtime(place)}", "--default-runtime=kopfkit"]
-        server = _daemon(words)
-        try:
-            server.start()
-            version = _await(server)
-        except BaseException:
-            server.stop()
-            daemon.sweep(place)
-            raise
-    return Engine(_socket(), True, version)
-
-
-def _await(server: Daemon) -> str:
-    deadline = time.monotonic() + START_TIMEOUT
-    while time.monotonic() < deadline:
-        if version := _answer(_socket()):
-            return version
-        if not server.alive():
-            break
-        time.sleep(0.2)
-    raise KopfkitError(
-        "dockerd",
-        f"did not start\n{server.log_tail()}",
-        f"The whole log is in {server.log}.",
-    )
-
-
-def lacks_sys_resource() -> bool:
-    """Whether CAP_SYS_RESOURCE is missing from this process's bounding set."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("CapBnd:"):
-            return not int(line.split()[1], 16) >> _SYS_RESOURCE & 1
-    return False
-
-
-def _runtime(place: Path) -> Path:
-    """Write the OCI runtime that asks for less. A copy: the checkout may move while it is used."""
-    program = place / "ociruntime.py"
-    shutil.copyfile(ociruntime.__file__, program)
-    wrapper = place / "runc-lessened"
-    # The system's Python starts without the environment's site-packages, in 20 ms.
-    python = shutil.which("python3", path="/usr/bin") or sys.executable
-    wrapper.write_text(f'#!/bin/sh\nexec {python} -I -S {program} "$@"\n')
-    wrapper.chmod(0o755)
-    return wrapper
-
-
-def _daemon(argv: Sequence[str] = ()) -> Daemon:
-    return Daemon("dockerd", directory(), argv)
-
-
-def _socket() -> str:
-    return f"unix://{directory() / 'docker.sock'}"
+    return ownengine.stop(progress)
 
 
 def _client() -> str:
@@ -245,12 +152,13 @@ def _client() -> str:
     return found
 
 
-def _answer(host: str | None) -> str:
+def answer(host: str | None) -> str:
+    """The version of the engine at `host` (None: the client's default); "" if none answers."""
     if shutil.which("docker") is None:
         return ""
     env = {**os.environ, "DOCKER_HOST": host} if host else None
     words = ["docker", "version", "--format", "{{.Server.Version}}"]
     try:
-        return process.run(words, env=env, timeout=15).strip()
+        return process.run(words, env=env, timeout=ANSWER_TIMEOUT).strip()
     except KopfkitError:
         return ""

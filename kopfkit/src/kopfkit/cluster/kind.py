@@ -7,7 +7,9 @@ image it keeps kind's own. Either way containerd is told where the local registr
 import contextlib
 import json
 import os
+import shlex
 import shutil
+import subprocess
 import time
 import warnings
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from kopfkit.cluster import docker, nodeimage, process, registry, toolchain
+from kopfkit.cluster import nodeimage, ownengine, process, registry, toolchain
 from kopfkit.cluster.docker import Engine
 from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.state import ClusterState
@@ -39,7 +41,7 @@ def up(state: ClusterState, progress: Progress) -> None:
     image = nodeimage.ensure(engine, progress)
     toolchain.ensure(["kind", "kubectl"], progress)
     with progress.step("Starting the kind cluster") as step:
-        if _exists(engine, state.name):
+        if _containers(engine, state.name):
             step.note("it is there already")
             engine.docker("start", node(state.name))
         else:
@@ -57,24 +59,43 @@ def up(state: ClusterState, progress: Progress) -> None:
 
 def down(state: ClusterState, progress: Progress) -> None:
     """End the cluster, its registry and, if it is ours and no other cluster uses it, the engine."""
-    engine = Engine.detect()
+    engine = _engine_of(state, progress)
     if engine is not None:
         with progress.step("Deleting the kind cluster"):
-            names = engine.docker(
-                "ps", "--all", "--quiet", "--filter", f"label=io.x-k8s.kind.cluster={state.name}"
-            ).split()
+            names = _containers(engine, state.name)
             if names:
                 engine.docker("rm", "--force", "--volumes", *names)
         registry.down(engine, state.name)
-        others = engine.docker(
-            "ps", "--all", "--quiet", "--filter", "label=io.x-k8s.kind.cluster"
-        ).split()
+        others = _containers(engine)
         if not others:
+            # Docker refuses it while anything else is attached to it.
             with contextlib.suppress(process.CommandFailed):
                 engine.docker("network", "rm", "kind")
         if not engine.own or others:
             return
-    docker.stop(progress)
+    ownengine.stop(progress)
+
+
+def _engine_of(state: ClusterState, progress: Progress) -> Engine | None:
+    """The engine that the cluster was made on: ours is started again if it was killed."""
+    if state.docker_host == ownengine.address():
+        return ownengine.revive(progress)
+    found = Engine.detect() or ownengine.revive(progress)
+    if found is None and not ownengine.directory().exists() and _config_file(state).exists():
+        raise KopfkitError(
+            f"kind cluster {state.name}",
+            "cannot be deleted, as its Docker engine does not answer",
+            "Start Docker, or set DOCKER_HOST to where it was made.",
+        )
+    return found
+
+
+def _containers(engine: Engine, name: str = "", *, all: bool = True) -> list[str]:
+    """Ids of the nodes of the cluster `name` (without one, of every kind cluster)."""
+    label = "io.x-k8s.kind.cluster" + (f"={name}" if name else "")
+    return engine.docker(
+        "ps", f"--all={str(all).lower()}", "--quiet", f"--filter=label={label}"
+    ).split()
 
 
 def node(name: str) -> str:
@@ -87,8 +108,7 @@ def running(state: ClusterState) -> bool:
     engine = Engine.detect()
     if engine is None:
         return False
-    told = engine.docker("ps", "--quiet", "--filter", f"label=io.x-k8s.kind.cluster={state.name}")
-    return bool(told.strip())
+    return bool(_containers(engine, state.name, all=False))
 
 
 def gateway(engine: Engine) -> str:
@@ -156,28 +176,34 @@ def _public(image: str) -> bool:
     return not image.startswith("kopfkit/")
 
 
-def _exists(engine: Engine, name: str) -> bool:
-    told = engine.docker(
-        "ps", "--all", "--quiet", "--filter", f"label=io.x-k8s.kind.cluster={name}"
-    )
-    return bool(told.strip())
-
-
 def _create(state: ClusterState, engine: Engine, image: str) -> None:
-    directory = state.directory
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = directory / "kind.yaml"
+    file, log = _config_file(state), state.directory / "kind.log"
+    state.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     file.write_text(yaml.safe_dump(config(image), sort_keys=False))
-    log = directory / "kind.log"
-    with _inside(directory, engine.env()), _output_to(log):
+    with _inside(state.directory, engine.env()):
+        cluster = _pytest_kind(state, image, _logged(toolchain.tool("kind"), log))
         try:
-            _pytest_kind(state, image).create(file)
-        except Exception as error:
-            text = process.tail(log.read_text())
+            cluster.create(file)
+        except (subprocess.CalledProcessError, OSError, ValueError) as error:
+            text = process.tail(log.read_text()) if log.exists() else ""
             raise KopfkitError("kind cluster", f"could not be made ({error})\n{text}") from error
 
 
-def _pytest_kind(state: ClusterState, image: str) -> Any:
+def _config_file(state: ClusterState) -> Path:
+    return state.directory / "kind.yaml"
+
+
+def _logged(kind: Path, log: Path) -> Path:
+    """A kind whose own progress display goes to a file: ours is on the terminal already. What it
+    prints as its answer stays."""
+    wrapper = log.with_name("kind-logged")
+    quoted = [shlex.quote(str(path)) for path in (log, kind)]
+    wrapper.write_text('#!/bin/sh\nexec {1} "$@" 2>> {0}\n'.format(*quoted))
+    wrapper.chmod(0o755)
+    return wrapper
+
+
+def _pytest_kind(state: ClusterState, image: str, kind: Path) -> Any:
     with warnings.catch_warnings():
         # pykube, which it imports, uses what newer Pythons deprecate.
         warnings.simplefilter("ignore")
@@ -186,7 +212,7 @@ def _pytest_kind(state: ClusterState, image: str) -> Any:
         state.name,
         kubeconfig=Path(state.kubeconfig),
         image=image,
-        kind_path=toolchain.tool("kind"),
+        kind_path=kind,
         kubectl_path=toolchain.tool("kubectl"),
     )
 
@@ -204,22 +230,6 @@ def _inside(directory: Path, env: dict[str, str]) -> Iterator[None]:
         os.environ.clear()
         os.environ.update(before)
         shutil.rmtree(directory / ".pytest-kind", ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _output_to(log: Path) -> Iterator[None]:
-    """kind draws a progress display of its own; ours is on the terminal already."""
-    saved = [os.dup(1), os.dup(2)]
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.dup2(file, 1)
-        os.dup2(file, 2)
-        yield
-    finally:
-        for number, copy in zip((1, 2), saved, strict=True):
-            os.dup2(copy, number)
-            os.close(copy)
-        os.close(file)
 
 
 def _give_network(engine: Engine, name: str) -> None:
