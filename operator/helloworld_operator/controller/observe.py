@@ -71,5 +71,6 @@ def spec_of(owner: Object) -> v1.Spec:
     try:
         return msgspec.convert(owner.get("spec") or {}, v1.Spec)
     except msgspec.ValidationError as error:
-        text = str(error).replace("`", "").replace(" - at $", " at spec").replace("at spec.", "at ")
-        raise InvalidSpec(f"spec: {text}") from error
+        # msgspec says "Expected `int`, got `str` - at `$.replicas`".
+        what, _, where = str(error).replace("`", "").partition(" - at $")
+        raise InvalidSpec(f"spec{where}: {what}") from error

@@ -4,6 +4,7 @@
 are for the kubelet, so an answer names states and never objects.
 """
 
+import socket
 from collections.abc import Callable
 from typing import Final
 
@@ -34,11 +35,14 @@ class Health:
         application = web.Application()
         application.router.add_get("/healthz", self._alive)
         application.router.add_get("/readyz", self._ready)
-        self._runner = web.AppRunner(application, access_log=None)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, port=port, shutdown_timeout=1.0)
         try:
-            await site.start()
+            # One socket for both address families: with port 0 two would get two ports.
+            both = socket.has_dualstack_ipv6()
+            family = socket.AF_INET6 if both else socket.AF_INET
+            listening = socket.create_server(("", port), family=family, dualstack_ipv6=both)
+            await web.SockSite(self._runner, listening).start()
         except OSError as error:
             await self._runner.cleanup()
             raise KopfkitError(

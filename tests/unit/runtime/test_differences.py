@@ -1,0 +1,64 @@
+"""What a live object lacks of a wanted one."""
+
+from typing import Any
+
+import pytest
+
+from kopfkit.runtime.fields import differences, project, quantity
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live"),
+    [
+        ({"a": 1}, {"a": 1, "b": 2}),
+        ({"a": {}}, {}),
+        ({"value": ""}, {"name": "x"}),
+        ([{"name": "x", "v": 1}], [{"name": "sidecar"}, {"name": "x", "v": 1, "default": 3}]),
+        ({"requests": {"cpu": "0.5"}}, {"requests": {"cpu": "500m"}}),
+        ({"limits": {"memory": "67108864"}}, {"limits": {"memory": "64Mi"}}),
+        ([1, 2], [1, 2]),
+    ],
+)
+def test_what_others_added_and_defaults_are_no_difference(wanted: Any, live: Any) -> None:
+    assert differences({"x": wanted}, {"x": live}) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "live", "line"),
+    [
+        ({"replicas": 3}, {"replicas": 1}, "replicas: 1 -> 3"),
+        ({"replicas": 0}, {}, "replicas: nothing -> 0"),
+        ({"on": False}, {}, "on: nothing -> False"),
+        ({"on": True}, {"on": 1}, "on: 1 -> True"),
+        (
+            {"c": [{"name": "a", "image": "n"}]},
+            {"c": [{"name": "a", "image": "o"}]},
+            "c[a].image: 'o' -> 'n'",
+        ),
+        ({"c": [{"name": "a"}]}, {"c": []}, "c[a]: nothing -> {'name': 'a'}"),
+        ({"drop": ["ALL"]}, {"drop": ["ALL", "X"]}, "drop: ['ALL', 'X'] -> ['ALL']"),
+        ({"requests": {"cpu": "1"}}, {"requests": {"cpu": "1m"}}, "requests.cpu: '1m' -> '1'"),
+        ({"cpu": "1"}, {"cpu": "1000m"}, "cpu: '1000m' -> '1'"),
+        ({"a": {"b": 1}}, {"a": "text"}, "a: 'text' -> {'b': 1}"),
+        ({"a": [1]}, {}, "a: nothing -> [1]"),
+    ],
+)
+def test_a_difference_is_told_with_its_path(wanted: Any, live: Any, line: str) -> None:
+    assert differences(wanted, live) == [line]
+
+
+def test_long_values_are_cut() -> None:
+    (line,) = differences({"a": "x" * 500}, {"a": ""})
+    assert len(line) < 100
+
+
+def test_a_projection_holds_what_was_asked_for_only() -> None:
+    wanted = {"a": 1, "c": [{"name": "x", "v": 1}], "l": [1]}
+    live = {"a": 2, "b": 3, "c": [{"name": "y"}, {"name": "x", "v": 9, "w": 1}], "l": [4]}
+
+    assert project(wanted, live) == {"a": 2, "c": {"x": {"name": "x", "v": 9}}, "l": [4]}
+
+
+@pytest.mark.parametrize("text", ["", "x", "1Q", "--1", "1 Mi", "1..2"])
+def test_what_is_no_quantity_is_none(text: str) -> None:
+    assert quantity(text) is None

@@ -1,0 +1,200 @@
+"""The work queue."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from kopfkit.runtime.queue import WorkQueue
+
+Handle = Callable[[str], Awaitable[float | None]]
+
+
+async def _settled(queue: WorkQueue[str]) -> None:
+    async with asyncio.timeout(10):
+        while not queue.settled:
+            await asyncio.sleep(0.001)
+
+
+def _queue(handle: Handle, **options: object) -> WorkQueue[str]:
+    queue = WorkQueue(handle, **options)  # type: ignore[arg-type]
+    queue.start(4)
+    queue.resume()
+    return queue
+
+
+async def test_a_key_added_many_times_is_handled_once() -> None:
+    seen: list[str] = []
+
+    async def handle(key: str) -> None:
+        seen.append(key)
+
+    queue = _queue(handle)
+    for _ in range(100):
+        queue.add("a")
+    await _settled(queue)
+    await queue.drain(1)
+
+    assert seen == ["a"]
+
+
+async def test_a_key_is_never_handled_by_two_workers_and_news_meanwhile_is_not_lost() -> None:
+    active, most, times = 0, 0, 0
+
+    async def handle(key: str) -> None:
+        nonlocal active, most, times
+        active += 1
+        most, times = max(most, active), times + 1
+        queue.add(key) if times == 1 else None
+        await asyncio.sleep(0.01)
+        active -= 1
+
+    queue = _queue(handle)
+    queue.add("a")
+    await _settled(queue)
+    await queue.drain(1)
+
+    assert (most, times) == (1, 2)
+
+
+async def test_different_keys_are_handled_side_by_side() -> None:
+    together = asyncio.Barrier(4)
+
+    async def handle(key: str) -> None:
+        await together.wait()
+
+    queue = _queue(handle)
+    for key in "abcd":
+        queue.add(key)
+    await _settled(queue)
+
+    assert await queue.drain(1)
+
+
+async def test_failures_wait_longer_each_time_and_success_forgets_them() -> None:
+    delays: list[float] = []
+
+    async def handle(key: str) -> None:
+        if len(delays) < 4:
+            raise ValueError(key)
+
+    def failed(key: str, error: BaseException, delay: float) -> None:
+        delays.append(delay)
+        asyncio.get_running_loop().call_soon(queue.add, key)
+
+    queue = _queue(handle, failed=failed)
+    queue.add("a")
+    await _settled(queue)
+    await queue.drain(1)
+
+    # Each is doubled, within the jitter of a quarter.
+    for number, delay in enumerate(delays):
+        assert 0.15 * 2**number <= delay <= 0.25 * 2**number
+
+
+async def test_news_ends_the_wait_for_a_retry_at_once() -> None:
+    handled = asyncio.Queue[int]()
+
+    class Slow(Exception):
+        retry_after = 3600.0
+
+    async def handle(key: str) -> None:
+        handled.put_nowait(1)
+        if handled.qsize() == 1:
+            raise Slow
+
+    queue = _queue(handle)
+    queue.add("a")
+    await handled.get()
+    await asyncio.sleep(0)
+    assert not queue.settled
+    handled.put_nowait(1)  # so that it succeeds
+    queue.add("a")
+    await _settled(queue)
+
+    await queue.drain(1)
+
+
+async def test_a_server_that_asks_for_time_gets_it() -> None:
+    delays: list[float] = []
+
+    class Busy(Exception):
+        retry_after = 30.0
+
+    async def handle(key: str) -> None:
+        raise Busy
+
+    queue = _queue(handle, failed=lambda key, error, delay: delays.append(delay))
+    queue.add("a")
+    await asyncio.sleep(0.01)
+    await queue.drain(1)
+
+    assert delays == [30.0]
+
+
+async def test_a_paused_queue_gathers_keys() -> None:
+    seen: list[str] = []
+
+    async def handle(key: str) -> None:
+        seen.append(key)
+
+    queue = _queue(handle)
+    queue.pause()
+    queue.add("a")
+    await asyncio.sleep(0.02)
+    assert seen == []
+    queue.resume()
+    await _settled(queue)
+
+    assert seen == ["a"]
+    await queue.drain(1)
+
+
+async def test_draining_lets_what_runs_end_and_takes_nothing_new() -> None:
+    ended: list[str] = []
+    started = asyncio.Event()
+
+    async def handle(key: str) -> None:
+        started.set()
+        await asyncio.sleep(0.02)
+        ended.append(key)
+
+    queue = _queue(handle)
+    queue.add("a")
+    await started.wait()
+    queue.add("a")
+
+    assert await queue.drain(5)
+    assert ended == ["a"]
+
+
+async def test_draining_cancels_what_does_not_end() -> None:
+    started = asyncio.Event()
+
+    async def handle(key: str) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    queue = _queue(handle)
+    queue.add("a")
+    await started.wait()
+
+    assert not await queue.drain(0.01)
+
+
+async def test_a_cancelled_helper_task_is_a_failure_and_not_the_end_of_a_worker() -> None:
+    seen: list[str] = []
+
+    async def handle(key: str) -> None:
+        seen.append(key)
+        if len(seen) == 1:
+            helper = asyncio.create_task(asyncio.sleep(10))
+            asyncio.get_running_loop().call_soon(helper.cancel)
+            await helper
+
+    queue = WorkQueue(handle)
+    queue.start(1)
+    queue.resume()
+    queue.add("a")
+    await _settled(queue)
+    await queue.drain(1)
+
+    assert seen == ["a", "a"]
