@@ -23,6 +23,8 @@ NAMESPACE = "olm"
 _TOOLS = ("olm", "catalog", "package-server", "copy-content", "cpb")
 # Seconds until the package server's CSV is Succeeded: 7 to 40 once the images are pulled.
 READY_TIMEOUT = 300.0
+# Seconds after which the package server gets one new start.
+RESTART_AFTER = 75.0
 
 
 def install(
@@ -173,10 +175,18 @@ def _build(engine: Engine, tag: str, progress: Progress) -> None:
 
 
 def _await(kubectl: Kubectl) -> None:
-    deadline = time.monotonic() + READY_TIMEOUT
+    started, restarted = time.monotonic(), False
     while not status(kubectl.kubeconfig)["ready"]:
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - started
+        if waited > READY_TIMEOUT:
             raise KopfkitError("OLM", f"is not ready\n{_pods(kubectl)}", "Look at the pods' logs.")
+        if waited > RESTART_AFTER and not restarted:
+            # Seen on a machine under load: a package server that runs, answers 404 for its own API
+            # and stays so, which OLM waits out for ever. A new pod of it answers.
+            kubectl.run(
+                "delete", "pods", "--selector=app=packageserver", f"--namespace={NAMESPACE}"
+            )
+            restarted = True
         time.sleep(1)
 
 
