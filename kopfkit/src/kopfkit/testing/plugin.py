@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from kopfkit.testing.kind import kind_cluster
 from kopfkit.testing.skips import OPTION, SkipReport
+
+__all__ = ["api", "control_plane", "kind_cluster", "namespace"]
 
 # Every pytest run of a project with kopfkit imports this module: the cluster tools and their
 # dependencies come in when a fixture asks for them.

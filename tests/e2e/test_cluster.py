@@ -1,0 +1,127 @@
+"""The kind cluster itself: its node, its network, its registry, OLM, and that `up` takes it up."""
+
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kopfkit.cluster import baseimage, context, manager, olm
+from kopfkit.cluster.docker import Engine
+from kopfkit.cluster.kubectl import Kubectl
+from kopfkit.cluster.progress import Progress
+from kopfkit.cluster.state import ClusterState
+from kopfkit.testing.waiting import eventually
+
+# Seconds for a pod to be pulled, started and ended; 3 on idle cores.
+POD = 120.0
+
+
+@pytest.fixture(scope="module")
+def kube(kind_cluster: ClusterState) -> Kubectl:
+    """kubectl for the cluster."""
+    return Kubectl.at(Path(kind_cluster.kubeconfig))
+
+
+@pytest.fixture(scope="module")
+def engine(kind_cluster: ClusterState) -> Engine:
+    """The engine that the cluster runs on."""
+    found = Engine.detect()
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def image(kind_cluster: ClusterState, engine: Engine) -> str:
+    """An image that only the cluster's registry has: Python, and a file to know it by."""
+    pushed = f"{kind_cluster.registry}/try/told:{time.time_ns()}"
+    base = baseimage.ensure(engine, Progress())
+    context.build(engine, pushed, f"FROM {base}\nCOPY told /told\n", {"told": "from the registry"})
+    engine.docker("push", "--quiet", pushed)
+    engine.docker("image", "rm", pushed)
+    return pushed
+
+
+def _run(kube: Kubectl, image: str, code: str) -> str:
+    """What the Python `code` prints in a pod of the image."""
+    name = f"try-{time.time_ns()}"
+    container = {"name": "it", "image": image, "command": ["python3", "-c", code]}
+    pod: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"restartPolicy": "Never", "containers": [container]},
+    }
+    eventually(lambda: kube.get("serviceaccounts", "default", "default"))
+    kube.apply(pod)
+
+    def ended() -> bool:
+        status = (kube.get("pods", name, "default") or {})["status"]
+        assert status.get("phase") in ("Succeeded", "Failed"), json.dumps(status)
+        return True
+
+    try:
+        eventually(ended, timeout=POD, interval=0.5)
+        return kube.run("logs", name, "--namespace=default")
+    finally:
+        kube.run("delete", "pod", name, "--namespace=default", "--wait=false")
+
+
+def test_the_node_is_ready(kube: Kubectl) -> None:
+    [node] = kube.list("nodes")
+    conditions = {each["type"]: each["status"] for each in node["status"]["conditions"]}
+    assert conditions["Ready"] == "True"
+    assert conditions["DiskPressure"] == conditions["MemoryPressure"] == "False"
+
+
+def test_a_pod_runs_an_image_that_was_pushed_from_this_machine(kube: Kubectl, image: str) -> None:
+    assert _run(kube, image, "print(open('/told').read())") == "from the registry\n"
+
+
+def test_a_pod_finds_and_reaches_a_service_by_its_name(kube: Kubectl, image: str) -> None:
+    code = (
+        "import socket, sys; name = 'kubernetes.default.svc.cluster.local';"
+        "socket.create_connection((name, 443), 10).close(); print(socket.gethostbyname(name))"
+    )
+    service = kube.get("services", "kubernetes", "default")
+    assert service is not None
+    assert _run(kube, image, code).strip() == service["spec"]["clusterIP"]
+
+
+def test_a_pod_reaches_this_machine_at_the_webhook_host(
+    kube: Kubectl, image: str, kind_cluster: ClusterState
+) -> None:
+
+    with socket.create_server((kind_cluster.webhook_host, 0)) as server:
+        address = server.getsockname()
+        _run(kube, image, f"import socket; socket.create_connection({address!r}, 10).close()")
+        server.settimeout(1)
+        server.accept()[0].close()
+
+
+def test_olms_package_server_has_succeeded(kind_cluster: ClusterState) -> None:
+    told = olm.status(Path(kind_cluster.kubeconfig))
+    assert told == {"installed": True, "ready": True, "detail": "package server Succeeded"}
+
+
+def test_the_cluster_says_where_its_registry_is(kube: Kubectl, kind_cluster: ClusterState) -> None:
+    found = kube.get("configmaps", "local-registry-hosting", "kube-public")
+    assert found is not None
+    assert f'"{kind_cluster.registry}"' in found["data"]["localRegistryHosting.v1"]
+
+
+def test_a_second_up_takes_up_what_runs(kube: Kubectl, kind_cluster: ClusterState) -> None:
+    [before] = kube.list("nodes")
+    again = manager.up(kind="kind", olm=True, name=kind_cluster.name)
+    [after] = kube.list("nodes")
+    assert again == kind_cluster
+    assert before["metadata"]["uid"] == after["metadata"]["uid"]
+    assert before["status"]["nodeInfo"]["bootID"] == after["status"]["nodeInfo"]["bootID"]
+
+
+def test_kinds_files_are_not_in_the_working_directory(kind_cluster: ClusterState) -> None:
+    assert not Path(os.getcwd(), ".pytest-kind").exists()
+    assert not (Path(__file__).parents[2] / ".pytest-kind").exists()
