@@ -213,7 +213,7 @@ class Api:
         kept = getattr(self._local, "connection", None)
         for connection in [kept] if kept else []:
             # A kept connection may have been closed meanwhile; nothing was sent then.
-            with contextlib.suppress(http.client.RemoteDisconnected, ConnectionError):
+            with contextlib.suppress(http.client.HTTPException, ConnectionError, ssl.SSLError):
                 connection.request(method, url, data, dict(headers))
                 return connection.getresponse()  # type: ignore[no-any-return]
             connection.close()
