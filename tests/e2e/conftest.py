@@ -5,7 +5,6 @@ install it and remove it again.
 """
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -18,11 +17,10 @@ import pytest
 
 from helloworld_operator.api import HELLOWORLD
 from helloworld_operator.project import PROJECT
-from kopfkit.cluster import manager, state, unsubscription
+from kopfkit.cluster import unsubscription
 from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.state import ClusterState
-from kopfkit.errors import KopfkitError
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
@@ -101,41 +99,24 @@ class World:
 
 
 @pytest.fixture(scope="session")
-def olm_cluster() -> Iterator[ClusterState]:
-    """A cluster with OLM and a registry: the one named $KOPFKIT_TEST_CLUSTER if it is up, and it
-    stays up then; else one that is started for this session. Not the cluster of `make demo`: the
-    tests remove every HelloWorld."""
-    name = os.environ.get("KOPFKIT_TEST_CLUSTER") or "kopfkit-test"
-    known = state.load(name)
-    try:
-        cluster = manager.up(olm=True, name=name, progress=Progress())
-    except KopfkitError as error:
-        pytest.skip(f"no cluster with OLM: {error}")
-    if cluster.registry is None:
-        pytest.skip(f"the cluster {name} ({cluster.kind}) has no registry of ours")
-    yield cluster
-    if known is None or not known.ready:
-        manager.down(name, Progress())
-
-
-@pytest.fixture(scope="session")
-def kubectl(olm_cluster: ClusterState) -> Kubectl:
+def kubectl(kind_cluster: ClusterState) -> Kubectl:
     """kubectl for the cluster."""
-    return Kubectl.at(Path(olm_cluster.kubeconfig))
+    return Kubectl.at(Path(kind_cluster.kubeconfig))
 
 
 @pytest.fixture(scope="session")
-def client(olm_cluster: ClusterState) -> Iterator[Api]:
+def client(kind_cluster: ClusterState) -> Iterator[Api]:
     """A raw API client for the cluster."""
-    with Api(Path(olm_cluster.kubeconfig)) as api:
+    with Api(Path(kind_cluster.kubeconfig)) as api:
         yield api
 
 
 @pytest.fixture(scope="session")
-def images(olm_cluster: ClusterState) -> publish.Images:
+def images(kind_cluster: ClusterState) -> publish.Images:
     """This checkout's images, pushed; by digest."""
     before = _generated()
-    pushed = publish.publish(f"{olm_cluster.registry}/{PROJECT.name}", Progress())
+    assert kind_cluster.registry is not None
+    pushed = publish.publish(f"{kind_cluster.registry}/{PROJECT.name}", Progress())
     assert _generated() == before, "publishing changed generated files of the checkout"
     return pushed
 
@@ -164,10 +145,10 @@ def converts(client: Api) -> Callable[[], None]:
 
 
 @pytest.fixture(scope="module")
-def clean_cluster(olm_cluster: ClusterState, kubectl: Kubectl) -> None:
+def clean_cluster(kind_cluster: ClusterState, kubectl: Kubectl) -> None:
     """No HelloWorld operator in the cluster, whatever an interrupted run has left."""
     unsubscription.unsubscribe(
-        Path(olm_cluster.kubeconfig),
+        Path(kind_cluster.kubeconfig),
         package=PROJECT.name,
         namespace=PROJECT.namespace,
         catalog_namespace=PROJECT.namespace,
@@ -193,13 +174,13 @@ def world(client: Api, kubectl: Kubectl) -> Iterator[World]:
 
 
 @pytest.fixture(scope="session")
-def make(olm_cluster: ClusterState, images: publish.Images) -> Callable[[str], str]:
+def make(kind_cluster: ClusterState, images: publish.Images) -> Callable[[str], str]:
     """Runs a target of the Makefile against the cluster, with the image that was pushed, in the
     copy of the checkout that it was built in. Returns what it prints."""
 
     def run(target: str) -> str:
         done = subprocess.run(
-            publish.make(target, IMG=images.operator, KUBECONFIG_PATH=olm_cluster.kubeconfig),
+            publish.make(target, IMG=images.operator, KUBECONFIG_PATH=kind_cluster.kubeconfig),
             env=publish.environment(),
             capture_output=True,
             text=True,

@@ -53,10 +53,10 @@ class Olm:
 
 @pytest.fixture(scope="module", autouse=True)
 def olm(
-    olm_cluster: Any, images: Any, clean_cluster: None, converts: Callable[[], None]
+    kind_cluster: Any, images: Any, clean_cluster: None, converts: Callable[[], None]
 ) -> Iterator[Olm]:
     """The operator, installed by Subscription for this module and removed afterwards."""
-    package = Olm(Path(olm_cluster.kubeconfig), images.catalog)
+    package = Olm(Path(kind_cluster.kubeconfig), images.catalog)
     package.subscribe()
     converts()
     yield package
