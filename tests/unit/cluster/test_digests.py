@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
+from kopfkit.cli.subscription import subscribe
 from kopfkit.cluster import digests
 from kopfkit.errors import KopfkitError
 
@@ -87,3 +89,24 @@ def test_a_registry_that_is_not_there_is_named() -> None:
 def test_a_reference_without_a_registry_is_refused(image: str) -> None:
     with pytest.raises(KopfkitError, match="names no registry"):
         digests.pin(image)
+
+
+def test_subscribe_refuses_an_image_that_its_registry_does_not_have(
+    registry: str, tmp_path: Path
+) -> None:
+    with pytest.raises(digests.NotThere):
+        _subscribe(f"{registry}/missing:v1", tmp_path)
+
+
+def test_subscribe_takes_an_image_by_its_tag_where_the_registry_tells_nothing(
+    registry: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # It gets as far as the cluster, which is not there.
+    with pytest.raises(KopfkitError, match="kubeconfig .* does not exist"):
+        _subscribe(f"{registry}/private:v1", tmp_path)
+    assert "is taken by its tag" in capsys.readouterr().err
+
+
+def _subscribe(image: str, place: Path) -> None:
+    words = [f"--kubeconfig={place / 'none'}", f"--catalog-image={image}"]
+    subscribe.main([*words, "--package=hello", "--namespace=hello"], standalone_mode=False)
