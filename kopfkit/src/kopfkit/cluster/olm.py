@@ -4,6 +4,7 @@ Where its public images can be pulled they are used; else they are built here fr
 and pushed to the cluster's registry. (The module's quickstart manifest is years old: not used.)
 """
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -19,6 +20,12 @@ from kopfkit.errors import KopfkitError
 
 MODULE = "github.com/operator-framework/operator-lifecycle-manager"
 NAMESPACE = "olm"
+_GROUP = "operators.coreos.com"
+# The kinds of which there are objects with OLM alone, after the one that says that it is in use.
+_CUSTOM = tuple(
+    f"{plural}.{_GROUP}"
+    for plural in ("subscriptions", "clusterserviceversions", "operatorgroups", "olmconfigs")
+)
 # Binaries of the OLM image, from the module's Dockerfile.
 _TOOLS = ("olm", "catalog", "package-server", "copy-content", "cpb")
 # Seconds until the package server's CSV is Succeeded: 7 to 40 once the images are pulled.
@@ -86,27 +93,51 @@ def status(kubeconfig: Path) -> dict[str, Any]:
 
 
 def uninstall(kubeconfig: Path, progress: Progress) -> None:
-    """Remove OLM: its API service, its namespaces' workloads, its roles and its CRDs.
+    """Remove OLM: its package server, its workloads, its roles, its CRDs; also half of one.
 
     Raises KopfkitError while an operator is installed by it: that one would be left without care.
     """
     kubectl = Kubectl.at(kubeconfig, progress)
-    if not status(kubeconfig)["installed"]:
+    kinds = [name for name in _CUSTOM if kubectl.serves(name)]
+    if not kinds and kubectl.get("namespaces", NAMESPACE) is None:
         progress.say("OLM is not installed.")
         return
-    left = kubectl.list("subscriptions.operators.coreos.com", "*")
+    left = kubectl.list(_CUSTOM[0], "*") if _CUSTOM[0] in kinds else []
     if left:
         names = ", ".join(f"{s['metadata']['namespace']}/{s['metadata']['name']}" for s in left)
         raise KopfkitError("OLM", f"still manages {names}", "Unsubscribe first.")
     version = toolchain.version("olm")
     chart = toolchain.module_dir(MODULE, progress) / "deploy"
-    objects = render(chart, values({"olm": "unused", "opm": "unused"}), version, progress)
-    gone = ("--ignore-not-found", "--timeout=120s", "--filename")
-    with progress.step("Removing OLM"):
-        kubectl.run("delete", "apiservice", "v1.packages.operators.coreos.com",
-                    "--ignore-not-found")  # fmt: skip
-        kubectl.run("delete", *gone, "-", input=objects, timeout=180)
-        kubectl.run("delete", *gone, str(chart / "chart/crds"), timeout=180)
+    text = render(chart, values({"olm": "unused", "opm": "unused"}), version, progress)
+    # Those of its own kinds are gone by then, and perhaps the kinds with them.
+    objects = [o for o in yaml.safe_load_all(text) if o and _GROUP not in o["apiVersion"]]
+    gone = ("--ignore-not-found", "--timeout=120s")
+    with progress.step(f"Removing OLM {version}") as step:
+        step.note("its own objects")
+        for kind in kinds[1:]:
+            _delete_all(kubectl, kind)
+        step.note("Deployments and roles")
+        kubectl.run("delete", *gone, "apiservice", f"v1.packages.{_GROUP}")
+        kubectl.run("delete", *gone, "--filename=-", input=yaml.safe_dump_all(objects), timeout=180)
+        kubectl.run("delete", *gone, "clusterroles,clusterrolebindings,rolebindings",
+                    "--selector=olm.managed=true", "--namespace=kube-system")  # fmt: skip
+        step.note("CRDs")
+        kubectl.run("delete", *gone, "--filename", str(chart / "chart/crds"), timeout=180)
+
+
+def _delete_all(kubectl: Kubectl, kind: str) -> None:
+    """Delete every object of a kind while OLM still runs, as only it takes its finalizers off; a
+    broken OLM does not, so that they are taken off here when it has had its time."""
+    words = ("delete", kind, "--all", "--all-namespaces", "--ignore-not-found")
+    with contextlib.suppress(process.CommandFailed):
+        kubectl.run(*words, "--timeout=30s")
+        return
+    for stuck in kubectl.list(kind, "*"):
+        where = stuck["metadata"]
+        with contextlib.suppress(process.CommandFailed):  # it may go at this moment
+            kubectl.run("patch", kind, where["name"], f"--namespace={where.get('namespace', '')}",
+                        "--type=merge", '--patch={"metadata":{"finalizers":null}}')  # fmt: skip
+    kubectl.run(*words, "--timeout=30s")
 
 
 def values(images: dict[str, str]) -> dict[str, Any]:
