@@ -102,7 +102,7 @@ def test_subscribe_takes_an_image_by_its_tag_where_the_registry_tells_nothing(
     registry: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # It gets as far as the cluster, which is not there.
-    with pytest.raises(KopfkitError, match="kubeconfig .* does not exist"):
+    with pytest.raises(KopfkitError, match=r"kubeconfig .* does not exist"):
         _subscribe(f"{registry}/private:v1", tmp_path)
     assert "is taken by its tag" in capsys.readouterr().err
 
