@@ -140,6 +140,7 @@ def test_a_state_directory_too_deep_for_sockets_is_refused_by_name(
 
 
 TARGETS = """\
+http://mirror.example/debian-security/|Debian|bookworm-security
 http://mirror.example/debian/|Debian|bookworm
 http://mirror.example/debian/|Debian|bookworm
 http://mirror.example/debian-security/|Debian|bookworm-security

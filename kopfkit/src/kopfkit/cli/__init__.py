@@ -1,6 +1,7 @@
 """The `kopfkit` command. Subcommands are imported when they are called, so that `--help` and a
 generator do not pay for the cluster tools, nor the other way round."""
 
+import errno
 import importlib
 import sys
 from typing import Any
@@ -22,6 +23,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bundle": ("kopfkit.cli.bundle:bundle", "Generate and validate the OLM bundle"),
     "catalog": ("kopfkit.cli.catalog:catalog", "Generate and validate the file-based catalog"),
 }
+
+
+# A full or read-only disk may show anywhere, and is no bug of ours.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class LazyGroup(click.Group):
@@ -54,4 +59,11 @@ def main(argv: list[str] | None = None) -> Any:
         return kopfkit.main(args=argv, prog_name="kopfkit", standalone_mode=True)
     except KopfkitError as error:
         click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        place = error.filename or "a file in KOPFKIT_CACHE_DIR or KOPFKIT_STATE_DIR"
+        click.echo(f"error: {place}: cannot be written ({error.strerror})", err=True)
+        click.echo("  cure: Free some space there, or set these to other directories.", err=True)
         sys.exit(1)

@@ -119,9 +119,12 @@ def _make(engine: Engine, tag: str, version: str, progress: Progress) -> None:
                 **{f"bin/{name}": tools[name] for name in _NODE_TOOLS},
             },
         )
-    with progress.step("Putting the cluster's own images into it"):
-        preload.fill(engine, unfilled, base, tag, tools, progress)
-    engine.docker("image", "rm", "--no-prune", unfilled)
+    try:
+        with progress.step("Putting the cluster's own images into it"):
+            preload.fill(engine, unfilled, base, tag, tools, progress)
+    finally:
+        # Its layers stay, so that a second try after a Ctrl-C is short.
+        engine.docker("image", "rm", "--no-prune", unfilled)
 
 
 def root(engine: Engine, progress: Progress) -> str:
