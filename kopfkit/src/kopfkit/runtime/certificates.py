@@ -26,7 +26,7 @@ from typing import Any, Final
 from kopfkit import pki
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import ApiError, NotFound, NotLeading
+from kopfkit.runtime.errors import ApiError, Conflict, NotFound, NotLeading
 
 SECRETS: Final = Resource("", "v1", "secrets")
 DEFINITIONS: Final = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
@@ -111,6 +111,14 @@ class Rotator:
         Raises:
             ApiError, NotLeading: from the requests.
         """
+        for _ in range(3):
+            try:
+                return await self._once()
+            except Conflict:
+                continue  # the API server writes a CRD's status at any time: look again
+        return await self._once()
+
+    async def _once(self) -> bool:
         hook = self._webhook
         secret = await self._get(SECRETS, hook.namespace, hook.secret)
         definition = await self._get(DEFINITIONS, None, hook.definition)
@@ -158,8 +166,8 @@ class Rotator:
         return ""
 
     def _bundle(self, authority: bytes, known: list[bytes]) -> bytes:
+        # In this order: first what the API server trusts now, since pods serve under that.
         valid = [each for each in known if _valid(each, self._now())]
-        valid.sort(key=pki.expiry, reverse=True)
         pems = list(dict.fromkeys([authority, *valid]))
         return b"".join(pems[:_KEPT])
 
