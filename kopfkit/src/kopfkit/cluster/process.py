@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -131,6 +132,16 @@ def _end(child: subprocess.Popen[str]) -> None:
         except subprocess.TimeoutExpired:
             continue
     child.wait()
+    # The others of the group are not ours to wait for, but a killed one may hold files a moment
+    # longer, and who called wants to remove them. Where nobody reaps orphans, a zombie keeps the
+    # group: hence the limit.
+    deadline = time.monotonic() + 1.0
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(child.pid, 0)
+        except (ProcessLookupError, PermissionError):
+            return
+        time.sleep(0.01)
 
 
 def _name(argv: Sequence[str]) -> str:
