@@ -131,13 +131,16 @@ def mirror() -> str:
 
 
 def unmount(directory: Path) -> None:
-    """Unmount whatever is mounted under `directory`, deepest first."""
-    below = f"{directory.absolute()}/"
-    # Spaces and the like are octal escapes there, see fstab(5).
-    lines = Path("/proc/self/mounts").read_text().splitlines()
-    mounted = [re.sub(r"\\([0-7]{3})", _character, line.split()[1]) for line in lines]
-    for point in sorted((p for p in mounted if p.startswith(below)), reverse=True):
-        subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
+    """Unmount whatever is mounted under `directory`, newest first, and `directory` itself if it is
+    a bind mount, as dockerd makes one of its data directory. A disk of its own stays mounted."""
+    place = str(directory.absolute())
+    # The fourth field of proc(5)'s mountinfo is the mounted part of the file system, the fifth is
+    # where; spaces and the like are octal escapes there.
+    rows = [line.split()[3:5] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for row in reversed(rows):
+        root, point = (re.sub(r"\\([0-7]{3})", _character, word) for word in row)
+        if point.startswith(f"{place}/") or (point == place and root != "/"):
+            subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
 
 
 def _character(escape: re.Match[str]) -> str:
