@@ -62,3 +62,11 @@ def test_a_projection_holds_what_was_asked_for_only() -> None:
 @pytest.mark.parametrize("text", ["", "x", "1Q", "--1", "1 Mi", "1..2"])
 def test_what_is_no_quantity_is_none(text: str) -> None:
     assert quantity(text) is None
+
+
+def test_a_key_added_to_a_selector_is_a_difference_but_one_added_to_labels_is_not() -> None:
+    wanted = {"labels": {"app": "x"}, "spec": {"selector": {"app": "x"}}}
+    live = {"labels": {"app": "x", "b": "c"}, "spec": {"selector": {"app": "x", "b": "c"}}}
+    assert [line.split(":")[0] for line in differences(wanted, live)] == ["spec.selector"]
+    assert project(wanted, live)["spec"] != project(wanted, wanted)["spec"]
+    assert project(wanted, live)["labels"] == project(wanted, wanted)["labels"]

@@ -2,7 +2,8 @@
 
 The live object has defaults, and fields that belong to others; only what we want is compared. Lists
 whose items have a uid or a name are compared item by item under that key, as their merge keys do in
-the API; other lists position by position.
+the API; other lists position by position. A selector is one value to the API (`structType=atomic`,
+`mapType=atomic`): a key that somebody adds to it changes what it selects.
 """
 
 import re
@@ -12,6 +13,8 @@ from typing import Any, Final
 # Characters of a value shown in a log line.
 _SHOWN: Final = 60
 _EMPTY: Final[tuple[Any, ...]] = ("", {}, [], None)
+# Fields whose maps are compared and applied whole.
+_ATOMIC: Final = ("selector", "nodeSelector")
 
 _QUANTITY: Final = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(m|[kMGTPE]|[KMGTPE]i|)")
 _FACTORS: Final = {
@@ -37,7 +40,10 @@ def project(wanted: Any, live: Any) -> Any:
     """The part of `live` that `wanted` speaks about: what two looks are compared by."""
     if isinstance(wanted, dict):
         source = live if isinstance(live, dict) else {}
-        return {key: project(value, source.get(key)) for key, value in wanted.items()}
+        return {
+            key: source.get(key) if key in _ATOMIC else project(value, source.get(key))
+            for key, value in wanted.items()
+        }
     if isinstance(wanted, list):
         items = live if isinstance(live, list) else []
         key = _key(wanted)
@@ -52,6 +58,8 @@ def _mappings(wanted: dict[str, Any], live: Any, path: str) -> list[str]:
     if live in _EMPTY and not wanted:
         return []
     if not isinstance(live, dict):
+        return [f"{path}: {_show(live)} -> {_show(wanted)}"]
+    if path.rpartition(".")[2] in _ATOMIC and set(live) != set(wanted):
         return [f"{path}: {_show(live)} -> {_show(wanted)}"]
     return [
         line
