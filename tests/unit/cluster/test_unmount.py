@@ -1,33 +1,32 @@
 """What is unmounted when an engine or a half-made root file system goes."""
 
-import os
-import subprocess
 from pathlib import Path
-
-import pytest
 
 from kopfkit.cluster import debian
 
+# Captured from a killed engine, the paths replaced: the data directory is bound to itself.
+TABLE = r"""
+22 1 254:0 / / rw,relatime - ext4 /dev/root rw
+40 22 254:0 /c\040x/docker /c\040x/docker rw,relatime - ext4 /dev/root rw
+41 40 0:50 / /c\040x/docker/overlay2/1/merged rw,relatime - overlay overlay rw,lowerdir=l/A
+42 41 0:51 / /c\040x/docker/overlay2/1/merged/proc rw - proc proc rw
+43 22 0:52 / /c\040x/docker-of-another rw - tmpfs none rw
+44 22 8:1 / /disk rw - ext4 /dev/sda1 rw
+45 44 0:53 / /disk/below rw - tmpfs none rw
+""".strip()
 
-def _mount(*words: str | Path) -> None:
-    subprocess.run(["mount", *words], check=True)
+
+def test_what_is_under_a_bind_mount_goes_before_it_and_its_neighbour_stays() -> None:
+    assert debian.mounted(Path("/c x/docker"), TABLE) == [
+        "/c x/docker/overlay2/1/merged/proc",
+        "/c x/docker/overlay2/1/merged",
+        "/c x/docker",
+    ]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
-def test_a_bind_mount_and_what_is_under_it_go_and_a_disk_of_its_own_stays(tmp_path: Path) -> None:
-    bound, disk = tmp_path / "with blank", tmp_path / "disk"
-    for place in (bound, disk):
-        (place / "below").mkdir(parents=True)
-    try:
-        _mount("--bind", bound, bound)
-        _mount("-t", "tmpfs", "none", bound / "below")
-        _mount("-t", "tmpfs", "none", disk)
-        debian.unmount(bound)
-        debian.unmount(disk)
-        assert not os.path.ismount(bound)
-        assert not os.path.ismount(bound / "below")
-        assert str(bound).replace(" ", "\\040") not in Path("/proc/self/mounts").read_text()
-        assert os.path.ismount(disk)
-    finally:
-        for place in (bound / "below", bound, disk):
-            subprocess.run(["umount", "--lazy", place], check=False, capture_output=True)
+def test_a_disk_mounted_there_by_somebody_stays() -> None:
+    assert debian.mounted(Path("/disk"), TABLE) == ["/disk/below"]
+
+
+def test_this_machines_table_is_read() -> None:
+    debian.unmount(Path("/no/such/place"))

@@ -133,14 +133,20 @@ def mirror() -> str:
 def unmount(directory: Path) -> None:
     """Unmount whatever is mounted under `directory`, newest first, and `directory` itself if it is
     a bind mount, as dockerd makes one of its data directory. A disk of its own stays mounted."""
-    place = str(directory.absolute())
-    # The fourth field of proc(5)'s mountinfo is the mounted part of the file system, the fifth is
-    # where; spaces and the like are octal escapes there.
-    rows = [line.split()[3:5] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    for row in reversed(rows):
-        root, point = (re.sub(r"\\([0-7]{3})", _character, word) for word in row)
+    for point in mounted(directory, Path("/proc/self/mountinfo").read_text()):
+        subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
+
+
+def mounted(directory: Path, table: str) -> list[str]:
+    """What `unmount` unmounts, given proc(5)'s mountinfo."""
+    place, found = str(directory.absolute()), []
+    for line in reversed(table.splitlines()):
+        # The mounted part of the file system, and where; spaces and the like are octal escapes.
+        fields = (re.sub(r"\\([0-7]{3})", _character, word) for word in line.split()[3:5])
+        root, point = fields
         if point.startswith(f"{place}/") or (point == place and root != "/"):
-            subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
+            found.append(point)
+    return found
 
 
 def _character(escape: re.Match[str]) -> str:

@@ -62,8 +62,7 @@ def down(state: ClusterState, progress: Progress) -> None:
     engine = _engine_of(state, progress)
     if engine is not None:
         with progress.step("Deleting the kind cluster"):
-            names = _containers(engine, state.name)
-            if names:
+            if names := _containers(engine, state.name):
                 engine.docker("rm", "--force", "--volumes", *names)
         registry.down(engine, state.name)
         others = _containers(engine)
@@ -106,9 +105,7 @@ def node(name: str) -> str:
 def running(state: ClusterState) -> bool:
     """Whether the cluster's node runs."""
     engine = Engine.detect()
-    if engine is None:
-        return False
-    return bool(_containers(engine, state.name, all=False))
+    return engine is not None and bool(_containers(engine, state.name, all=False))
 
 
 def gateway(engine: Engine) -> str:
@@ -194,11 +191,10 @@ def _config_file(state: ClusterState) -> Path:
 
 
 def _logged(kind: Path, log: Path) -> Path:
-    """A kind whose own progress display goes to a file: ours is on the terminal already. What it
-    prints as its answer stays."""
+    """A kind whose progress display, its standard error, goes to a file: ours is on the terminal."""
     wrapper = log.with_name("kind-logged")
-    quoted = [shlex.quote(str(path)) for path in (log, kind)]
-    wrapper.write_text('#!/bin/sh\nexec {1} "$@" 2>> {0}\n'.format(*quoted))
+    said, program = shlex.quote(str(log)), shlex.quote(str(kind))
+    wrapper.write_text(f'#!/bin/sh\nexec {program} "$@" 2>> {said}\n')
     wrapper.chmod(0o755)
     return wrapper
 
