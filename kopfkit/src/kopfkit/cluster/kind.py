@@ -191,7 +191,7 @@ def _config_file(state: ClusterState) -> Path:
 
 
 def _logged(kind: Path, log: Path) -> Path:
-    """A kind whose progress display, its standard error, goes to a file: ours is on the terminal."""
+    """A kind whose progress display (its standard error) goes to a file: ours has the terminal."""
     wrapper = log.with_name("kind-logged")
     said, program = shlex.quote(str(log)), shlex.quote(str(kind))
     wrapper.write_text(f'#!/bin/sh\nexec {program} "$@" 2>> {said}\n')
