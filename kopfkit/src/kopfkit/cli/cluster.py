@@ -1,10 +1,8 @@
 """`kopfkit cluster`: bring a cluster up, look at it, take it down."""
 
-import signal
-from types import FrameType
-
 import click
 
+from kopfkit.cli._signals import sigterm_like_ctrl_c
 from kopfkit.cluster import manager
 from kopfkit.cluster.state import KINDS
 
@@ -16,8 +14,7 @@ _NAME = click.option(
 @click.group()
 def cluster() -> None:
     """Bring a cluster up, look at it, take it down."""
-    # A CI system ends a job with SIGTERM: then, too, nothing half-started stays.
-    signal.signal(signal.SIGTERM, _interrupt)
+    sigterm_like_ctrl_c()
 
 
 @cluster.command()
@@ -62,7 +59,3 @@ def status(name: str) -> None:
 def kubeconfig(name: str) -> None:
     """Print the path of a running cluster's kubeconfig."""
     click.echo(manager.kubeconfig(name))
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -4,6 +4,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from kopfkit.cli._signals import sigterm_like_ctrl_c
 from kopfkit.cluster import toolchain
 from kopfkit.cluster.binaries import BINARIES
 from kopfkit.cluster.progress import Progress
@@ -12,6 +13,7 @@ from kopfkit.cluster.progress import Progress
 @click.group()
 def tools() -> None:
     """Find or build the cluster tools."""
+    sigterm_like_ctrl_c()
 
 
 @tools.command()

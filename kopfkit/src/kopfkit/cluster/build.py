@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
-from kopfkit.cluster import files, golang, gomod, paths, process
+from kopfkit.cluster import daemon, files, golang, gomod, paths, process
 from kopfkit.cluster.binaries import Binary, build_flags
 from kopfkit.cluster.progress import Progress, Step
 from kopfkit.errors import KopfkitError
@@ -47,6 +47,8 @@ def _build_group(group: gomod.Group, members: list[Binary], progress: Progress) 
         waiting = "waiting for another build"
         with files.locked(_store() / ".lock", lambda: step.note(waiting)):
             for stale in _store().glob(f"{_SCRATCH}*"):
+                # The Go of a kopfkit that was killed may still be at it.
+                daemon.sweep(stale, 0.0)
                 shutil.rmtree(stale, ignore_errors=True)
             missing = [b for b in members if not destination(b).exists()]
             if not missing:
@@ -86,7 +88,7 @@ def _compile(
                 *(b.package for b in missing),
             ],
             cwd=group.directory,
-            env=golang.environment(work),
+            env={**golang.environment(work), daemon.OWNER: str(scratch)},
             on_line=count,
         )
         for binary in missing:
