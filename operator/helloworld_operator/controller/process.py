@@ -1,8 +1,4 @@
-"""The controller as a process: what is started, in which order, and how it ends.
-
-Everything long-lived is started before kopf: when kopf stops it cancels every task of the event
-loop that it did not find there at its start.
-"""
+"""The controller as a process: what is started, in which order, and how it ends."""
 
 import asyncio
 import logging

@@ -24,6 +24,7 @@ import aiohttp
 
 from kopfkit.runtime.client import Object, Resource
 from kopfkit.runtime.credentials import Credentials
+from kopfkit.runtime.kopftasks import KopfTasks
 
 if TYPE_CHECKING:
     import kopf
@@ -68,11 +69,6 @@ def load_kopf() -> Any:
         for name in hidden:
             sys.modules.pop(name, None)
     return kopf
-
-
-async def _relay(stop: asyncio.Event, ended: asyncio.Event) -> None:
-    await stop.wait()
-    ended.set()
 
 
 class Watcher:
@@ -132,31 +128,35 @@ class Watcher:
                 pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _once(self, stop: asyncio.Event) -> None:
-        kopf = load_kopf()
         sessions: list[aiohttp.ClientSession] = []  # kopf closes none of them when it fails
-        ended = asyncio.Event()
-        relay = asyncio.create_task(_relay(stop, ended), name="stop of kopf")
-        ours = asyncio.all_tasks()
-        try:
-            tasks = await kopf.spawn_tasks(
-                registry=self._registry(kopf, sessions),
-                settings=self._settings(kopf),
-                standalone=True,
-                clusterwide=not self._namespaces,
-                namespaces=list(self._namespaces),
-                stop_flag=ended,
-            )
-            self._started()
-            for task in tasks:
-                # Or else kopf waits five seconds for its own waiter of the stop flag.
-                task.add_done_callback(lambda _: ended.set())
-            self.running = True
-            await kopf.run_tasks(tasks, ignored=ours)
-        finally:
-            self.running = False
-            relay.cancel()
-            for session in sessions:
-                await session.close()
+        stopped = asyncio.create_task(stop.wait(), name="stop of kopf")
+        with KopfTasks() as tasks:
+            kopf = tasks.start(self._kopf(sessions))
+            try:
+                await asyncio.wait({kopf, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if kopf.done():
+                    kopf.result()
+            finally:
+                self.running = False
+                stopped.cancel()
+                await tasks.end()
+                for session in sessions:
+                    await session.close()
+
+    async def _kopf(self, sessions: list[aiohttp.ClientSession]) -> None:
+        kopf = load_kopf()
+        roots = await kopf.spawn_tasks(
+            registry=self._registry(kopf, sessions),
+            settings=self._settings(kopf),
+            standalone=True,
+            clusterwide=not self._namespaces,
+            namespaces=list(self._namespaces),
+        )
+        self._started()
+        self.running = True
+        done, _ = await asyncio.wait(roots, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
 
     def _settings(self, kopf: Any) -> "kopf.OperatorSettings":
         settings = kopf.OperatorSettings()
