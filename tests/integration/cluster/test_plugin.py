@@ -1,0 +1,74 @@
+"""The pytest plugin's control plane ends with its session, however that ends."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kopfkit.cluster import daemon
+from kopfkit.testing.client import Api, ApiError
+from kopfkit.testing.waiting import eventually
+
+WAITING = """
+import time
+from pathlib import Path
+
+def test_waits(control_plane, api, namespace):
+    Path("ready").touch()
+    time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_ended_pytest_leaves_no_process(tmp_path: Path, number: signal.Signals) -> None:
+    (tmp_path / "test_waits.py").write_text(WAITING)
+    words = [sys.executable, "-m", "pytest", "-q", "--basetemp", str(tmp_path / "base")]
+    with subprocess.Popen(
+        words, cwd=tmp_path, stdout=subprocess.DEVNULL, env={**os.environ, "CI": ""}
+    ) as run:
+        eventually((tmp_path / "ready").exists, timeout=90)
+        assert len(list(daemon.owned(tmp_path))) == 3
+        run.send_signal(number)
+    eventually(lambda: not list(daemon.owned(tmp_path)))
+
+
+def test_warnings_of_the_api_server_are_readable(api: Api, namespace: str) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "x", "namespace": namespace},
+        "spec": {
+            "containers": [{"name": "x", "image": "x", "env": [{"name": "A"}, {"name": "A"}]}]
+        },
+    }
+    api.create(pod, fieldValidation="Warn", dryRun="All")
+    assert any("hides previous definition" in text for text in api.warnings)
+
+
+def test_each_patch_type_is_understood(api: Api, namespace: str) -> None:
+    body = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "m", "namespace": namespace},
+        "data": {"a": "1"},
+    }
+    path = api.path_of(body)
+    api.apply(body)
+    api.patch(path, {"data": {"b": "2"}})
+    api.patch(path, [{"op": "add", "path": "/data/c", "value": "3"}], "json")
+    api.patch(path, {"data": {"d": "4"}}, "strategic")
+    assert api.get(path)["data"] == {"a": "1", "b": "2", "c": "3", "d": "4"}
+    with pytest.raises(ApiError, match="conflict") as refusal:
+        api.apply({**body, "data": {"a": "9"}}, manager="another")
+    assert (refusal.value.status, refusal.value.reason) == (409, "Conflict")
+    api.apply({**body, "data": {"a": "9"}}, manager="another", force=True)
+    api.delete(path)
+    assert not api.exists(path)
+
+
+def test_a_kind_that_the_server_does_not_know_is_named(api: Api) -> None:
+    with pytest.raises(LookupError, match="Nonsense"):
+        api.apply({"apiVersion": "v1", "kind": "Nonsense", "metadata": {"name": "x"}})
