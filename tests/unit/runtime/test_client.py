@@ -1,0 +1,210 @@
+"""The client, against a small real HTTP server."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from kopfkit.runtime.client import Client, Resource
+from kopfkit.runtime.credentials import Credentials
+from kopfkit.runtime.errors import (
+    AlreadyExists,
+    ApiError,
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    NotFound,
+    NotLeading,
+    Unauthorized,
+    Unavailable,
+)
+
+THINGS = Resource("example.com", "v1", "things")
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Serve = Callable[[Answer], Awaitable[Client]]
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Starts a server that answers as told, and gives a client of it."""
+    runners: list[web.AppRunner] = []
+    clients: list[Client] = []
+    logins = iter(range(100))
+
+    async def start(answer: Answer) -> Client:
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", answer)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        runners.append(runner)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+        async def login() -> Credentials:
+            return Credentials(server=url, authorization=f"Bearer {next(logins)}")
+
+        client = Client(login, manager="tester")
+        await client.open()
+        clients.append(client)
+        return client
+
+    yield start
+    for client in clients:
+        await client.close()
+    for runner in runners:
+        await runner.cleanup()
+
+
+def refuse(status: int, reason: str = "", **headers: str) -> Answer:
+    async def answer(request: web.Request) -> web.Response:
+        body = {"kind": "Status", "message": "the server's words", "reason": reason}
+        return web.json_response(body, status=status, headers=headers)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "kind"),
+    [
+        (400, "", Invalid),
+        (401, "", Unauthorized),
+        (403, "", Forbidden),
+        (404, "", NotFound),
+        (409, "Conflict", Conflict),
+        (409, "AlreadyExists", AlreadyExists),
+        (410, "Expired", Gone),
+        (418, "", ApiError),
+        (422, "Invalid", Invalid),
+        (429, "", Unavailable),
+        (500, "", Unavailable),
+        (503, "", Unavailable),
+    ],
+)
+async def test_a_refusal_is_an_error_of_its_own_type_in_the_servers_words(
+    serve: Serve, status: int, reason: str, kind: type[ApiError]
+) -> None:
+    client = await serve(refuse(status, reason))
+    with pytest.raises(kind, match="the server's words") as caught:
+        await client.get(THINGS, "ns", "x")
+
+    assert type(caught.value) is kind
+    assert (caught.value.status, caught.value.reason) == (status, reason)
+
+
+async def test_the_time_the_server_asks_for_is_passed_on(serve: Serve) -> None:
+    client = await serve(refuse(429, **{"Retry-After": "7"}))
+    with pytest.raises(Unavailable) as caught:
+        await client.get(THINGS, "ns", "x")
+
+    assert caught.value.retry_after == 7.0
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"[]", b'{"cut', b"\xff\xfe"])
+async def test_an_answer_that_is_no_object_is_unavailability(serve: Serve, body: bytes) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=body)
+
+    client = await serve(answer)
+    with pytest.raises(Unavailable):
+        await client.get(THINGS, "ns", "x")
+
+
+async def test_a_server_that_is_not_there_is_unavailability(serve: Serve) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    client = await serve(answer)
+    with pytest.raises(Unavailable):
+        await client.get(THINGS, "ns", "x")
+
+
+async def test_after_a_401_it_logs_in_again_once(serve: Serve) -> None:
+    seen: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request.headers["Authorization"])
+        if len(seen) == 1:
+            return web.json_response({}, status=401)
+        return web.json_response({"ok": True})
+
+    client = await serve(answer)
+
+    assert await client.get(THINGS, "ns", "x") == {"ok": True}
+    assert seen == ["Bearer 0", "Bearer 1"]
+
+
+async def test_a_list_goes_through_all_pages_and_starts_again_when_they_expire(
+    serve: Serve,
+) -> None:
+    expired = iter([True])
+
+    async def answer(request: web.Request) -> web.Response:
+        page = int(request.query.get("continue", 0))
+        if page == 2 and next(expired, False):
+            return web.json_response({"reason": "Expired"}, status=410)
+        metadata = {"resourceVersion": "9", **({"continue": str(page + 1)} if page < 2 else {})}
+        items = [{"metadata": {"name": str(page)}}]
+        body = {"kind": "ThingList", "apiVersion": "example.com/v1", "metadata": metadata}
+        return web.json_response({**body, "items": items})
+
+    client = await serve(answer)
+    objects, version = await client.list(THINGS)
+
+    assert [each["metadata"]["name"] for each in objects] == ["0", "1", "2"]
+    assert (objects[0]["kind"], objects[0]["apiVersion"]) == ("Thing", "example.com/v1")
+    assert version == "9"
+
+
+async def test_every_write_names_its_field_manager_and_asks_the_gate(serve: Serve) -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append((request.method, request.query.get("fieldManager")))
+        return web.json_response({})
+
+    client = await serve(answer)
+    body: dict[str, Any] = {"metadata": {"name": "x"}}
+    await client.get(THINGS, "ns", "x")
+    await client.create(THINGS, "ns", body)
+    await client.apply(THINGS, "ns", body)
+    await client.replace(THINGS, "ns", body)
+    await client.merge(THINGS, "ns", "x", {}, subresource="status")
+    assert seen == [
+        ("GET", None),
+        ("POST", "tester"),
+        ("PATCH", "tester"),
+        ("PUT", "tester"),
+        ("PATCH", "tester"),
+    ]
+
+    def shut() -> float:
+        raise NotLeading
+
+    client.gate = shut
+    with pytest.raises(NotLeading):
+        await client.apply(THINGS, "ns", body)
+    assert len(seen) == 5
+    await client.get(THINGS, "ns", "x")
+
+
+async def test_a_write_is_given_up_when_the_gate_says_so(serve: Serve) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        await asyncio.sleep(5)
+        return web.json_response({})
+
+    client = await serve(answer)
+    client.gate = lambda: 0.05
+    with pytest.raises(Unavailable, match="no answer"):
+        await client.create(THINGS, "ns", {})
+
+
+def test_paths_are_those_of_the_api() -> None:
+    assert Resource("", "v1", "services").path("ns", "x") == "/api/v1/namespaces/ns/services/x"
+    assert THINGS.path() == "/apis/example.com/v1/things"
+    expected = "/apis/example.com/v1/namespaces/ns/things/x/status"
+    assert THINGS.path("ns", "x", "status") == expected
