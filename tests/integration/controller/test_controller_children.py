@@ -228,7 +228,7 @@ def test_one_made_again_under_the_same_name_gets_children_of_its_own(
         )
 
     assert eventually(owned, timeout=60)
-    assert second.condition("Degraded")["status"] == "False"
+    assert eventually(lambda: second.condition("Degraded")["status"] == "False")
 
 
 def test_a_spec_from_an_older_schema_is_told_and_harms_nobody(hello: Create, api: Api) -> None:
