@@ -26,8 +26,9 @@ BIN := $(VENV)/bin
 KOPFKIT := $(BIN)/kopfkit
 # Any target that needs Python starts here: the stamp is newer than the lock, or .venv is made anew.
 STAMP := $(VENV)/.complete
-KUBECONFIG_PATH = $(shell $(KOPFKIT) cluster kubeconfig --name $(CLUSTER_NAME))
-KUBECTL = $$($(KOPFKIT) tools path kubectl) --kubeconfig "$(KUBECONFIG_PATH)"
+# As one command: without a cluster it ends with kopfkit's message, and kubectl is not run.
+KUBECTL = kubeconfig="$$($(KOPFKIT) cluster kubeconfig --name $(CLUSTER_NAME))" && \
+  kubectl="$$($(KOPFKIT) tools path kubectl)" && "$$kubectl" --kubeconfig "$$kubeconfig"
 
 ##@ General
 
