@@ -80,6 +80,8 @@ class Proxy:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
         await self._loop.shutdown_asyncgens()
+        # aiohttp's advice: TLS connections need a moment of the loop to close.
+        await asyncio.sleep(0.25)
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         headers = {
