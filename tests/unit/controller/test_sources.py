@@ -72,7 +72,7 @@ async def test_a_child_that_lost_its_owner_reference_wakes_its_former_owner() ->
 
 async def test_what_vanished_unseen_is_found_by_a_list_and_wakes_its_owner() -> None:
     truth, queue, sources = make()
-    truth.lists = {HELLOWORLDS: [hello()], DEPLOYMENTS: [child("x", "x")], SERVICES: []}
+    truth.lists = {HELLOWORLDS: [hello()], DEPLOYMENTS: [child("x-1", "x")], SERVICES: []}
     await sources.fill()
     queue.added.clear()
     truth.lists[DEPLOYMENTS], truth.version = [], 9

@@ -91,26 +91,28 @@ async def test_failures_wait_longer_each_time_and_success_forgets_them() -> None
 
 
 async def test_news_ends_the_wait_for_a_retry_at_once() -> None:
-    handled = asyncio.Queue[int]()
+    handled: list[str] = []
+    failed = asyncio.Event()
 
     class Slow(Exception):
         retry_after = 3600.0
 
     async def handle(key: str) -> None:
-        handled.put_nowait(1)
-        if handled.qsize() == 1:
+        handled.append(key)
+        if len(handled) == 1:
+            failed.set()
             raise Slow
 
     queue = _queue(handle)
     queue.add("a")
-    await handled.get()
+    await failed.wait()
     await asyncio.sleep(0)
     assert not queue.settled
-    handled.put_nowait(1)  # so that it succeeds
     queue.add("a")
     await _settled(queue)
-
     await queue.drain(1)
+
+    assert handled == ["a", "a"]
 
 
 async def test_a_server_that_asks_for_time_gets_it() -> None:
