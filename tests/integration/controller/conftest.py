@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +124,6 @@ class Operator:
     process: "subprocess.Popen[bytes]"
     log: Path
     jti: str
-    started_at: int = 0
-    extra: dict[str, Any] = field(default_factory=dict)
 
     def logs(self) -> str:
         return self.log.read_text()
@@ -141,7 +139,11 @@ class Operator:
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(30)
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()  # nothing is left running, and the test fails
+            raise AssertionError(f"did not end in 30 s:\n{self.logs()}") from None
 
     def kill(self) -> None:
         """SIGKILL."""
