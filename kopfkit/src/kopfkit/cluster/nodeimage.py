@@ -6,7 +6,6 @@ from there at build time) and pkg/build/nodeimage (binaries, preloaded images, /
 """
 
 import hashlib
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -169,9 +168,3 @@ class _readable:
 
     def __exit__(self, *_: object) -> None:
         self._place.cleanup()
-
-
-def describe(engine: Engine, image: str) -> dict[str, object]:
-    """What the engine knows of an image: its id and size in bytes."""
-    record = json.loads(engine.docker("image", "inspect", image))[0]
-    return {"id": record["Id"], "size": record["Size"]}
