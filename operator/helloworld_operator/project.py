@@ -3,7 +3,7 @@
 Nothing that runs in the cluster imports it.
 """
 
-from helloworld_operator.api import GROUP, HELLOWORLD, KIND, PLURAL
+from helloworld_operator.api import GROUP, HELLOWORLD, KIND, PLURAL, SNAPSHOT
 from kopfkit.project import (
     KUSTOMIZE,
     Child,
@@ -44,8 +44,10 @@ webhook, status conditions, the scale subresource, least privileges.
 
 ## What it does
 
-* **Reconciles** a Deployment and a Service by server-side apply; a deleted or edited child comes \
-back.
+* **Reconciles** a Deployment and a Service by server-side apply, and where the object asks for \
+them a HorizontalPodAutoscaler and a volume; a deleted or edited child comes back.
+* **Keeps** a guest book on the volume, copies it on demand and by a schedule \
+(`HelloWorldSnapshot`), and restores it.
 * **Converts** between `v1alpha1` and `v1` without losing a field, in a Deployment of its own.
 * **Reports** conditions, counts and the URL of the greeting in the object's status.
 
@@ -74,8 +76,8 @@ CONTROLLER = Deployment(
     container="operator",
     args=("run", "--health-port=8080"),
     component="controller",
-    # One: the Lease protects against two writers while a rollout runs both the old pod and the new.
-    replicas=1,
+    # The leader by Lease, and one that waits with its caches filled.
+    replicas=2,
     health_port=8080,
     cpu="20m",
     memory="64Mi",
@@ -118,6 +120,22 @@ PERMISSIONS = (
             # Server-side apply is a patch, and a create where there is nothing yet.
             Rule(("apps",), ("deployments",), ("create", "get", "list", "patch", "watch")),
             Rule(("",), ("services",), ("create", "get", "list", "patch", "watch")),
+            # Never delete: a volume goes with its owner, by the garbage collector.
+            Rule(("",), ("persistentvolumeclaims",), ("create", "get", "list", "patch", "watch")),
+            # Deleted when spec.autoscaling is removed: it would go on to set replicas.
+            Rule(
+                ("autoscaling",),
+                ("horizontalpodautoscalers",),
+                ("create", "delete", "get", "list", "patch", "watch"),
+            ),
+            # Snapshots: made before an upgrade and by the schedule, deleted by its retention.
+            Rule((GROUP,), (SNAPSHOT.plural,), ("create", "delete", "get", "list", "watch")),
+            Rule((GROUP,), (f"{SNAPSHOT.plural}/status",), ("patch",)),
+            Rule((GROUP,), (f"{SNAPSHOT.plural}/finalizers",), ("update",)),
+            Rule(("batch",), ("jobs",), ("create", "delete", "get", "list", "watch")),
+            # Why pods do not start, and what a snapshot's Job says at its end.
+            Rule(("",), ("pods",), ("get", "list")),
+            Rule(("events.k8s.io",), ("events",), ("create", "patch")),
         ),
     ),
     Permission(
@@ -177,6 +195,24 @@ SAMPLES = (
         "metadata": {"name": "helloworld-v1alpha1-sample"},
         "spec": {"size": 1, "message": "Hello from v1alpha1"},
     },
+    # With a guest book that is copied every night; needs a StorageClass.
+    {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": KIND,
+        "metadata": {"name": "helloworld-guestbook-sample"},
+        "spec": {
+            "replicas": 1,
+            "greeting": {"message": "Please sign the guest book."},
+            "persistence": {"size": "64Mi"},
+            "snapshots": {"schedule": "30 2 * * *", "keep": 7},
+        },
+    },
+    {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": SNAPSHOT.kind,
+        "metadata": {"name": "helloworldsnapshot-sample"},
+        "spec": {"helloWorldName": "helloworld-guestbook-sample"},
+    },
 )
 
 PROJECT = Project(
@@ -200,11 +236,17 @@ PROJECT = Project(
     min_kube_version="1.30.0",
     repository=REPOSITORY,
     image_base="localhost:5001/helloworld-operator",
-    resources=(HELLOWORLD,),
+    resources=(HELLOWORLD, SNAPSHOT),
     deployments=(CONTROLLER, CONVERTER),
     permissions=PERMISSIONS,
     samples=SAMPLES,
-    children=(Child("v1", "Deployment"), Child("v1", "Service")),
+    children=(
+        Child("v1", "Deployment", KIND),
+        Child("v1", "Service", KIND),
+        Child("v2", "HorizontalPodAutoscaler", KIND),
+        Child("v1", "PersistentVolumeClaim"),
+        Child("v1", "Job", SNAPSHOT.kind),
+    ),
     related_images=(RelatedImage("helloworld", "RELATED_IMAGE_HELLOWORLD"),),
     conversion=Conversion(deployment=WEBHOOK),
 )

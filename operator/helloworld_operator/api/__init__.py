@@ -1,10 +1,11 @@
 """The HelloWorld API: `test.jiaozi.com`, versions v1alpha1 and v1 (hub and storage).
 
-The two version modules hold the types; this one puts them together to the resource that the
-generators, the controller and the tests share. Conversion is in `api.conversion`.
+The two version modules hold the types; this one puts them together to the resources that the
+generators, the controller and the tests share: HELLOWORLD, and SNAPSHOT (HelloWorldSnapshot, v1).
+Conversion is in `api.conversion`.
 """
 
-from helloworld_operator.api import v1, v1alpha1
+from helloworld_operator.api import snapshot, v1, v1alpha1
 from kopfkit.crd import CustomResource
 
 GROUP = "test.jiaozi.com"
@@ -22,4 +23,6 @@ HELLOWORLD = CustomResource(
     versions=(v1.VERSION, v1alpha1.VERSION),
 )
 
-__all__ = ["GROUP", "HELLOWORLD", "KIND", "PLURAL"]
+SNAPSHOT = snapshot.resource(GROUP)
+
+__all__ = ["GROUP", "HELLOWORLD", "KIND", "PLURAL", "SNAPSHOT"]

@@ -57,6 +57,19 @@ Image = Annotated[
 ]
 
 
+class LastSnapshot(msgspec.Struct, rename="camel", omit_defaults=True):
+    """The newest complete snapshot of the volume."""
+
+    name: Annotated[str, Meta(description="Name of the HelloWorldSnapshot.")]
+    time: Annotated[
+        str,
+        Meta(
+            description="When it was complete (RFC 3339).",
+            extra=hints(format="date-time"),
+        ),
+    ]
+
+
 class Status(msgspec.Struct, rename="camel", omit_defaults=True):
     """What the operator has observed; written by the operator only."""
 
@@ -93,6 +106,30 @@ class Status(msgspec.Struct, rename="camel", omit_defaults=True):
         Annotated[str, Meta(description="Where the greeting is answered inside the cluster.")]
         | None
     ) = None
+    image: (
+        Annotated[
+            str,
+            Meta(
+                description="The image that was last rolled out completely: what the operator goes "
+                "back to if the next one does not become ready."
+            ),
+        ]
+        | None
+    ) = None
+    rejected_image: (
+        Annotated[
+            str,
+            Meta(
+                description="The image the operator went back from because it did not become "
+                "ready. Not tried again until another image is wanted."
+            ),
+        ]
+        | None
+    ) = None
+    volume_capacity: (
+        Annotated[str, Meta(description="How much the volume really holds, such as 64Mi.")] | None
+    ) = None
+    last_snapshot: LastSnapshot | None = None
     conditions: (
         Annotated[
             list[Condition],

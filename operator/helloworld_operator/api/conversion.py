@@ -1,9 +1,9 @@
 """HelloWorld between v1alpha1 and v1: which field is where.
 
 v1 is the hub. v1alpha1's `size` is v1's `replicas`, its `message` is `greeting.message`. What only
-v1 has (`greeting.language`, `resources`, `service`) has no place in v1alpha1: these functions leave
-it out, and the Converter keeps it in the annotation. Fields that neither version knows are passed
-on: a pod that is older than the object must not lose what a newer one wrote.
+v1 has (`greeting.language`, `resources`, `persistence`, ...) has no place in v1alpha1: these
+functions leave it out, and the Converter keeps it in the annotation. Fields that neither version
+knows are passed on: a pod that is older than the object must not lose what a newer one wrote.
 """
 
 from typing import Any, Final
@@ -14,7 +14,18 @@ from kopfkit.conversion import Converter, Spoke, known_fields
 ANNOTATION: Final = "test.jiaozi.com/conversion-data"
 
 # Fields of v1's spec that v1alpha1 has under another name, or not at all.
-_NOT_IN_V1ALPHA1: Final = frozenset({"replicas", "greeting", "resources", "service"})
+_NOT_IN_V1ALPHA1: Final = frozenset(
+    {
+        "replicas",
+        "greeting",
+        "resources",
+        "service",
+        "autoscaling",
+        "persistence",
+        "snapshots",
+        "restoreFrom",
+    }
+)
 _NOT_IN_V1: Final = frozenset({"size", "message"})
 
 

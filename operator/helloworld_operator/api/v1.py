@@ -1,6 +1,6 @@
 """HelloWorld v1: the hub of conversion and the version that is stored."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta, field
@@ -8,15 +8,28 @@ from msgspec import Meta, field
 from helloworld_operator.api.common import (
     DEFAULT_MESSAGE,
     DEFAULT_REPLICAS,
+    MAX_REPLICAS,
     Image,
     Message,
     Replicas,
     Status,
     columns,
 )
+from helloworld_operator.api.persistence import Persistence, RestoreFrom, Snapshots
 from kopfkit.crd import Quantity, Rule, Scale, Version, hints
 
-__all__ = ["VERSION", "Greeting", "Resources", "Service", "Spec", "Status"]
+__all__ = [
+    "VERSION",
+    "Autoscaling",
+    "Greeting",
+    "Persistence",
+    "Resources",
+    "RestoreFrom",
+    "Service",
+    "Snapshots",
+    "Spec",
+    "Status",
+]
 
 
 class Greeting(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -76,14 +89,82 @@ class Service(msgspec.Struct, rename="camel", omit_defaults=True):
     ] = 80
 
 
+class Autoscaling(msgspec.Struct, rename="camel", omit_defaults=True):
+    """A HorizontalPodAutoscaler that sets the number of pods by their use of the CPU. While it is
+    there, replicas is not looked at."""
+
+    kubernetes_rules: ClassVar = (
+        Rule(
+            "!has(self.minReplicas) || self.minReplicas <= self.maxReplicas",
+            "minReplicas must not be greater than maxReplicas: lower the one or raise the other",
+            field_path=".minReplicas",
+        ),
+    )
+
+    max_replicas: Annotated[
+        int, Meta(ge=1, le=MAX_REPLICAS, description="At most so many pods: 1 to 100.")
+    ]
+    min_replicas: Annotated[
+        int, Meta(ge=1, le=MAX_REPLICAS, description="At least so many pods: 1 to 100.")
+    ] = 1
+    target_cpu_utilization_percentage: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1000,
+            description="How busy the pods should be on average, as a percentage of the CPU that "
+            "each requests: 1 to 1000. Busier, and pods are added.",
+        ),
+    ] = field(name="targetCPUUtilizationPercentage", default=80)
+
+
 class Spec(msgspec.Struct, rename="camel", omit_defaults=True):
     """The greeting service that is wanted."""
+
+    kubernetes_rules: ClassVar = (
+        Rule(
+            "!has(self.persistence) || !has(self.replicas) || self.replicas <= 1",
+            "replicas must be 0 or 1 with persistence, because one pod at a time writes to the "
+            "volume: set replicas to 1 or remove persistence",
+            field_path=".replicas",
+        ),
+        Rule(
+            "!has(self.persistence) || !has(self.autoscaling)",
+            "autoscaling cannot be had with persistence, because one pod at a time writes to the "
+            "volume: remove one of the two",
+            field_path=".autoscaling",
+        ),
+        Rule(
+            "!has(self.autoscaling) || !has(self.resources) || "
+            "(has(self.resources.requests) && 'cpu' in self.resources.requests) || "
+            "(has(self.resources.limits) && 'cpu' in self.resources.limits)",
+            "autoscaling needs resources.requests.cpu, because utilization is a share of what is "
+            "requested: add it, or remove resources to get the default",
+            field_path=".autoscaling",
+        ),
+        Rule(
+            "!has(self.snapshots) || has(self.persistence)",
+            "snapshots needs persistence, there is no volume to copy: add persistence or remove "
+            "snapshots",
+            field_path=".snapshots",
+        ),
+        Rule(
+            "!has(self.restoreFrom) || has(self.persistence)",
+            "restoreFrom needs persistence, there is no volume to restore to: add persistence or "
+            "remove restoreFrom",
+            field_path=".restoreFrom",
+        ),
+    )
 
     replicas: Replicas = DEFAULT_REPLICAS
     greeting: Greeting = field(default_factory=Greeting)
     image: Image | None = None
     resources: Resources | None = None
     service: Service | None = None
+    autoscaling: Autoscaling | None = None
+    persistence: Persistence | None = None
+    snapshots: Snapshots | None = None
+    restore_from: RestoreFrom | None = None
 
 
 VERSION = Version(

@@ -3,7 +3,9 @@
 A HelloWorld's name is a DNS subdomain: up to 253 characters, dots allowed, a digit may come first.
 A Service's name is a DNS-1035 label and a label's value has 63 characters. Names that fit are used
 as they are; the others are cut and carry a hash of the whole name, so that two long ones never
-meet. Neither function may ever change its result: selectors of Deployments cannot be changed.
+meet. A short name that looks like a cut one is given a hash as well, so that nobody can choose the
+name of somebody else's child. None of these functions may ever change its result: selectors of
+Deployments cannot be changed, and a volume is found again by its name.
 """
 
 import hashlib
@@ -15,22 +17,44 @@ APP: Final = "helloworld"
 # What we find our children by.
 SELECTOR: Final = f"app.kubernetes.io/managed-by={MANAGER},app.kubernetes.io/name={APP}"
 
+# Suffixes of claims and Jobs: a HelloWorld's claim and a snapshot's never meet.
+_DATA: Final = "-data"
+_SNAPSHOT: Final = "-snapshot"
 # RFC 1035 label as the API server checks Service names.
 _DNS_1035: Final = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _LONGEST: Final = 63
 # Hexadecimal digits of SHA-256: 40 bits, a chance of 1 in 10^6 among a thousand such names.
 _HASH: Final = 10
+_HASHED: Final = re.compile(rf".*-[0-9a-f]{{{_HASH}}}")
 
 
 def child_name(name: str) -> str:
-    """The name of Deployment and Service: the HelloWorld's own where that is a DNS-1035 label."""
-    if _DNS_1035.fullmatch(name):
-        return name
+    """The name of Deployment, Service and HorizontalPodAutoscaler: the HelloWorld's own where that
+    is a DNS-1035 label."""
+    return _fitting(name, "")
+
+
+def claim_name(name: str) -> str:
+    """The name of the PersistentVolumeClaim of a HelloWorld's guest book."""
+    return _fitting(name, _DATA)
+
+
+def snapshot_child_name(name: str) -> str:
+    """The name of a HelloWorldSnapshot's PersistentVolumeClaim and of its Job; also a label value,
+    as the Job's controller makes it one."""
+    return _fitting(name, _SNAPSHOT)
+
+
+def _fitting(name: str, suffix: str) -> str:
+    """`name` with the suffix, cut to a DNS-1035 label with a hash where it has to be."""
+    room = _LONGEST - len(suffix)
+    if _DNS_1035.fullmatch(name) and len(name) <= room and not _HASHED.fullmatch(name):
+        return name + suffix
     slug = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
     if not slug[:1].isalpha():
         slug = f"hw-{slug}"
     digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH]
-    return f"{slug[: _LONGEST - _HASH - 1].rstrip('-')}-{digest}"
+    return f"{slug[: room - _HASH - 1].rstrip('-')}-{digest}{suffix}"
 
 
 def selector_labels(name: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ KNOWN: dict[str, Fields] = {
 NAMES = [
     *("size", "replicas", "message", "greeting", "language", "image", "resources", "service"),
     *("type", "port", "limits", "requests", "conditions", "unknown", "a/b", "~", ""),
+    *("autoscaling", "maxReplicas", "persistence", "size", "snapshots", "keep", "restoreFrom"),
 ]
 
 # Slow machines draw slowly; that is no failure of what is tested.
@@ -50,6 +51,20 @@ V1_SPEC = st.fixed_dictionaries(
         "image": TEXT,
         "resources": st.fixed_dictionaries({}, optional={"limits": QUANTITIES}),
         "service": st.fixed_dictionaries({}, optional={"port": st.integers(1, 65535)}),
+        "autoscaling": st.fixed_dictionaries(
+            {"maxReplicas": st.integers(1, 100)},
+            optional={
+                "minReplicas": st.integers(1, 100),
+                "targetCPUUtilizationPercentage": st.integers(1, 1000),
+            },
+        ),
+        "persistence": st.fixed_dictionaries(
+            {}, optional={"size": st.sampled_from([2**30, "64Mi"]), "storageClassName": TEXT}
+        ),
+        "snapshots": st.fixed_dictionaries(
+            {}, optional={"schedule": st.just("@daily"), "keep": st.integers(1, 50)}
+        ),
+        "restoreFrom": st.fixed_dictionaries({"snapshotName": TEXT}),
     },
 )
 V1ALPHA1_SPEC = st.fixed_dictionaries(
@@ -60,6 +75,10 @@ STATUS = st.fixed_dictionaries(
     optional={
         "replicas": st.integers(0, 100),
         "url": TEXT,
+        "image": TEXT,
+        "rejectedImage": TEXT,
+        "volumeCapacity": st.just("64Mi"),
+        "lastSnapshot": st.fixed_dictionaries({"name": TEXT, "time": TEXT}),
         "conditions": st.lists(
             st.fixed_dictionaries({"type": TEXT, "status": st.just("True"), "reason": TEXT}),
             max_size=2,
@@ -165,7 +184,7 @@ def test_a_change_through_v1alpha1_arrives_and_what_only_v1_has_stays(
     spec = obj.get("spec", {})
     assert changed["spec"]["replicas"] == size
     assert changed["spec"]["greeting"]["message"] == message
-    for name in ("resources", "service", "image"):
+    for name in set(spec) - {"replicas", "greeting"}:
         assert changed["spec"].get(name) == spec.get(name)
     assert changed["spec"]["greeting"].get("language") == spec.get("greeting", {}).get("language")
     assert changed.get("status") == obj.get("status")
@@ -198,9 +217,9 @@ def test_removing_the_message_through_v1alpha1_keeps_the_language() -> None:
 
 
 def test_a_field_a_newer_program_wrote_survives_an_older_one() -> None:
-    newer = make(V1, spec={"replicas": 1, "autoscaling": {"maxReplicas": 9}})
+    newer = make(V1, spec={"replicas": 1, "tone": {"warm": 9}})
     spoke = over_the_wire(newer, V1ALPHA1)
-    assert spoke["spec"]["autoscaling"] == {"maxReplicas": 9}
+    assert spoke["spec"]["tone"] == {"warm": 9}
     assert over_the_wire(pruned(spoke), V1) == newer
 
 

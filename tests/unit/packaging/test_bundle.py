@@ -137,20 +137,62 @@ def test_the_icon_is_an_svg(csv: dict[str, Any]) -> None:
 def test_every_field_of_every_version_has_a_descriptor_with_a_description(
     csv: dict[str, Any],
 ) -> None:
-    owned = {one["version"]: one for one in csv["spec"]["customresourcedefinitions"]["owned"]}
-    assert set(owned) == {"v1", "v1alpha1"}
-    paths = {one["path"] for one in owned["v1"]["specDescriptors"]}
-    assert {"replicas", "greeting.message", "greeting.language", "image"} <= paths
-    assert {one["path"] for one in owned["v1alpha1"]["specDescriptors"]} == {
+    owned = {
+        (one["kind"], one["version"]): one
+        for one in csv["spec"]["customresourcedefinitions"]["owned"]
+    }
+    assert set(owned) == {
+        ("HelloWorld", "v1"),
+        ("HelloWorld", "v1alpha1"),
+        ("HelloWorldSnapshot", "v1"),
+    }
+    paths = {one["path"] for one in owned["HelloWorld", "v1"]["specDescriptors"]}
+    assert {"replicas", "greeting.message", "persistence.size", "image"} <= paths
+    assert {one["path"] for one in owned["HelloWorld", "v1alpha1"]["specDescriptors"]} == {
         "size",
         "message",
         "image",
     }
     for version in owned.values():
-        assert {one["kind"] for one in version["resources"]} == {"Deployment", "Service"}
         for one in version["specDescriptors"] + version["statusDescriptors"]:
             assert one["description"]
             assert one["x-descriptors"]
+
+
+def test_each_kind_names_the_objects_that_are_made_for_it(csv: dict[str, Any]) -> None:
+    made = {
+        one["kind"]: {child["kind"] for child in one["resources"]}
+        for one in csv["spec"]["customresourcedefinitions"]["owned"]
+    }
+    assert made == {
+        "HelloWorld": {
+            "Deployment",
+            "Service",
+            "HorizontalPodAutoscaler",
+            "PersistentVolumeClaim",
+        },
+        "HelloWorldSnapshot": {"PersistentVolumeClaim", "Job"},
+    }
+
+
+def test_a_kind_with_one_version_needs_no_conversion(
+    project: Project, release: Release, csv: dict[str, Any]
+) -> None:
+    objects = bundle.manifests(project, release, IMAGE)
+    assert "conversion" not in objects["test.jiaozi.com_helloworldsnapshots.yaml"]["spec"]
+    (hook,) = csv["spec"]["webhookdefinitions"]
+    assert hook["conversionCRDs"] == ["helloworlds.test.jiaozi.com"]
+
+
+def test_a_kind_that_came_later_is_not_in_an_earlier_release(
+    project: Project, release: Release
+) -> None:
+    early = replace(release, served=("v1alpha1",), stored="v1alpha1")
+    assert not [name for name in bundle.manifests(project, early, IMAGE) if "snapshot" in name]
+    # While both versions are served, a kind without the stored one stores its own.
+    between = replace(release, stored="v1alpha1")
+    crd = bundle.manifests(project, between, IMAGE)["test.jiaozi.com_helloworldsnapshots.yaml"]
+    assert [(one["name"], one["storage"]) for one in crd["spec"]["versions"]] == [("v1", True)]
 
 
 def test_a_version_without_a_status_has_no_status_descriptors() -> None:

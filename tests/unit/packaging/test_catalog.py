@@ -40,8 +40,13 @@ def test_the_bundle_has_both_api_versions_and_the_metadata_of_its_csv(
     (bundle,) = documents(project, history)["olm.bundle"]
     assert bundle["image"] == BUNDLE
     types = [one["type"] for one in bundle["properties"]]
-    assert types == ["olm.gvk", "olm.gvk", "olm.package", "olm.csv.metadata"]
-    assert [one["value"]["version"] for one in bundle["properties"][:2]] == ["v1", "v1alpha1"]
+    assert types == ["olm.gvk", "olm.gvk", "olm.gvk", "olm.package", "olm.csv.metadata"]
+    served = [(one["value"]["kind"], one["value"]["version"]) for one in bundle["properties"][:3]]
+    assert served == [
+        ("HelloWorld", "v1"),
+        ("HelloWorld", "v1alpha1"),
+        ("HelloWorldSnapshot", "v1"),
+    ]
     assert {one["image"] for one in bundle["relatedImages"]} == {IMAGE, BUNDLE}
 
 

@@ -85,11 +85,11 @@ def test_check_is_silent_and_succeeds_when_nothing_differs(checkout: Path) -> No
 def test_check_shows_the_drift_fails_and_writes_nothing(checkout: Path) -> None:
     kopfkit(checkout, "manifests")
     drifted = checkout / "config/manager/manager.yaml"
-    drifted.write_text(drifted.read_text().replace("replicas: 1", "replicas: 7"))
+    drifted.write_text(drifted.read_text().replace("replicas: 2", "replicas: 7"))
     before = contents(checkout)
     done = kopfkit(checkout, "manifests", "--check")
     assert done.returncode == 1
-    assert b"-  replicas: 7\n+  replicas: 1" in done.stdout
+    assert b"-  replicas: 7\n+  replicas: 2" in done.stdout
     assert b"run: make manifests" in done.stderr
     assert contents(checkout) == before
 

@@ -158,13 +158,19 @@ def _of_struct(kind: StructType, where: str, outer: tuple[type, ...]) -> Schema:
         if default is not None:
             schema["default"] = default
         properties[field.encode_name] = schema
-    body: Schema = {"description": inspect.cleandoc(kind.cls.__dict__.get("__doc__") or "")}
+    body: Schema = {"description": _prose(kind.cls.__dict__.get("__doc__") or "")}
     body |= {"type": "object", "properties": properties}
     if required := [field.encode_name for field in kind.fields if field.required]:
         body["required"] = required
     if rules := getattr(kind.cls, RULES_ATTRIBUTE, ()):
         body["x-kubernetes-validations"] = [rule.to_schema() for rule in rules]
     return body
+
+
+def _prose(docstring: str) -> str:
+    """A docstring as a description: its line ends are ours, its paragraphs are the reader's."""
+    paragraphs = inspect.cleandoc(docstring).split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def _default(field: Field, hinted: Any, where: str) -> Any:

@@ -59,21 +59,17 @@ class Condition(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 # The longest sensible quantity is far shorter; the limit also bounds the cost of the CEL rule.
-_QUANTITY_LENGTH = 64
+QUANTITY_LENGTH = 64
+QUANTITY_RULE = Rule(
+    "type(self) == string ? "
+    "isQuantity(self) && quantity(self).compareTo(quantity('0')) >= 0 : self >= 0",
+    "must be a quantity that is not negative, such as 500m, 2 or 128Mi",
+)
 
 Quantity = Annotated[
-    int | Annotated[str, Meta(max_length=_QUANTITY_LENGTH)],
+    int | Annotated[str, Meta(max_length=QUANTITY_LENGTH)],
     Meta(
         description="A Kubernetes quantity, such as 500m, 2 or 128Mi.",
-        extra=hints(
-            int_or_string=True,
-            rules=[
-                Rule(
-                    "type(self) == string ? "
-                    "isQuantity(self) && quantity(self).compareTo(quantity('0')) >= 0 : self >= 0",
-                    "must be a quantity that is not negative, such as 500m, 2 or 128Mi",
-                )
-            ],
-        ),
+        extra=hints(int_or_string=True, rules=[QUANTITY_RULE]),
     ),
 ]

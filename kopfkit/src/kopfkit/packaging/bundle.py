@@ -61,7 +61,7 @@ def manifests(project: Project, release: Release, image: str) -> dict[str, Objec
     found: dict[str, Object] = {
         f"{project.name}.clusterserviceversion.yaml": csv(project, release, image)
     }
-    for resource in project.resources:
+    for resource in crds.released(project, release.served):
         found[crds.file_name(resource)] = crds.crd(
             project, resource, served=release.served, storage=release.stored
         )

@@ -109,6 +109,7 @@ def bundle_entry(project: Project, release: Release, image: str, bundle_image: s
         }
         for resource in project.resources
         for version in sorted(release.served)
+        if version in [one.name for one in resource.versions]
     ]
     properties.append(
         {

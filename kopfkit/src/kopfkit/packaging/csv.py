@@ -73,6 +73,7 @@ def _owned(project: Project, release: Release) -> list[Object]:
                     "resources": [
                         {"kind": child.kind, "name": "", "version": child.version}
                         for child in project.children
+                        if child.of in ("", resource.kind)
                     ],
                     "specDescriptors": descriptors(crd, version.name, "spec"),
                     "statusDescriptors": descriptors(crd, version.name, "status"),

@@ -194,7 +194,7 @@ def config_tree(project: Project, release: Release, image: str) -> Tree:
         f"bases/{crds.file_name(resource)}": _file(
             crds.crd(project, resource, served=release.served, storage=release.stored)
         )
-        for resource in project.resources
+        for resource in crds.released(project, release.served)
     }
     tree.update(_base("crd", bases))
     tree.update(_rbac(project))

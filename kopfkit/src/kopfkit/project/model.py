@@ -152,10 +152,15 @@ class RelatedImage:
 
 @dataclass(frozen=True)
 class Child:
-    """A kind of object that the operator makes for a custom resource."""
+    """A kind of object that the operator makes for a custom resource.
+
+    Args:
+        of: the kind it is made for; "" for every one.
+    """
 
     version: str
     kind: str
+    of: str = ""
 
 
 @dataclass(frozen=True)

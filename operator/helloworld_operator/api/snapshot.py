@@ -1,0 +1,166 @@
+"""HelloWorldSnapshot v1: a consistent copy of a HelloWorld's volume, in a claim of its own.
+
+A kind of its own and not a field, because a snapshot outlives what it was taken of. It has one
+version, and so needs no conversion.
+"""
+
+from typing import Annotated, ClassVar, Final
+
+import msgspec
+from msgspec import Meta
+
+from helloworld_operator.api.persistence import MAX_NAME, NAME_RULE, SMALLEST, StorageClassName
+from kopfkit.crd import (
+    QUANTITY_LENGTH,
+    QUANTITY_RULE,
+    Column,
+    Condition,
+    CustomResource,
+    Rule,
+    Version,
+    hints,
+)
+
+KIND: Final = "HelloWorldSnapshot"
+PLURAL: Final = "helloworldsnapshots"
+
+
+class Spec(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What is copied, and where the copy is kept."""
+
+    kubernetes_rules: ClassVar = (
+        Rule(
+            "self == oldSelf",
+            "spec of a snapshot cannot be changed, it is taken once: make another "
+            "HelloWorldSnapshot",
+        ),
+    )
+
+    hello_world_name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=MAX_NAME,
+            description="Name of the HelloWorld in the same namespace whose volume is copied. It "
+            "must be running: the copy is fetched from it.",
+            extra=hints(
+                rules=[
+                    Rule(
+                        NAME_RULE,
+                        "helloWorldName must be the name of a HelloWorld: lower case letters, "
+                        "digits, '-' and '.', at most 253 characters; kubectl get hw lists them",
+                    )
+                ]
+            ),
+        ),
+    ]
+    storage_class_name: StorageClassName | None = None
+    size: (
+        Annotated[
+            int | Annotated[str, Meta(max_length=QUANTITY_LENGTH)],
+            Meta(
+                description="How much the snapshot's volume holds, as a quantity such as 64Mi: at "
+                "least 1Mi. Left out, it is as large as the volume that is copied.",
+                extra=hints(int_or_string=True, rules=[QUANTITY_RULE, SMALLEST]),
+            ),
+        ]
+        | None
+    ) = None
+
+
+class Status(msgspec.Struct, rename="camel", omit_defaults=True):
+    """How far the snapshot is, and what it holds; written by the operator only."""
+
+    observed_generation: (
+        Annotated[
+            int, Meta(ge=0, description="The metadata.generation this status was computed from.")
+        ]
+        | None
+    ) = None
+    claim_name: (
+        Annotated[
+            str, Meta(description="The PersistentVolumeClaim that holds the copy; it goes with us.")
+        ]
+        | None
+    ) = None
+    size_bytes: Annotated[int, Meta(ge=0, description="Bytes of the copy.")] | None = None
+    entries: (
+        Annotated[int, Meta(ge=0, description="How many guest book entries the copy has.")] | None
+    ) = None
+    sha256: (
+        Annotated[
+            str,
+            Meta(
+                min_length=64,
+                max_length=64,
+                description="SHA-256 of the copy in hexadecimal; checked when it is restored.",
+            ),
+        ]
+        | None
+    ) = None
+    completed_at: (
+        Annotated[
+            str,
+            Meta(
+                description="When the copy was complete (RFC 3339).",
+                extra=hints(format="date-time"),
+            ),
+        ]
+        | None
+    ) = None
+    conditions: (
+        Annotated[
+            list[Condition],
+            Meta(
+                description="Ready: the copy is complete and can be restored. Failed: it will "
+                "never be.",
+                extra=hints(list_type="map", list_map_keys=["type"]),
+            ),
+        ]
+        | None
+    ) = None
+
+
+VERSION = Version(
+    name="v1",
+    spec=Spec,
+    status=Status,
+    description="A HelloWorldSnapshot is a consistent copy of a HelloWorld's guest book. It stays "
+    "when the HelloWorld goes, and a new one can be restored from it (spec.restoreFrom). Deleting "
+    "it deletes the copy.",
+    storage=True,
+    columns=(
+        Column("Of", "string", ".spec.helloWorldName", "The HelloWorld that was copied"),
+        Column(
+            "Ready",
+            "string",
+            '.status.conditions[?(@.type=="Ready")].status',
+            "Whether it can be restored",
+        ),
+        Column(
+            "Reason",
+            "string",
+            '.status.conditions[?(@.type=="Ready")].reason',
+            "How far it is, or why not",
+        ),
+        Column("Entries", "integer", ".status.entries", "Guest book entries in the copy"),
+        Column("Bytes", "integer", ".status.sizeBytes", "Bytes of the copy", priority=1),
+        Column("Claim", "string", ".status.claimName", "Where the copy is kept", priority=1),
+        Column("Completed", "date", ".status.completedAt", "Time since it was complete"),
+        Column("Age", "date", ".metadata.creationTimestamp", "Time since creation", priority=1),
+    ),
+)
+
+
+def resource(group: str) -> CustomResource:
+    """The kind in a group; ours is `api.SNAPSHOT`."""
+    return CustomResource(
+        group=group,
+        kind=KIND,
+        plural=PLURAL,
+        singular="helloworldsnapshot",
+        list_kind="HelloWorldSnapshotList",
+        short_names=("hws",),
+        categories=("all",),
+        versions=(VERSION,),
+    )
