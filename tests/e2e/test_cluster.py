@@ -45,15 +45,19 @@ def image(kind_cluster: ClusterState, engine: Engine) -> str:
     return pushed
 
 
-def _run(kube: Kubectl, image: str, code: str) -> str:
-    """What the Python `code` prints in a pod of the image."""
+def _run(kube: Kubectl, image: str, code: str, **spec: Any) -> str:
+    """What the Python `code` prints in a pod of the image, on a node and with a volume at /data if
+    `spec` says so."""
     name = f"try-{time.time_ns()}"
-    container = {"name": "it", "image": image, "command": ["python3", "-c", code]}
+    container: dict[str, Any] = {"name": "it", "image": image, "command": ["python3", "-c", code]}
+    container["volumeMounts"] = [
+        {"name": volume["name"], "mountPath": "/data"} for volume in spec.get("volumes", [])
+    ]
     pod: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": "default"},
-        "spec": {"restartPolicy": "Never", "containers": [container]},
+        "spec": {"restartPolicy": "Never", "containers": [container], **spec},
     }
     eventually(lambda: kube.get("serviceaccounts", "default", "default"))
     kube.apply(pod)
@@ -65,16 +69,22 @@ def _run(kube: Kubectl, image: str, code: str) -> str:
 
     try:
         eventually(ended, timeout=POD, interval=0.5)
-        return kube.run("logs", name, "--namespace=default")
+        said = kube.run("logs", name, "--namespace=default")
+        ran = (kube.get("pods", name, "default") or {})["status"]["phase"]
+        assert ran == "Succeeded", said
+        return said
     finally:
         kube.run("delete", "pod", name, "--namespace=default", "--wait=false")
 
 
-def test_the_node_is_ready(kube: Kubectl) -> None:
-    [node] = kube.list("nodes")
-    conditions = {each["type"]: each["status"] for each in node["status"]["conditions"]}
-    assert conditions["Ready"] == "True"
-    assert conditions["DiskPressure"] == conditions["MemoryPressure"] == "False"
+def test_the_nodes_are_ready(kube: Kubectl, kind_cluster: ClusterState) -> None:
+    nodes = kube.list("nodes")
+    assert len(nodes) == 1 + kind_cluster.workers
+    for node in nodes:
+        conditions = {each["type"]: each["status"] for each in node["status"]["conditions"]}
+        assert conditions["Ready"] == "True"
+        assert conditions["DiskPressure"] == conditions["MemoryPressure"] == "False"
+        assert not node["spec"].get("taints"), "pods may run everywhere"
 
 
 def test_a_pod_runs_an_image_that_was_pushed_from_this_machine(kube: Kubectl, image: str) -> None:
@@ -89,6 +99,41 @@ def test_a_pod_finds_and_reaches_a_service_by_its_name(kube: Kubectl, image: str
     service = kube.get("services", "kubernetes", "default")
     assert service is not None
     assert _run(kube, image, code).strip() == service["spec"]["clusterIP"]
+
+
+def test_a_pod_reaches_a_pod_on_another_node(kube: Kubectl, image: str) -> None:
+    # CoreDNS is on some node, so that from one node at least the way leads across.
+    pods = kube.list("pods", "kube-system", "k8s-app=kube-dns")
+    addresses = [pod["status"]["podIP"] for pod in pods]
+    code = f"import socket; [socket.create_connection((a, 53), 10).close() for a in {addresses}]"
+    for node in kube.list("nodes"):
+        _run(kube, image, f"{code}; print('reached')", nodeName=node["metadata"]["name"])
+
+
+def test_a_volume_of_the_default_class_keeps_what_an_unprivileged_pod_writes(
+    kube: Kubectl, image: str
+) -> None:
+    claim = f"try-{time.time_ns()}"
+    kube.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": claim, "namespace": "default"},
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "1Mi"}},
+            },
+        }
+    )
+    spec = {
+        "volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": claim}}],
+        "securityContext": {"runAsUser": 65532, "runAsNonRoot": True, "fsGroup": 65532},
+    }
+    try:
+        _run(kube, image, "open('/data/kept', 'w').write('kept')", **spec)
+        assert _run(kube, image, "print(open('/data/kept').read())", **spec) == "kept\n"
+    finally:
+        kube.run("delete", "pvc", claim, "--namespace=default", "--wait=false")
 
 
 def test_a_pod_reaches_this_machine_at_the_webhook_host(
@@ -114,12 +159,14 @@ def test_the_cluster_says_where_its_registry_is(kube: Kubectl, kind_cluster: Clu
 
 
 def test_a_second_up_takes_up_what_runs(kube: Kubectl, kind_cluster: ClusterState) -> None:
-    [before] = kube.list("nodes")
+    def nodes() -> set[tuple[str, str]]:
+        found = kube.list("nodes")
+        return {(n["metadata"]["uid"], n["status"]["nodeInfo"]["bootID"]) for n in found}
+
+    before = nodes()
     again = manager.up(kind="kind", olm=True, name=kind_cluster.name)
-    [after] = kube.list("nodes")
     assert again == kind_cluster
-    assert before["metadata"]["uid"] == after["metadata"]["uid"]
-    assert before["status"]["nodeInfo"]["bootID"] == after["status"]["nodeInfo"]["bootID"]
+    assert nodes() == before
 
 
 def test_kinds_files_are_not_in_the_working_directory(kind_cluster: ClusterState) -> None:

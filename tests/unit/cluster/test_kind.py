@@ -1,13 +1,14 @@
 """What kind is told, and that its way of working leaves no trace in ours."""
 
-import ipaddress
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from kopfkit.cluster import kind, ownengine, paths, registry, toolchain
+from kopfkit.cluster import kind, kindconfig, ownengine, paths, podnetwork, registry, toolchain
 from kopfkit.cluster.docker import Engine
 from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.state import ClusterState
@@ -38,27 +39,73 @@ def _write(program: Path, text: str) -> None:
 
 
 def test_our_node_image_gets_our_network_and_the_public_one_keeps_its_own() -> None:
-    assert kind.config(OURS)["networking"] == {"ipFamily": "ipv4", "disableDefaultCNI": True}
-    assert kind.config(PUBLIC)["networking"] == {"ipFamily": "ipv4"}
+    assert kindconfig.config(OURS)["networking"] == {"ipFamily": "ipv4", "disableDefaultCNI": True}
+    assert kindconfig.config(PUBLIC)["networking"] == {"ipFamily": "ipv4"}
 
 
 def test_the_kubelet_may_run_on_cgroup_v1() -> None:
-    [patch] = kind.config(PUBLIC)["kubeadmConfigPatches"]
+    [patch] = kindconfig.config(PUBLIC)["kubeadmConfigPatches"]
     assert yaml.safe_load(patch)["failCgroupV1"] is False
 
 
 def test_containerd_looks_for_registries_where_ours_is_written() -> None:
-    [patch] = kind.config(PUBLIC)["containerdConfigPatches"]
+    [patch] = kindconfig.config(PUBLIC)["containerdConfigPatches"]
     assert 'config_path = "/etc/containerd/certs.d"' in patch
 
 
 def test_pods_get_addresses_from_the_nodes_subnet_and_reach_themselves() -> None:
-    bridge, portmap = kind.cni()["plugins"]
-    subnet = bridge["ipam"]["ranges"][0][0]["subnet"]
-    # kubeadm's default for kind.
-    assert ipaddress.IPv4Network(subnet).subnet_of(ipaddress.IPv4Network("10.244.0.0/16"))
+    bridge, portmap = podnetwork.cni("10.244.1.0/24")["plugins"]
+    assert bridge["ipam"]["ranges"] == [[{"subnet": "10.244.1.0/24"}]]
     assert bridge["hairpinMode"]
     assert portmap["capabilities"] == {"portMappings": True}
+
+
+def test_a_cluster_with_workers_lets_pods_onto_every_node_and_notices_a_lost_one_soon() -> None:
+    told = kindconfig.config(OURS, workers=2)
+    assert [node["role"] for node in told["nodes"]] == ["control-plane", "worker", "worker"]
+    patches = {p["kind"]: p for p in map(yaml.safe_load, told["kubeadmConfigPatches"])}
+    assert patches["InitConfiguration"]["nodeRegistration"] == {"taints": []}
+    flags = patches["ClusterConfiguration"]["apiServer"]["extraArgs"]
+    assert int(flags["default-unreachable-toleration-seconds"]) < 30
+    # One node is never lost, and gets what a person's cluster has.
+    assert len(kindconfig.config(OURS)["kubeadmConfigPatches"]) == 1
+
+
+class Nodes(Engine):
+    """An engine whose control plane lists two nodes; what is written onto a node is kept."""
+
+    def docker(
+        self, *arguments: str, input: str | None = None, timeout: float | None = None
+    ) -> str:
+        if "get" in arguments:
+            return json.dumps({"items": [_node("a", 2), _node("b", 3)]})
+        assert input is not None
+        self.extra[arguments[2]] = f"{arguments[-1]}\n{input}"
+        return ""
+
+
+def _node(name: str, number: int) -> dict[str, Any]:
+    address = {"type": "InternalIP", "address": f"172.18.0.{number}"}
+    return {
+        "metadata": {"name": name},
+        "spec": {"podCIDR": f"10.244.{number}.0/24"},
+        "status": {"addresses": [address]},
+    }
+
+
+def test_each_node_gets_its_own_subnet_and_a_route_to_the_others() -> None:
+    engine = Nodes("unix:///nowhere.sock", own=True)
+    podnetwork.give(engine, {"a": True, "b": False})
+    assert "ip route replace 10.244.3.0/24 via 172.18.0.3" in engine.extra["a"]
+    assert "10.244.2.0/24 via" not in engine.extra["a"]
+    assert '"subnet": "10.244.2.0/24"' in engine.extra["a"]
+    assert "ip route replace 10.244.2.0/24 via 172.18.0.2" in engine.extra["b"]
+
+
+def test_a_node_without_a_subnet_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(podnetwork, "_SUBNET_TIMEOUT", 0.0)
+    with pytest.raises(KopfkitError, match="node c: got no subnet"):
+        podnetwork.give(Nodes("unix:///nowhere.sock", own=True), {"a": True, "c": False})
 
 
 def test_a_failing_kind_is_told_with_the_end_of_its_log_and_leaves_no_trace(
@@ -85,7 +132,7 @@ def test_kind_is_asked_for_the_image_and_the_configuration_on_our_engine(
     words = said.read_text().split()
     assert words[:3] == [str(ENGINE.host), "create", "cluster"]
     assert {f"--image={OURS}", "--name=try", f"--kubeconfig={state.kubeconfig}"} <= set(words)
-    assert yaml.safe_load(Path(words[-1]).read_text()) == kind.config(OURS)
+    assert yaml.safe_load(Path(words[-1]).read_text()) == kindconfig.config(OURS)
 
 
 def test_a_cluster_is_not_forgotten_while_its_engine_does_not_answer(

@@ -28,9 +28,12 @@ def cluster() -> None:
 )
 @click.option("--olm", is_flag=True, help="Install the Operator Lifecycle Manager too.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of a control plane's API server.")
-def up(name: str, kind: str, olm: bool, port: int | None) -> None:
+@click.option(
+    "--workers", type=click.IntRange(0, 5), default=0, help="Nodes of a kind cluster, besides one."
+)
+def up(name: str, kind: str, olm: bool, port: int | None, workers: int) -> None:
     """Start a cluster, or take up the one that is there."""
-    started = manager.up(kind, olm, name, port=port)
+    started = manager.up(kind, olm, name, port=port, workers=workers)
     click.echo(f"Cluster {name} is up ({started.kind}).")
     click.echo(f"  export KUBECONFIG={started.kubeconfig}")
 

@@ -19,6 +19,7 @@ _SDK = "github.com/operator-framework/operator-sdk"
 _CRANE = "github.com/google/go-containerregistry"
 _COREDNS = "github.com/coredns/coredns"
 _PROBE = "github.com/grpc-ecosystem/grpc-health-probe"
+_LOCAL_PATH = "github.com/rancher/local-path-provisioner"
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ BINARIES: Mapping[str, Binary] = {
         Binary("cpb", "olm", f"{_OLM}/util/cpb"),
         Binary("coredns", "coredns", _COREDNS, ("-version",)),
         Binary("grpc_health_probe", "grpc-health-probe", _PROBE, ("-version",)),
+        Binary("local-path-provisioner", "local-path", _LOCAL_PATH),
     )
 }
 
@@ -169,6 +171,10 @@ def _probe_variables(group: gomod.Group) -> dict[str, str]:
     return {"main.versionTag": group.versions[_PROBE]}
 
 
+def _local_path_variables(group: gomod.Group) -> dict[str, str]:
+    return {"main.VERSION": group.versions[_LOCAL_PATH]}
+
+
 _LINKER_VARIABLES: Mapping[str, Callable[[gomod.Group], dict[str, str]]] = {
     "kubernetes": _kubernetes_variables,
     "olm": _olm_variables,
@@ -177,4 +183,5 @@ _LINKER_VARIABLES: Mapping[str, Callable[[gomod.Group], dict[str, str]]] = {
     "helm": _helm_variables,
     "crane": _crane_variables,
     "grpc-health-probe": _probe_variables,
+    "local-path": _local_path_variables,
 }

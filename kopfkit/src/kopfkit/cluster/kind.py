@@ -1,7 +1,8 @@
-"""A kind cluster of one node, made by pytest-kind's KindCluster with a current kind.
+"""A kind cluster, made by pytest-kind's KindCluster with a current kind: of one node, or with
+workers, so that a node can be lost.
 
-On a node image made here (no registry in reach) the node gets a plain bridge network; on the public
-image it keeps kind's own. Either way containerd is told where the local registry is.
+On a node image made here (no registry in reach) the nodes get a plain bridge network; on the public
+image they keep kind's own. Either way containerd is told where the local registry is.
 """
 
 import contextlib
@@ -18,15 +19,21 @@ from typing import Any
 
 import yaml
 
-from kopfkit.cluster import nodeimage, ownengine, process, registry, toolchain
+from kopfkit.cluster import (
+    kindconfig,
+    nodeimage,
+    ownengine,
+    podnetwork,
+    process,
+    registry,
+    toolchain,
+)
 from kopfkit.cluster.docker import Engine
 from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.state import ClusterState
 from kopfkit.errors import KopfkitError
 
-# kind's pod network for one node: the first /24 of kubeadm's default 10.244.0.0/16.
-POD_SUBNET = "10.244.0.0/24"
-# Seconds until the node is Ready and CoreDNS runs: 35 on two idle cores.
+# Seconds until the nodes are Ready and CoreDNS runs: 35 on two idle cores.
 READY_TIMEOUT = 240.0
 
 
@@ -43,16 +50,17 @@ def up(state: ClusterState, progress: Progress) -> None:
     with progress.step("Starting the kind cluster") as step:
         if _containers(engine, state.name):
             step.note("it is there already")
-            engine.docker("start", node(state.name))
+            engine.docker("start", *nodes(engine, state.name))
         else:
             step.note(f"node image {image}")
         _create(state, engine, image)
-        if not _public(image):
-            _give_network(engine, state.name)
-    state.registry = registry.up(engine, state.name, progress)
+        names = nodes(engine, state.name)
+        if not kindconfig.public(image):
+            podnetwork.give(engine, names)
+    state.registry = registry.up(engine, state.name, list(names), progress)
     state.webhook_host = gateway(engine)
     state.save()
-    with progress.step("Waiting for the node and CoreDNS"):
+    with progress.step("Waiting for the nodes and CoreDNS"):
         _await_ready(state)
     registry.announce(state)
 
@@ -97,13 +105,18 @@ def _containers(engine: Engine, name: str = "", *, all: bool = True) -> list[str
     ).split()
 
 
-def node(name: str) -> str:
-    """Name of the container that is the cluster's node."""
-    return f"{name}-control-plane"
+def nodes(engine: Engine, name: str) -> dict[str, bool]:
+    """The containers that are the cluster's nodes, by name: True for a control plane."""
+    listed = engine.docker(
+        "ps", "--all", f"--filter=label=io.x-k8s.kind.cluster={name}",
+        '--format={{.Names}} {{.Label "io.x-k8s.kind.role"}}',
+    )  # fmt: skip
+    pairs = (line.split() for line in listed.splitlines())
+    return {node: role == "control-plane" for node, role in sorted(pairs)}
 
 
 def running(state: ClusterState) -> bool:
-    """Whether the cluster's node runs."""
+    """Whether a node of the cluster runs."""
     engine = Engine.detect()
     return engine is not None and bool(_containers(engine, state.name, all=False))
 
@@ -118,65 +131,10 @@ def gateway(engine: Engine) -> str:
     raise KopfkitError("Docker network kind", "has no IPv4 gateway")
 
 
-def config(image: str) -> dict[str, Any]:
-    """The kind configuration (kind.x-k8s.io/v1alpha4) for a node image."""
-    networking: dict[str, Any] = {"ipFamily": "ipv4"}
-    if not _public(image):
-        networking["disableDefaultCNI"] = True
-    return {
-        "kind": "Cluster",
-        "apiVersion": "kind.x-k8s.io/v1alpha4",
-        "networking": networking,
-        "nodes": [{"role": "control-plane"}],
-        "kubeadmConfigPatches": [
-            # Kubernetes 1.34's kubelet refuses cgroup v1 unless told otherwise (KEP-5573).
-            yaml.safe_dump(
-                {
-                    "kind": "KubeletConfiguration",
-                    "apiVersion": "kubelet.config.k8s.io/v1beta1",
-                    "failCgroupV1": False,
-                }
-            )
-        ],
-        "containerdConfigPatches": [
-            '[plugins."io.containerd.grpc.v1.cri".registry]\n'
-            '  config_path = "/etc/containerd/certs.d"\n'
-        ],
-    }
-
-
-def cni() -> dict[str, Any]:
-    """A CNI configuration list: one bridge, addresses from the node's pod subnet, host ports."""
-    return {
-        "cniVersion": "0.4.0",
-        "name": "kopfkit",
-        "plugins": [
-            {
-                "type": "bridge",
-                "bridge": "cni0",
-                "isGateway": True,
-                "ipMasq": True,
-                # A pod may be behind the Service that it calls.
-                "hairpinMode": True,
-                "ipam": {
-                    "type": "host-local",
-                    "ranges": [[{"subnet": POD_SUBNET}]],
-                    "routes": [{"dst": "0.0.0.0/0"}],
-                },
-            },
-            {"type": "portmap", "capabilities": {"portMappings": True}},
-        ],
-    }
-
-
-def _public(image: str) -> bool:
-    return not image.startswith("kopfkit/")
-
-
 def _create(state: ClusterState, engine: Engine, image: str) -> None:
     file, log = _config_file(state), state.directory / "kind.log"
     state.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file.write_text(yaml.safe_dump(config(image), sort_keys=False))
+    file.write_text(yaml.safe_dump(kindconfig.config(image, state.workers), sort_keys=False))
     with _inside(state.directory, engine.env()):
         cluster = _pytest_kind(state, image, _logged(toolchain.tool("kind"), log))
         try:
@@ -226,12 +184,6 @@ def _inside(directory: Path, env: dict[str, str]) -> Iterator[None]:
         os.environ.clear()
         os.environ.update(before)
         shutil.rmtree(directory / ".pytest-kind", ignore_errors=True)
-
-
-def _give_network(engine: Engine, name: str) -> None:
-    target = "/etc/cni/net.d/10-kopfkit.conflist"
-    words = ["exec", "--interactive", node(name), "sh", "-c"]
-    engine.docker(*words, f"mkdir -p /etc/cni/net.d && cat > {target}", input=json.dumps(cni()))
 
 
 def _await_ready(state: ClusterState) -> None:

@@ -35,6 +35,7 @@ def up(
     progress: Progress | None = None,
     *,
     port: int | None = None,
+    workers: int = 0,
 ) -> ClusterState:
     """Start the cluster `name`, or repair and take up the one that is there.
 
@@ -44,6 +45,7 @@ def up(
         name: an RFC 1123 label.
         progress: shows the steps.
         port: a fixed port for a control plane's API server.
+        workers: how many nodes a new kind cluster has besides its control plane.
 
     Raises KopfkitError. What was not there before is not there after a failure or an interrupt.
     """
@@ -59,7 +61,14 @@ def up(
         if port is not None and chosen.kind != "control-plane":
             why = f"goes with a control plane only, and this is {chosen.kind}"
             raise KopfkitError(f"port {port}", why, "Leave it out.")
-        current = previous or _new(name, chosen.kind)
+        if workers and chosen.kind != "kind":
+            why = f"go with a kind cluster only, and this is {chosen.kind}"
+            raise KopfkitError(f"{workers} workers", why, "Leave them out.")
+        current = previous or _new(name, chosen.kind, workers)
+        if workers > current.workers:
+            why = f"cannot be added: cluster {name} runs, with {current.workers}"
+            cure = f"End it first (kopfkit cluster down --name {name}), or name another."
+            raise KopfkitError(f"{workers} workers", why, cure)
         if previous is None:
             _refuse_foreign(current)
             current.save()
@@ -116,11 +125,11 @@ def kubeconfig(name: str = DEFAULT_NAME) -> Path:
     return Path(current.kubeconfig)
 
 
-def _new(name: str, kind: Kind) -> ClusterState:
+def _new(name: str, kind: Kind, workers: int = 0) -> ClusterState:
     path = paths.state_dir(name) / "kubeconfig"
     if kind == "control-plane":
         path = _control_plane(name).kubeconfig
-    return ClusterState(name, kind, str(path))
+    return ClusterState(name, kind, str(path), workers=workers)
 
 
 def _start(current: ClusterState, progress: Progress, port: int | None) -> None:

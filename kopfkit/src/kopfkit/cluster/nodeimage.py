@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from kopfkit.cluster import build, context, debian, paths, preload, process, toolchain
+from kopfkit.cluster import build, context, debian, paths, preload, process, storage, toolchain
 from kopfkit.cluster.binaries import binary
 from kopfkit.cluster.docker import Engine
 from kopfkit.cluster.progress import Progress
@@ -90,7 +90,7 @@ def _key() -> str:
     tools = sorted(
         str(build.destination(binary(name)).relative_to(paths.cache_dir())) for name in names
     )
-    parts = [*PACKAGES, debian.RELEASE, _SETUP, preload.recipe(), *tools]
+    parts = [*PACKAGES, debian.RELEASE, _SETUP, preload.recipe(), storage.manifest(), *tools]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
@@ -110,11 +110,13 @@ def _make(engine: Engine, tag: str, version: str, progress: Progress) -> None:
             f"FROM {base}\n"
             "COPY files/ /\nCOPY bin/ /usr/bin/\nCOPY setup /setup\n"
             "RUN /setup && rm /setup\n"
+            f"COPY storage.yaml {storage.MANIFEST}\n"
             "ENV container=docker\nSTOPSIGNAL SIGRTMIN+3\n"
             'ENTRYPOINT ["/usr/local/bin/entrypoint", "/sbin/init"]\n',
             {
                 "files": kinds_files,
                 "setup": setup,
+                "storage.yaml": storage.manifest(),
                 **{f"bin/{name}": tools[name] for name in _NODE_TOOLS},
             },
         )

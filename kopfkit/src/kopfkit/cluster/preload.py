@@ -9,13 +9,14 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from kopfkit.cluster import context, debian, process
+from kopfkit.cluster import context, debian, process, storage
 from kopfkit.cluster.docker import Engine
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
 
 TOOLS = (
     "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "etcd", "coredns",
+    storage.TOOL,
 )  # fmt: skip
 # The versions that kubeadm v1.34 names, besides its own.
 PAUSE = "registry.k8s.io/pause:3.10.1"
@@ -26,7 +27,8 @@ _CONTAINERD_START = 30.0
 
 def recipe() -> str:
     """A text that changes when what is made here changes."""
-    return "|".join((PAUSE, _ETCD, _COREDNS, _dockerfile("x"), _PAUSE_FILE, _PROXY_FILE))
+    files = (_dockerfile("x"), _PAUSE_FILE, _PROXY_FILE, storage.HELPER_FILE)
+    return "|".join((PAUSE, _ETCD, _COREDNS, storage.HELPER, *files))
 
 
 # A pod's sandbox only holds namespaces open; containerd ends it with SIGKILL, and no pod here
@@ -79,14 +81,17 @@ def fill(
 
 def _build(engine: Engine, root: str, tools: Mapping[str, Path], progress: Progress) -> list[str]:
     version = _version_of(tools["kube-apiserver"])
-    made = [PAUSE]
+    made = [PAUSE, storage.HELPER]
     with debian.unpacked("busybox-static") as files:
-        context.build(engine, PAUSE, _PAUSE_FILE, {"busybox": files / "bin/busybox"})
+        for image, text in zip(made, (_PAUSE_FILE, storage.HELPER_FILE), strict=True):
+            context.build(engine, image, text, {"busybox": files / "bin/busybox"})
     for name in TOOLS:
         if name == "etcd":
             image = _ETCD
         elif name == "coredns":
             image = _COREDNS
+        elif name == storage.TOOL:
+            image = storage.image()
         else:
             image = f"registry.k8s.io/{name}:{version}"
         text = _PROXY_FILE.format(root=root) if name == "kube-proxy" else _dockerfile(name)

@@ -5,6 +5,7 @@ localhost:PORT is the registry's container. OLM pulls bundles and catalogs only 
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from kopfkit.cluster import context, debian, nodeimage, ports, process, toolchain
@@ -30,8 +31,9 @@ http:
 """
 
 
-def up(engine: Engine, cluster: str, progress: Progress) -> str:
-    """Start the cluster's registry, unless it runs; returns its host:port on this machine."""
+def up(engine: Engine, cluster: str, nodes: Sequence[str], progress: Progress) -> str:
+    """Start the cluster's registry, unless it runs, and tell its nodes (containers) where it is;
+    returns its host:port on this machine."""
     name = container(cluster)
     with progress.step("Starting the image registry") as step:
         port = _published(engine, name)
@@ -46,7 +48,8 @@ def up(engine: Engine, cluster: str, progress: Progress) -> str:
                 f"--publish=127.0.0.1:{port}:{_INSIDE}",
                 f"--label=kopfkit.cluster={cluster}", _image(engine, progress),
             )  # fmt: skip
-        _tell_node(engine, cluster, port)
+        for node in nodes:
+            _tell(engine, node, cluster, port)
     return f"localhost:{port}"
 
 
@@ -93,10 +96,10 @@ def _published(engine: Engine, name: str) -> int:
     return int(json.loads(told)[f"{_INSIDE}/tcp"][0]["HostPort"])
 
 
-def _tell_node(engine: Engine, cluster: str, port: int) -> None:
+def _tell(engine: Engine, node: str, cluster: str, port: int) -> None:
     directory = f"/etc/containerd/certs.d/localhost:{port}"
     engine.docker(
-        "exec", "--interactive", f"{cluster}-control-plane", "sh", "-c",
+        "exec", "--interactive", node, "sh", "-c",
         f"mkdir -p {directory} && cat > {directory}/hosts.toml",
         input=f'[host."http://{container(cluster)}:{_INSIDE}"]\n',
     )  # fmt: skip

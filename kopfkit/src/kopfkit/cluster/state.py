@@ -27,6 +27,7 @@ class ClusterState:
         registry: host:port of the image registry that the cluster pulls from, or None.
         docker_host: DOCKER_HOST of the engine it runs on, or None (no engine, or the default one).
         webhook_host: address at which its API server reaches this machine.
+        workers: how many nodes it has besides its control plane (kind).
         olm: whether OLM is (to be) installed.
         ready: set once `up` has finished; a state without it is a start that was interrupted.
     """
@@ -37,6 +38,7 @@ class ClusterState:
     registry: str | None = None
     docker_host: str | None = None
     webhook_host: str = "127.0.0.1"
+    workers: int = 0
     olm: bool = False
     ready: bool = False
 

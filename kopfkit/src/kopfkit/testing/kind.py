@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 # the cluster a person works with.
 VARIABLE = "KOPFKIT_TEST_CLUSTER"
 DEFAULT = "kopfkit-test"
+# The ini option that says how many nodes such a cluster has besides its control plane.
+WORKERS = "kopfkit_workers"
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +23,9 @@ def kind_cluster(request: pytest.FixtureRequest) -> "Iterator[ClusterState]":
     """A kind cluster with OLM and a registry of its own: `.kubeconfig`, `.registry`.
 
     A cluster that ran before the session is taken up and left running; one that was started for it
-    is taken down at the end. Tests that need it are skipped, with the reason, where kind cannot
-    run.
+    is taken down at the end. The ini option `kopfkit_workers` says how many nodes one that is
+    started gets besides its control plane. Tests that need it are skipped, with the reason, where
+    kind cannot run.
     """
     from kopfkit.cluster import choice, manager, state
     from kopfkit.errors import KopfkitError
@@ -32,9 +35,10 @@ def kind_cluster(request: pytest.FixtureRequest) -> "Iterator[ClusterState]":
     wanted = os.environ.get(choice.VARIABLE) or "auto"
     if wanted not in ("kind", "auto"):
         pytest.skip(f"no kind cluster: {choice.VARIABLE}={wanted} asks for another one")
+    workers = 0 if known and known.ready else int(request.config.getini(WORKERS))
     with _shown(request):
         try:
-            cluster = manager.up(kind="kind", olm=True, name=name)
+            cluster = manager.up(kind="kind", olm=True, name=name, workers=workers)
         except KopfkitError as error:
             pytest.skip(f"no kind cluster: {error}")
     yield cluster

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kopfkit.testing.kind import kind_cluster
+from kopfkit.testing.kind import WORKERS, kind_cluster
 from kopfkit.testing.skips import OPTION, SkipReport
 
 __all__ = ["api", "control_plane", "kind_cluster", "namespace"]
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(OPTION, "fail a run with CI=true that skipped anything", "bool", default=True)
+    parser.addini(WORKERS, "nodes of the kind cluster besides its control plane", default="0")
 
 
 def pytest_configure(config: pytest.Config) -> None:
