@@ -79,6 +79,20 @@ def cli(context: click.Context, log_format: str, log_level: str) -> None:
     help="How many objects are reconciled at a time.",
 )
 @click.option(
+    "--resync",
+    type=click.FloatRange(min=1.0),
+    default=Settings.resync,
+    show_default=True,
+    help="Seconds between two comparisons of the caches with full lists.",
+)
+@click.option(
+    "--watch-silence",
+    type=click.FloatRange(min=1.0),
+    default=Settings.watch_silence,
+    show_default=True,
+    help="Seconds after which a silent watch is opened anew; the API server speaks every 60 s.",
+)
+@click.option(
     "--manage-certificates",
     is_flag=True,
     help="Make the webhook's certificates; for clusters with neither OLM nor cert-manager.",

@@ -28,6 +28,8 @@ class Settings:
         the processor; more than its default flow-control share would only queue there.
         manage_certificates: make the webhook's certificates ourselves.
         resync: seconds between two comparisons of the caches with full lists.
+        watch_silence: seconds without a sign of life after which a watch is opened anew. The API
+            server gives one every minute.
         grace: seconds that running reconciles get at the end.
     """
 
@@ -39,6 +41,7 @@ class Settings:
     workers: int = 16
     manage_certificates: bool = False
     resync: float = 600.0
+    watch_silence: float = 70.0
     grace: float = 5.0
 
 

@@ -64,9 +64,11 @@ class _Process:
             relisted=self._sources.relisted,
             ready=self._crd,
             started=self._signals,
+            silence=settings.watch_silence,
         )
         self._health = Health()
         self._health.checks["caches"] = self._caches
+        self._health.checks["watches"] = self._watcher.stalled
         self._election: Election | None = None
         self._leading = not settings.leader_elect
         self._tasks: list[asyncio.Task[None]] = []

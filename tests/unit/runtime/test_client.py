@@ -1,7 +1,7 @@
 """The client, against a small real HTTP server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -208,3 +208,32 @@ def test_paths_are_those_of_the_api() -> None:
     assert THINGS.path() == "/apis/example.com/v1/things"
     expected = "/apis/example.com/v1/namespaces/ns/things/x/status"
     assert THINGS.path("ns", "x", "status") == expected
+
+
+async def test_a_write_that_waited_for_its_connection_until_the_lease_was_lost_is_not_sent(
+    serve: Serve,
+) -> None:
+    seen: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request.method)
+        return web.json_response({})
+
+    client = await serve(answer)
+    for looks in (1, 2):  # lost before the headers are made, and before they leave
+        left = iter([10.0] * looks)
+
+        def gate(left: Iterator[float] = left) -> float:
+            seconds = next(left, None)
+            if seconds is None:
+                raise NotLeading("lost")
+            return seconds
+
+        client.gate = gate
+        with pytest.raises((NotLeading, Unavailable)):
+            await client.create(THINGS, "ns", {"metadata": {"name": "x"}})
+    assert seen == []
+
+    client.gate = lambda: 10.0
+    await client.create(THINGS, "ns", {"metadata": {"name": "x"}})
+    assert seen == ["POST"]

@@ -6,6 +6,7 @@ by itself (but once after a 401, with fresh credentials); who calls it knows whe
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -14,7 +15,7 @@ import msgspec
 
 from kopfkit.runtime import errors
 from kopfkit.runtime.credentials import Credentials
-from kopfkit.runtime.errors import ApiError, Gone, Unauthorized, Unavailable
+from kopfkit.runtime.errors import ApiError, Gone, NotLeading, Unauthorized, Unavailable
 
 Object: TypeAlias = dict[str, Any]
 Objects: TypeAlias = list[dict[str, Any]]
@@ -47,6 +48,37 @@ class Resource:
 
 def _always() -> float:
     return REQUEST_TIMEOUT
+
+
+# What a request must ask once more when its connection stands and its bytes are about to leave.
+_LAST_LOOK: ContextVar[Callable[[], float] | None] = ContextVar("last_look", default=None)
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request that is not sent if the Lease was lost while it waited for its connection.
+
+    A process that is stopped and goes on later finds its requests where it left them. Between this
+    look and the kernel lie microseconds, and nothing that waits.
+    """
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        look = _LAST_LOOK.get()
+        if look is not None:
+            look()
+        return await super().send(conn)
+
+    async def write_bytes(self, writer: Any, conn: Any, content_length: int | None = None) -> None:
+        # The headers wait for the body and leave with it, in another turn of the loop.
+        look = _LAST_LOOK.get()
+        try:
+            if look is not None:
+                look()
+        except NotLeading as error:
+            if conn.protocol is not None:
+                conn.protocol.set_exception(aiohttp.ClientConnectionError(str(error)))
+            conn.close()
+            return
+        await super().write_bytes(writer, conn, content_length)
 
 
 class Client:
@@ -87,6 +119,7 @@ class Client:
             connector=aiohttp.TCPConnector(limit=64, ssl=context if context is not None else True),
             headers=headers,
             proxy=credentials.proxy,
+            request_class=_Request,
         )
         if old is not None:
             await old.close()
@@ -195,6 +228,7 @@ class Client:
         params = {"watch": "true", "fieldSelector": fields, "timeoutSeconds": str(seconds)}
         if since:
             params["resourceVersion"] = since
+        _LAST_LOOK.set(None)
         async with self._send(
             "GET", resource.path(namespace), params, None, "", seconds + CONNECT_TIMEOUT
         ) as response:
@@ -242,11 +276,13 @@ class Client:
     ) -> Object:
         seconds = REQUEST_TIMEOUT
         query = dict(params or {})
+        gated = gated and method != "GET"
         if method != "GET":
             query["fieldManager"] = self.manager
-            if gated:
-                seconds = min(seconds, self.gate())
-                self.writes += 1
+        if gated:
+            seconds = min(seconds, self.gate())
+            self.writes += 1
+        _LAST_LOOK.set(self.gate if gated else None)
         what = f"{method} {path}"
         try:
             async with self._send(method, path, query, body, content_type, seconds) as response:

@@ -1,10 +1,14 @@
-"""/healthz and /readyz over plain HTTP.
+"""/healthz and /readyz over plain HTTP, answered from a thread of their own.
 
-/healthz answers as long as the event loop turns; /readyz says which of the named checks fails. Both
-are for the kubelet, so an answer names states and never objects.
+/healthz fails only when the process's event loop has not turned for a minute: a process that is
+merely busy still answers, and is not killed for it. /readyz says which of the named checks fails.
+Both are for the kubelet, so an answer names states and never objects.
 """
 
+import asyncio
 import socket
+import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -14,53 +18,98 @@ from kopfkit.errors import KopfkitError
 
 # The kubelet asks in short intervals; a connection left open would hold the process up at its end.
 _HEADERS: Final = {"Connection": "close"}
+# Seconds between two signs of life of the event loop, and without one until it counts as dead: far
+# above what garbage collection, a large list or a throttled CPU take.
+_BEAT: Final = 1.0
+DEAD: Final = 60.0
 
 
 class Health:
     """The server, and the checks it asks.
 
-    `checks` maps a name to a function that returns "" or what is missing.
+    Args:
+        clock: monotonic seconds.
+
+    `checks` maps a name to a function that returns "" or what is missing. It is called from the
+    server's thread, so it may look and not touch.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.checks: dict[str, Callable[[], str]] = {}
-        self._runner: web.AppRunner | None = None
+        self._clock = clock
+        self._beaten = 0.0
+        self._beat: asyncio.TimerHandle | None = None
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
 
     async def start(self, port: int) -> int:
         """Listen on all addresses; returns the port (another than 0, if 0 was asked for).
 
+        The event loop this is called from is the one whose life /healthz tells.
+
         Raises:
             KopfkitError: the port is taken.
         """
-        application = web.Application()
-        application.router.add_get("/healthz", self._alive)
-        application.router.add_get("/readyz", self._ready)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
         try:
             # One socket for both address families: with port 0 two would get two ports.
             both = socket.has_dualstack_ipv6()
             family = socket.AF_INET6 if both else socket.AF_INET
             listening = socket.create_server(("", port), family=family, dualstack_ipv6=both)
-            await web.SockSite(self._runner, listening).start()
         except OSError as error:
-            await self._runner.cleanup()
             raise KopfkitError(
                 f"health port {port}",
                 f"cannot listen ({error.strerror or error})",
                 "choose another with --health-port.",
             ) from error
-        return int(self._runner.addresses[0][1])
+        taken = int(listening.getsockname()[1])
+        self._alive()
+        ready = threading.Event()
+        # A daemon: it must not keep a process alive whose main thread has failed.
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(listening, ready)), name="health", daemon=True
+        )
+        self._thread.start()
+        await asyncio.to_thread(ready.wait)
+        return taken
 
     async def stop(self) -> None:
         """Stop listening."""
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._beat is not None:
+            self._beat.cancel()
+        if self._thread is not None and self._loop is not None and self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            await asyncio.to_thread(self._thread.join)
+            self._thread = None
 
-    async def _alive(self, request: web.Request) -> web.Response:
+    def _alive(self) -> None:
+        self._beaten = self._clock()
+        self._beat = asyncio.get_running_loop().call_later(_BEAT, self._alive)
+
+    async def _serve(self, listening: socket.socket, ready: threading.Event) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        application = web.Application()
+        application.router.add_get("/healthz", self._healthz)
+        application.router.add_get("/readyz", self._readyz)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        try:
+            await runner.setup()
+            await web.SockSite(runner, listening).start()
+        finally:
+            ready.set()
+        try:
+            await self._stop.wait()
+        finally:
+            await runner.cleanup()
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        silent = self._clock() - self._beaten
+        if silent > DEAD:
+            text = f"event loop: has not turned for {silent:.0f} s\n"
+            return web.Response(text=text, status=503, headers=_HEADERS)
         return web.Response(text="ok\n", headers=_HEADERS)
 
-    async def _ready(self, request: web.Request) -> web.Response:
+    async def _readyz(self, request: web.Request) -> web.Response:
         lines, status = [], 200
         for name, check in self.checks.items():
             missing = check()

@@ -7,7 +7,8 @@ annotations, finalizers, events) is used. What it does not do by itself is done 
   giving up after a minute (`_Backoffs`).
 - It ends on a watch ERROR other than 410, on a 404 (the CRD went away) and on a line that is not
   JSON. Then it is started again; it lists everything anew.
-- A stream that says nothing, not even the API server's bookmark every minute, is opened anew.
+- A stream that says nothing, not even the API server's bookmark every minute, is opened anew; if
+  that does not help, because kopf waits for something that does not come, kopf is started again.
 - After a 410 it lists again and says nothing about objects that vanished meanwhile: `relisted`
   tells the owner of the store, who compares it with a list of his own.
 """
@@ -25,6 +26,7 @@ import aiohttp
 from kopfkit.runtime.client import Object, Resource
 from kopfkit.runtime.credentials import Credentials
 from kopfkit.runtime.kopftasks import KopfTasks
+from kopfkit.runtime.watchdog import Watchdog
 
 if TYPE_CHECKING:
     import kopf
@@ -34,6 +36,9 @@ log = logging.getLogger(__name__)
 # Seconds the API server keeps one watch open, and a little more after which we drop it ourselves.
 SERVER_TIMEOUT: Final = 300
 CLIENT_TIMEOUT: Final = SERVER_TIMEOUT + 30
+# Seconds of silence after which a watch is opened anew: the API server sends a bookmark every
+# minute and keeps events for 75 s. After twice as long, kopf is started again.
+SILENCE: Final = 70.0
 # Seconds between two starts of kopf, longest.
 LONGEST_PAUSE: Final = 10.0
 # Libraries that kopf imports for their logins and types if it finds them: 0.2 s and 20 MB.
@@ -46,6 +51,10 @@ class Watched:
 
     resource: Resource
     labels: str = ""
+
+
+class Stalled(Exception):
+    """A watch was silent although it should have been opened anew."""
 
 
 class _Backoffs:
@@ -84,6 +93,10 @@ class Watcher:
         relisted: called when kopf has listed a resource again.
         ready: awaited before each start of kopf, to wait for what it needs (the CRD).
         started: called after each start of kopf, which has taken the signals for itself then.
+        silence: seconds without a byte after which a watch is opened anew.
+
+    Attributes:
+        watchdog: knows how long each watch has been silent.
     """
 
     def __init__(
@@ -97,15 +110,34 @@ class Watcher:
         relisted: Callable[[], None],
         ready: Callable[[], Awaitable[None]],
         started: Callable[[], None],
+        silence: float = SILENCE,
     ) -> None:
         self._watched, self._namespaces = watched, namespaces
         self._load, self._agent = load, agent
         self._event, self._relisted = event, relisted
         self._ready, self._started = ready, started
+        self._silence = silence
+        self.watchdog = Watchdog(
+            each.resource.path(namespace)
+            for each in watched
+            for namespace in (tuple(namespaces) or (None,))
+        )
         self.running = False
+
+    def stalled(self) -> str:
+        """Which watch has been silent for too long, in words; "" for none."""
+        return self.watchdog.stalled(1.5 * self._silence)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Watch until `stop` is set."""
+        counting = asyncio.create_task(self.watchdog.run(), name="watchdog")
+        try:
+            await self._run(stop)
+        finally:
+            counting.cancel()
+            await asyncio.gather(counting, return_exceptions=True)
+
+    async def _run(self, stop: asyncio.Event) -> None:
         pause = 0.5
         loop = asyncio.get_running_loop()
         while not stop.is_set():
@@ -129,19 +161,30 @@ class Watcher:
 
     async def _once(self, stop: asyncio.Event) -> None:
         sessions: list[aiohttp.ClientSession] = []  # kopf closes none of them when it fails
-        stopped = asyncio.create_task(stop.wait(), name="stop of kopf")
+        others = {
+            asyncio.create_task(stop.wait(), name="stop of kopf"),
+            asyncio.create_task(self._until_stalled(), name="stall of kopf"),
+        }
         with KopfTasks() as tasks:
             kopf = tasks.start(self._kopf(sessions))
             try:
-                await asyncio.wait({kopf, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                if kopf.done():
-                    kopf.result()
+                done, _ = await asyncio.wait({kopf, *others}, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
             finally:
                 self.running = False
-                stopped.cancel()
+                for task in others:
+                    task.cancel()
+                await asyncio.gather(*others, return_exceptions=True)
                 await tasks.end()
                 for session in sessions:
                     await session.close()
+
+    async def _until_stalled(self) -> None:
+        limit, start = 2 * self._silence, self.watchdog.counted
+        while self.watchdog.counted < start + limit or not self.watchdog.stalled(limit):  # noqa: ASYNC110
+            await asyncio.sleep(min(1.0, self._silence / 4))
+        raise Stalled(self.watchdog.stalled(limit))
 
     async def _kopf(self, sessions: list[aiohttp.ClientSession]) -> None:
         kopf = load_kopf()
@@ -167,6 +210,7 @@ class Watcher:
         settings.watching.server_timeout = SERVER_TIMEOUT
         settings.watching.client_timeout = CLIENT_TIMEOUT
         settings.watching.connect_timeout = 5.0
+        settings.watching.inactivity_timeout = self._silence
         settings.watching.chunk_size = 500
         settings.networking.request_timeout = 60.0
         settings.networking.connect_timeout = 5.0
@@ -194,6 +238,7 @@ class Watcher:
                 connector=aiohttp.TCPConnector(limit=0, ssl=context or True),
                 headers=headers,
                 proxy=found.proxy,
+                middlewares=(self.watchdog.middleware,),
             )
             sessions.append(session)
             return kopf.AiohttpSession(
