@@ -246,6 +246,8 @@ PROJECT = Project(
         Child("v2", "HorizontalPodAutoscaler", KIND),
         Child("v1", "PersistentVolumeClaim"),
         Child("v1", "Job", SNAPSHOT.kind),
+        # Named with its version, or operator-sdk warns that events.k8s.io had one that was removed.
+        Child("v1", "Event"),
     ),
     related_images=(RelatedImage("helloworld", "RELATED_IMAGE_HELLOWORLD"),),
     conversion=Conversion(deployment=WEBHOOK),

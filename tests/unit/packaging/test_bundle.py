@@ -170,8 +170,9 @@ def test_each_kind_names_the_objects_that_are_made_for_it(csv: dict[str, Any]) -
             "Service",
             "HorizontalPodAutoscaler",
             "PersistentVolumeClaim",
+            "Event",
         },
-        "HelloWorldSnapshot": {"PersistentVolumeClaim", "Job"},
+        "HelloWorldSnapshot": {"PersistentVolumeClaim", "Job", "Event"},
     }
 
 
