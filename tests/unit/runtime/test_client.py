@@ -1,6 +1,7 @@
 """The client, against a small real HTTP server."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
@@ -237,3 +238,27 @@ async def test_a_write_that_waited_for_its_connection_until_the_lease_was_lost_i
     client.gate = lambda: 10.0
     await client.create(THINGS, "ns", {"metadata": {"name": "x"}})
     assert seen == ["POST"]
+
+
+async def test_an_observer_is_told_of_every_request_that_ended(serve: Serve) -> None:
+    told: list[tuple[str, str, int, bool]] = []
+    client = await serve(refuse(409, "Conflict"))
+    client.observers.append(lambda *seen: told.append((*seen[:3], seen[3] > 0)))
+    with pytest.raises(Conflict):
+        await client.request("POST", "/apis/x")
+    await client.close()
+    client = Client(nowhere, manager="m")
+    client.observers.append(lambda *seen: told.append((*seen[:3], seen[3] > 0)))
+    await client.open()
+    with pytest.raises(Unavailable):
+        await client.request("GET", "/apis/y")
+    await client.close()
+
+    assert told == [("POST", "/apis/x", 409, True), ("GET", "/apis/y", 0, True)]
+
+
+async def nowhere() -> Credentials:
+    """Credentials of a server that does not listen."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return Credentials(server=f"http://127.0.0.1:{sock.getsockname()[1]}")

@@ -1,9 +1,10 @@
 """The work queue."""
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable
 
-from kopfkit.runtime.queue import WorkQueue
+from kopfkit.runtime.queue import Observer, WorkQueue
 
 Handle = Callable[[str], Awaitable[float | None]]
 
@@ -200,3 +201,68 @@ async def test_a_cancelled_helper_task_is_a_failure_and_not_the_end_of_a_worker(
     await queue.drain(1)
 
     assert seen == ["a", "a"]
+
+
+async def test_an_observer_is_told_of_everything_in_the_task_that_handles() -> None:
+    told: list[tuple[object, ...]] = []
+    seen: list[str] = []
+    here: contextvars.ContextVar[str] = contextvars.ContextVar("here", default="")
+
+    class Teller(Observer[str]):
+        def added(self, key: str) -> None:
+            told.append(("added", key))
+
+        def retried(self, key: str, delay: float) -> None:
+            told.append(("retried", key))
+
+        def started(self, key: str, waited: float) -> None:
+            here.set(key)
+            told.append(("started", key, waited >= 0))
+
+        def ended(
+            self, key: str, took: float, again: float | None, error: BaseException | None
+        ) -> None:
+            told.append(("ended", key, took >= 0, again, str(error or "")))
+
+    async def handle(key: str) -> float | None:
+        seen.append(here.get())
+        if len(seen) == 1:
+            raise RuntimeError("once")
+        return 0.001 if len(seen) == 2 else None
+
+    queue = _queue(handle, observers=[Teller()])
+    queue.add("a")
+    queue.add("a")
+    await _settled(queue)
+    await queue.drain(1)
+
+    handled = [("added", "a"), ("started", "a", True)]
+    assert told == [
+        *handled,
+        ("ended", "a", True, None, "once"),
+        ("retried", "a"),
+        *handled,
+        ("ended", "a", True, 0.001, ""),
+        *handled,
+        ("ended", "a", True, None, ""),
+    ]
+    assert seen == ["a"] * 3
+
+
+async def test_the_queue_tells_how_long_the_oldest_handler_has_run() -> None:
+    go = asyncio.Event()
+
+    async def handle(key: str) -> None:
+        await go.wait()
+
+    queue = _queue(handle)
+    assert (queue.active, queue.longest) == (0, 0.0)
+    queue.add("a")
+    async with asyncio.timeout(10):
+        while not queue.longest:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    assert queue.active == 1
+    go.set()
+    await _settled(queue)
+    await queue.drain(1)
+    assert (queue.active, queue.longest) == (0, 0.0)

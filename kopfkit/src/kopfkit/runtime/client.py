@@ -5,6 +5,7 @@ by itself (but once after a 401, with fresh credentials); who calls it knows whe
 """
 
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -92,6 +93,8 @@ class Client:
         gate: called before each write; returns the seconds the write may take and raises
             `NotLeading` where it must not happen. Leader election sets it.
         writes: how many gated writes were sent, rejected ones included.
+        observers: each is told of a request that ended: method, path, HTTP status (0: no answer
+            came) and seconds. Metrics and traces set them.
     """
 
     def __init__(self, load: Callable[[], Awaitable[Credentials]], *, manager: str) -> None:
@@ -99,6 +102,7 @@ class Client:
         self.manager = manager
         self.gate: Callable[[], float] = _always
         self.writes = 0
+        self.observers: list[Callable[[str, str, int, float], None]] = []
         self.credentials: Credentials
         self._session: aiohttp.ClientSession | None = None
 
@@ -284,8 +288,10 @@ class Client:
             self.writes += 1
         _LAST_LOOK.set(self.gate if gated else None)
         what = f"{method} {path}"
+        started, status = time.perf_counter(), 0
         try:
             async with self._send(method, path, query, body, content_type, seconds) as response:
+                status = response.status
                 await self._check(response, what)
                 answer = msgspec.json.decode(await response.read())
         except TimeoutError as error:
@@ -294,6 +300,9 @@ class Client:
             raise Unavailable(f"{what}: {error}") from error
         except msgspec.DecodeError as error:
             raise Unavailable(f"{what}: the answer is not JSON ({error})") from error
+        finally:
+            for observer in self.observers:
+                observer(method, path, status, time.perf_counter() - started)
         if not isinstance(answer, dict):
             raise Unavailable(f"{what}: the answer is not an object")
         return answer

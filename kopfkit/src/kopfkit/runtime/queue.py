@@ -9,8 +9,9 @@ so an object that keeps failing keeps its long delay.
 
 import asyncio
 import random
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Final, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -18,6 +19,26 @@ K = TypeVar("K", bound=Hashable)
 # Seconds before the first retry, and at most; factor 2 between.
 FIRST_DELAY: Final = 0.2
 LONGEST_DELAY: Final = 60.0
+
+
+class Observer(Generic[K]):
+    """Told what a queue does, for metrics and traces. Here every method does nothing.
+
+    `started` and `ended` are called in the task that handles the key, so that what `started` puts
+    into a context variable is seen by the handler.
+    """
+
+    def added(self, key: K) -> None:
+        """A key that did not wait yet waits now."""
+
+    def retried(self, key: K, delay: float) -> None:
+        """A key that failed is looked at again in `delay` seconds."""
+
+    def started(self, key: K, waited: float) -> None:
+        """A worker took a key that had waited so many seconds."""
+
+    def ended(self, key: K, took: float, again: float | None, error: BaseException | None) -> None:
+        """The handler returned `again` or failed with `error`, after so many seconds."""
 
 
 class WorkQueue(Generic[K]):
@@ -28,6 +49,7 @@ class WorkQueue(Generic[K]):
         What it raises counts as a failure; an exception's attribute `retry_after` (seconds) is the
             least delay.
         failed: told of each failure with its key, exception and the delay in seconds.
+        observers: told of everything; see `Observer`.
 
     The queue starts paused: keys gather until `resume`.
     """
@@ -37,12 +59,15 @@ class WorkQueue(Generic[K]):
         handle: Callable[[K], Awaitable[float | None]],
         *,
         failed: Callable[[K, BaseException, float], None] = lambda key, error, delay: None,
+        observers: Sequence[Observer[K]] = (),
     ) -> None:
         self._handle = handle
         self._failed = failed
+        self._observers = tuple(observers)
         self._order: deque[K] = deque()
-        self._dirty: set[K] = set()
-        self._active: set[K] = set()
+        # Since when (monotonic seconds) a key waits, and is handled.
+        self._dirty: dict[K, float] = {}
+        self._active: dict[K, float] = {}
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._news = asyncio.Event()
@@ -54,6 +79,16 @@ class WorkQueue(Generic[K]):
 
     def __len__(self) -> int:
         return len(self._dirty)
+
+    @property
+    def active(self) -> int:
+        """How many keys are being handled."""
+        return len(self._active)
+
+    @property
+    def longest(self) -> float:
+        """Seconds for which the oldest running handler has been running; 0 if none runs."""
+        return time.monotonic() - min(self._active.values()) if self._active else 0.0
 
     @property
     def settled(self) -> bool:
@@ -74,7 +109,9 @@ class WorkQueue(Generic[K]):
             timer.cancel()
         if self._closed or key in self._dirty:
             return
-        self._dirty.add(key)
+        self._dirty[key] = time.monotonic()
+        for observer in self._observers:
+            observer.added(key)
         if key not in self._active:
             self._order.append(key)
             self._news.set()
@@ -126,35 +163,46 @@ class WorkQueue(Generic[K]):
                 await self._news.wait()
                 continue
             key = self._order.popleft()
-            self._dirty.discard(key)
-            self._active.add(key)
+            started = time.monotonic()
+            waited = started - self._dirty.pop(key, started)
+            self._active[key] = started
             self._idle.clear()
+            for observer in self._observers:
+                observer.started(key, waited)
             try:
-                await self._once(key)
+                await self._once(key, started)
             finally:
-                self._active.discard(key)
+                self._active.pop(key, None)
                 if not self._active:
                     self._idle.set()
                 if key in self._dirty:  # added while it was handled
                     self._order.append(key)
                     self._news.set()
 
-    async def _once(self, key: K) -> None:
+    async def _once(self, key: K, started: float) -> None:
+        again: float | None = None
+        failure: BaseException | None = None
         try:
             again = await self._handle(key)
         except asyncio.CancelledError as error:
+            failure = error
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
             # Something it awaited was cancelled, not this worker (kopf cancels every task of the
             # loop that it does not know when it stops): a failure as any other.
-            self._retry(key, error)
         except Exception as error:
-            self._retry(key, error)
-        else:
-            self._failures.pop(key, None)
-            if again is not None:
-                self.add_after(key, again)
+            failure = error
+        finally:
+            took = time.monotonic() - started
+            for observer in self._observers:
+                observer.ended(key, took, again, failure)
+        if failure is not None:
+            self._retry(key, failure)
+            return
+        self._failures.pop(key, None)
+        if again is not None:
+            self.add_after(key, again)
 
     def _retry(self, key: K, error: BaseException) -> None:
         count = self._failures[key] = self._failures.get(key, 0) + 1
@@ -163,4 +211,6 @@ class WorkQueue(Generic[K]):
         delay *= random.uniform(0.75, 1.25)  # objects that fail together shall not retry together
         delay = max(delay, getattr(error, "retry_after", None) or 0.0)
         self._failed(key, error, delay)
+        for observer in self._observers:
+            observer.retried(key, delay)
         self.add_after(key, delay)
