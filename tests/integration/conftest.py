@@ -100,7 +100,7 @@ def eventually() -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class Installed:
-    """HelloWorld's CRD in a group of its own, and the paths of its objects."""
+    """A kind's CRD in a group of its own, and the paths of its objects."""
 
     api: RawApi
     resource: CustomResource
@@ -157,18 +157,21 @@ _groups = itertools.count()
 
 @pytest.fixture(scope="module")
 def install(raw_api: RawApi) -> Iterator[Install]:
-    """Install HelloWorld's CRD under a group nobody else uses; removed at the module's end.
+    """Install a CRD under a group nobody else uses; removed at the module's end.
 
-    Called with a group and with what `custom_resource_definition` takes; `change` may alter the CRD
-    before it is sent.
+    Called with a group, the resource (HelloWorld where none is given) and with what
+    `custom_resource_definition` takes; `change` may alter the CRD before it is sent.
     """
     names: list[str] = []
 
     def new(
-        group: str = "", change: Callable[[Any], Any] = lambda crd: None, **release: Any
+        group: str = "",
+        change: Callable[[Any], Any] = lambda crd: None,
+        resource: CustomResource = HELLOWORLD,
+        **release: Any,
     ) -> Installed:
         group = group or f"t{next(_groups)}.example.com"
-        resource = replace(HELLOWORLD, group=group, short_names=(), categories=())
+        resource = replace(resource, group=group, short_names=(), categories=())
         crd = custom_resource_definition(resource, **release)
         change(crd)
         answer = raw_api("POST", CRDS, crd)

@@ -20,6 +20,15 @@ MAX_MESSAGE: Final = 1024
 # Characters: a registry's host name (253), a repository (255), a tag (128) or digest (71).
 MAX_IMAGE: Final = 640
 
+# An image reference as container runtimes read it (github.com/distribution/reference, regexp.go):
+# [registry[:port]/]path[:tag][@digest], the path in lower case.
+_HOST = "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*"
+_PATH = "[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
+IMAGE_PATTERN: Final = (
+    f"^(({_HOST}|[[][0-9A-Fa-f:]+[]])(:[0-9]+)?/)?{_PATH}(/{_PATH})*"
+    "(:[A-Za-z0-9_][-.A-Za-z0-9_]{0,127})?(@[a-z0-9]+([+._-][a-z0-9]+)*:[0-9a-f]{32,128})?$"
+)
+
 Replicas = Annotated[
     int,
     Meta(
@@ -35,6 +44,15 @@ Message = Annotated[
         min_length=1,
         max_length=MAX_MESSAGE,
         description="The text that is answered: 1 to 1024 characters, any language.",
+        extra=hints(
+            rules=[
+                # The pods get it in their environment, where NUL ends a text.
+                Rule(
+                    r"!self.matches('\\x00')",
+                    "message must not contain the character NUL (U+0000): leave it out",
+                )
+            ]
+        ),
     ),
 ]
 Image = Annotated[
@@ -47,9 +65,9 @@ Image = Annotated[
         extra=hints(
             rules=[
                 Rule(
-                    r"!self.matches('\\s') && !self.startsWith('-') && !self.contains('://')",
-                    "image must be an image reference such as registry.example.com/hello:1.0, "
-                    "without spaces and without a scheme like https://",
+                    f"self.matches('{IMAGE_PATTERN}')",
+                    "image must be an image reference such as registry.example.com/hello:1.0: the "
+                    "name in lower case, no spaces, no scheme like https://",
                 )
             ]
         ),

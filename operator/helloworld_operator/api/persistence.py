@@ -30,7 +30,7 @@ _GROWS: Final = Rule(
 )
 # An object's name (RFC 1123 subdomain), as the API server takes it.
 NAME_RULE: Final = (
-    r"self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')"
+    "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')"
 )
 MAX_NAME: Final = 253
 
@@ -58,7 +58,7 @@ StorageClassName = Annotated[
 def _field(*values: str) -> str:
     """One field of a cron line as a regular expression: *, values, ranges, steps, lists."""
     one = f"({'|'.join(values)})"
-    item = rf"(\\*|{one}(-{one})?)(/[1-9][0-9]?)?"
+    item = f"([*]|{one}(-{one})?)(/[1-9][0-9]?)?"
     return f"{item}(,{item})*"
 
 

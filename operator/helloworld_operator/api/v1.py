@@ -58,20 +58,47 @@ class Greeting(msgspec.Struct, rename="camel", omit_defaults=True):
     ) = None
 
 
+# What a container may ask for (Kubernetes, "Resource Management for Pods and Containers").
+_NAMES = Rule(
+    "self.all(name, name in ['cpu', 'memory', 'ephemeral-storage'] || name.contains('/'))",
+    "must name cpu, memory, ephemeral-storage or a device such as example.com/gpu: mend the name",
+)
+
+
 class Resources(msgspec.Struct, rename="camel", omit_defaults=True):
     """Compute resources of each pod, as in a container."""
+
+    kubernetes_rules: ClassVar = (
+        Rule(
+            "!has(self.requests) || !has(self.limits) || self.requests.all(name, "
+            "!(name in self.limits) || !isQuantity(string(self.requests[name])) || "
+            "!isQuantity(string(self.limits[name])) || quantity(string(self.requests[name]))"
+            ".compareTo(quantity(string(self.limits[name]))) <= 0)",
+            "requests must not be greater than limits: lower the request or raise the limit",
+            field_path=".requests",
+        ),
+    )
 
     requests: (
         Annotated[
             dict[str, Quantity],
-            Meta(max_length=8, description="What each pod is promised: cpu, memory."),
+            Meta(
+                max_length=8,
+                description="What each pod is promised, by name: cpu, memory. Left out, it is the "
+                "limit.",
+                extra=hints(rules=[_NAMES]),
+            ),
         ]
         | None
     ) = None
     limits: (
         Annotated[
             dict[str, Quantity],
-            Meta(max_length=8, description="What each pod may use at most: cpu, memory."),
+            Meta(
+                max_length=8,
+                description="What each pod may use at most, by name: cpu, memory.",
+                extra=hints(rules=[_NAMES]),
+            ),
         ]
         | None
     ) = None
