@@ -27,6 +27,9 @@ _RESOURCES: Final = {
 }
 # Seconds until a rollout that does not advance is called stuck; pulling an image takes a while.
 _DEADLINE: Final = 180
+# Seconds that a pod goes on answering when it is to end: until no node sends it requests any more.
+# The endpoint's removal takes about one; until then a server that is gone refuses visitors.
+_LINGER: Final = 4
 # A user that owns nothing on any node; the image's own.
 _USER: Final = 65532
 
@@ -117,6 +120,7 @@ def _pod(spec: v1.Spec, default_image: str | None) -> Object:
         ],
         "ports": [{"name": "http", "containerPort": OPERAND_PORT, "protocol": "TCP"}],
         "readinessProbe": _probe(custom=bool(spec.image)),
+        "lifecycle": {"preStop": {"sleep": {"seconds": _LINGER}}},
         "resources": _resources(spec),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -136,7 +140,7 @@ def _pod(spec: v1.Spec, default_image: str | None) -> Object:
             "runAsGroup": _USER,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "terminationGracePeriodSeconds": 10,
+        "terminationGracePeriodSeconds": _LINGER + 10,
     }
 
 
