@@ -6,13 +6,16 @@ and the reason, and the API server shows it to whoever asked.
 """
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
 from kopfkit.conversion.converter import Converter
 from kopfkit.conversion.errors import ConversionError
+from kopfkit.conversion.observation import Counts
 
 API_VERSION: Final = "apiextensions.k8s.io/v1"
 KIND: Final = "ConversionReview"
@@ -33,21 +36,25 @@ class Answer:
         body: the review as JSON.
         objects: how many objects were converted.
         failure: the message of a Failure, "" for a success.
+        counts: the objects by versions and whether each could be converted.
     """
 
     body: bytes
     objects: int = 0
     failure: str = ""
+    counts: Counts = field(default_factory=dict)
 
 
 def answer(body: bytes, converter: Converter) -> Answer:
     """The reply to a request's body, both JSON; never raises, see `convert_review`."""
-    response = (review := convert_review(body, converter))["response"]
+    tally: Counter[tuple[str, str, bool]] = Counter()
+    response = (review := convert_review(body, converter, tally))["response"]
     try:
         encoded = msgspec.json.encode(review)
     except (RecursionError, UnicodeEncodeError, TypeError, ValueError, OverflowError) as error:
         return refusal(response["uid"], f"the converted objects cannot be written as JSON: {error}")
-    return Answer(encoded, len(response["convertedObjects"]), response["result"].get("message", ""))
+    message = response["result"].get("message", "")
+    return Answer(encoded, len(response["convertedObjects"]), message, tally)
 
 
 def refusal(uid: str, message: str) -> Answer:
@@ -55,8 +62,13 @@ def refusal(uid: str, message: str) -> Answer:
     return Answer(msgspec.json.encode(failure(uid, message)), failure=message)
 
 
-def convert_review(body: Any, converter: Converter) -> dict[str, Any]:
-    """The answered review, for a body of JSON bytes or an already decoded value. Never raises."""
+def convert_review(
+    body: Any, converter: Converter, tally: Counter[tuple[str, str, bool]] | None = None
+) -> dict[str, Any]:
+    """The answered review, for a body of JSON bytes or an already decoded value. Never raises.
+
+    `tally` is told of every object: (version from, version to, whether it could be converted).
+    """
     uid = ""
     if isinstance(body, bytes | bytearray | memoryview | str):
         try:
@@ -67,7 +79,8 @@ def convert_review(body: Any, converter: Converter) -> dict[str, Any]:
         document = body
     try:
         uid, version, objects = _request(document)
-        return _success(uid, _convert_all(objects, version, converter))
+        tally = Counter() if tally is None else tally
+        return _success(uid, _convert_all(objects, version, converter, tally))
     except _BadReview as error:
         return failure(error.uid or uid, str(error))
 
@@ -118,18 +131,34 @@ def _request(document: Any) -> tuple[str, str, list[Any]]:
     return known, version, objects
 
 
-def _convert_all(objects: list[Any], version: str, converter: Converter) -> list[dict[str, Any]]:
+def _short(version: object, known: Iterable[str]) -> str:
+    """ "v1" of "example.com/v1"; "unknown" for what is not known."""
+    return (
+        version.rpartition("/")[2] if isinstance(version, str) and version in known else "unknown"
+    )
+
+
+def _convert_all(
+    objects: list[Any],
+    version: str,
+    converter: Converter,
+    tally: Counter[tuple[str, str, bool]],
+) -> list[dict[str, Any]]:
     """All objects in their order; _BadReview names the first few that cannot be converted."""
     converted: list[dict[str, Any]] = []
     reasons: list[str] = []
     if version not in converter.api_versions:
         known = ", ".join(converter.api_versions)
         raise _BadReview(f"request.desiredAPIVersion {version!r} is unknown, known are {known}")
+    wanted = _short(version, converter.api_versions)
     for obj in objects:
+        stated = obj.get("apiVersion") if isinstance(obj, dict) else None
+        bad = len(reasons)
         try:
             converted.append(converter.convert(obj, version))
         except ConversionError as error:
             reasons.append(str(error))
+        tally[_short(stated, converter.api_versions), wanted, len(reasons) == bad] += 1
     if reasons:
         more = f" (and {len(reasons) - _NAMED} more objects)" if len(reasons) > _NAMED else ""
         raise _BadReview("; ".join(reasons[:_NAMED]) + more)

@@ -18,6 +18,7 @@ from typing import Final
 from aiohttp import web
 
 from kopfkit.conversion.converter import Converter
+from kopfkit.conversion.observation import Observer, Silent
 from kopfkit.conversion.review import HEAD, answer, refusal, uid_hint
 from kopfkit.conversion.tls import ServingCertificate
 from kopfkit.errors import KopfkitError
@@ -50,6 +51,7 @@ class ConversionServer:
         certificate: where the TLS certificate comes from.
         body_limit: bytes of one request.
         body_timeout: seconds for a request's body to arrive.
+        observer: told of reviews.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class ConversionServer:
         *,
         body_limit: int = BODY_LIMIT,
         body_timeout: float = BODY_TIMEOUT,
+        observer: Observer | None = None,
     ) -> None:
         self._converter = converter
         self._certificate = certificate
@@ -66,6 +69,7 @@ class ConversionServer:
         self._body_timeout = body_timeout
         self.listening = False
         self.draining = False
+        self._observer = observer or Silent()
         self._active = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -86,11 +90,13 @@ class ConversionServer:
     async def convert(self, request: web.Request) -> web.Response:
         """Answer one review. The HTTP status is 200 also for a failure, as the API wants it."""
         self._active += 1
+        self._observer.active(self._active)
         self._idle.clear()
         try:
             return await self._convert(request)
         finally:
             self._active -= 1
+            self._observer.active(self._active)
             if not self._active:
                 self._idle.set()
 
@@ -116,10 +122,11 @@ class ConversionServer:
             reply = answer(body, self._converter)
         else:
             reply = await asyncio.to_thread(answer, body, self._converter)
+        seconds = time.perf_counter() - started
+        self._observer.reviewed(reply.counts, seconds, bool(reply.failure))
         if reply.failure:
             logger.error("Conversion failed: %s", reply.failure)
         else:
-            seconds = time.perf_counter() - started
             logger.debug("Converted %d objects in %.1f ms", reply.objects, seconds * 1000)
         response = web.Response(body=reply.body, content_type="application/json")
         if self.draining or problem:
@@ -165,6 +172,7 @@ async def serve(
     health_port: int,
     stop: asyncio.Event,
     host: str = "0.0.0.0",
+    observer: Observer | None = None,
 ) -> None:
     """Serve conversions until `stop` is set, then finish what is under way.
 
@@ -176,12 +184,14 @@ async def serve(
         health_port: plain HTTP port of /healthz and /readyz.
         stop: set it to stop; requests under way get DRAIN_TIMEOUT seconds.
         host: address to listen on.
+        observer: told of reviews and of each certificate that is taken up.
 
     Raises:
         KopfkitError: a port cannot be used.
     """
-    certificate = ServingCertificate(cert_dir)
-    server = ConversionServer(converter, certificate)
+    observer = observer or Silent()
+    certificate = ServingCertificate(cert_dir, loaded=observer.certificate)
+    server = ConversionServer(converter, certificate, observer=observer)
     async with contextlib.AsyncExitStack() as stack:
         tls_socket = stack.enter_context(_bind(host, port, "--port"))
         health_socket = stack.enter_context(_bind(host, health_port, "--health-port"))

@@ -9,8 +9,11 @@ import asyncio
 import logging
 import os
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
+
+from kopfkit.conversion.validity import valid_until
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +32,18 @@ class ServingCertificate:
     Args:
         directory: holds tls.crt and tls.key (PEM).
         interval: seconds between two looks at the files; None for INTERVAL.
+        loaded: told of each pair that is taken up: the Unix time until which it is valid.
     """
 
-    def __init__(self, directory: Path, *, interval: float | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        interval: float | None = None,
+        loaded: Callable[[float], None] = lambda expires: None,
+    ) -> None:
         self.directory = directory
+        self._told = loaded
         self.loaded = asyncio.Event()
         self.problem = ""
         self._interval = INTERVAL if interval is None else interval
@@ -76,7 +87,7 @@ class ServingCertificate:
             return False
         try:
             fresh = _context()
-            self._load_into(fresh)
+            expires = self._load_into(fresh)
         except (OSError, ssl.SSLError) as error:
             stays = "the certificate in use stays" if self._current else "none is in use"
             reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
@@ -90,6 +101,7 @@ class ServingCertificate:
         again = self._current is not None
         self._stamp, self._current, self.problem = stamp, fresh, ""
         self.loaded.set()
+        self._told(expires)
         logger.info(
             "Certificate %s %s", self._path(CERTIFICATE), "loaded again" if again else "loaded"
         )
@@ -104,13 +116,15 @@ class ServingCertificate:
     def _path(self, name: str) -> Path:
         return self.directory / name
 
-    def _load_into(self, context: ssl.SSLContext) -> None:
+    def _load_into(self, context: ssl.SSLContext) -> float:
+        """Load the pair; until when (Unix time) the certificate is valid. OSError, SSLError."""
         # Through `..data` resolved once, so that both files come from one version of the Secret.
         data = self.directory / "..data"
         source = data.resolve() if data.is_symlink() else self.directory
         if not all((source / name).is_file() for name in (CERTIFICATE, KEY)):
             source = self.directory
         context.load_cert_chain(source / CERTIFICATE, source / KEY, password=_no_password)
+        return valid_until((source / CERTIFICATE).read_text("ascii", errors="replace"))
 
     def _read_stamp(self) -> _Stamp | None:
         """What changes when the files do: real path, inode, time and size of both."""

@@ -1,0 +1,38 @@
+"""What a conversion server tells about itself, for whoever keeps metrics.
+
+Conversion stands alone: it imports no metrics library. An operator passes an object of this shape
+to `serve`; `kopfkit.runtime.conversionmetrics` has one for Prometheus.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+# Objects by (version from, version to, whether it went well). A version that nobody here serves is
+# "unknown": what a request says must not become a name that is kept.
+Counts = Mapping[tuple[str, str, bool], int]
+
+
+class Observer(Protocol):
+    """Called in the server's event loop; none of it may raise or wait."""
+
+    def reviewed(self, counts: Counts, seconds: float, failed: bool) -> None:
+        """A review was answered, so many seconds after its headers; `failed`: with a Failure."""
+
+    def active(self, reviews: int) -> None:
+        """So many reviews are under way now."""
+
+    def certificate(self, expires: float) -> None:
+        """A serving certificate was taken up that is valid until this Unix time."""
+
+
+class Silent:
+    """Keeps nothing."""
+
+    def reviewed(self, counts: Counts, seconds: float, failed: bool) -> None:
+        pass
+
+    def active(self, reviews: int) -> None:
+        pass
+
+    def certificate(self, expires: float) -> None:
+        pass
