@@ -8,7 +8,7 @@ from typing import Final
 
 # Where OLM mounts the webhook's certificate; config/default mounts it there, too.
 CERT_DIR: Final = Path("/tmp/k8s-webhook-server/serving-certs")
-# Ports of the two servers of our processes, and of the greeting.
+# Ports of the servers of our processes, and of the greeting.
 HEALTH_PORT: Final = 8080
 WEBHOOK_PORT: Final = 9443
 OPERAND_PORT: Final = 8080
@@ -24,6 +24,8 @@ class Settings:
         lease_namespace: where the Lease is; None means the namespace we run in.
         leader_elect: take part in the election; without it the process writes at once.
         health_port: of /healthz and /readyz; 0 chooses a free one.
+        metrics_port: of /metrics; 0 for none.
+        metrics_objects: how many objects of a kind have series of their own.
         workers: how many objects are reconciled at a time. They wait for the API server, not for
         the processor; more than its default flow-control share would only queue there.
         manage_certificates: make the webhook's certificates ourselves.
@@ -38,6 +40,8 @@ class Settings:
     lease_namespace: str | None = None
     leader_elect: bool = True
     health_port: int = HEALTH_PORT
+    metrics_port: int = 0
+    metrics_objects: int = 100
     workers: int = 16
     manage_certificates: bool = False
     resync: float = 600.0

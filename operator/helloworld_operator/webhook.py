@@ -8,9 +8,30 @@ import asyncio
 from pathlib import Path
 
 from helloworld_operator.api.conversion import CONVERTER
+from helloworld_operator.insight import Insight
 from kopfkit.conversion import serve
 
 
-async def run(*, cert_dir: Path, port: int, health_port: int, stop: asyncio.Event) -> None:
-    """Serve until `stop` is set; see `kopfkit.conversion.serve` for the arguments and errors."""
-    await serve(CONVERTER, cert_dir=cert_dir, port=port, health_port=health_port, stop=stop)
+async def run(
+    *, cert_dir: Path, port: int, health_port: int, metrics_port: int = 0, stop: asyncio.Event
+) -> None:
+    """Serve until `stop` is set; see `kopfkit.conversion.serve` for the arguments and errors.
+
+    Args:
+        metrics_port: of /metrics; 0 for none.
+    """
+    insight = Insight(metrics_port)
+    versions = tuple(version.rpartition("/")[2] for version in CONVERTER.api_versions)
+    observer = insight.conversion(versions)
+    await insight.start()
+    try:
+        await serve(
+            CONVERTER,
+            cert_dir=cert_dir,
+            port=port,
+            health_port=health_port,
+            stop=stop,
+            observer=observer,
+        )
+    finally:
+        await insight.stop()

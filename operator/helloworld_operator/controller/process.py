@@ -6,10 +6,12 @@ import signal
 from collections.abc import Coroutine
 from typing import Any
 
-from helloworld_operator.api import GROUP, PLURAL
+from helloworld_operator.api import GROUP, KIND, PLURAL
 from helloworld_operator.controller.names import MANAGER
+from helloworld_operator.controller.observe import HELLOWORLDS
 from helloworld_operator.controller.reconcile import Reconciler
 from helloworld_operator.controller.sources import WATCHED, Sources, new_stores
+from helloworld_operator.insight import Insight
 from helloworld_operator.settings import Settings, own_namespace
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime import credentials
@@ -45,9 +47,14 @@ class _Process:
     def __init__(self, settings: Settings, stop: asyncio.Event) -> None:
         self._settings, self._stop = settings, stop
         self._client = Client(credentials.load, manager=MANAGER)
+        self._insight = Insight(settings.metrics_port)
+        self._insight.client(self._client)
         self._stores = new_stores()
         reconciler = Reconciler(self._client, self._stores, image=settings.image)
-        self._queue: WorkQueue[Key] = WorkQueue(reconciler, failed=_failed)
+        observers = self._insight.queue("helloworld")
+        self._queue: WorkQueue[Key] = WorkQueue(reconciler, failed=_failed, observers=observers)
+        self._insight.follow(observers, self._queue)
+        self._insight.stores({KIND: self._stores[HELLOWORLDS]}, settings.metrics_objects)
         self._sources = Sources(
             self._client,
             self._stores,
@@ -66,6 +73,8 @@ class _Process:
             started=self._signals,
             silence=settings.watch_silence,
         )
+        self._insight.watches(self._watcher.watchdog.heard_at)
+        self._insight.leader(lambda: self._leading)
         self._health = Health()
         self._health.checks["caches"] = self._caches
         self._health.checks["watches"] = self._watcher.stalled
@@ -78,15 +87,17 @@ class _Process:
         self._signals()
         await self._client.open()
         port = await self._health.start(self._settings.health_port)
+        await self._insight.start()
         namespace = (
             self._settings.lease_namespace or own_namespace() or self._client.credentials.namespace
         )
         log.info(
-            "starts: API server %s (%s), namespaces %s, health on port %d",
+            "starts: API server %s (%s), namespaces %s, health on port %d, metrics on %d",
             self._client.credentials.server,
             self._client.credentials.source,
             ", ".join(self._settings.namespaces) or "all",
             port,
+            self._settings.metrics_port,
         )
         if not self._settings.image:
             log.warning(
@@ -121,6 +132,7 @@ class _Process:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._election is not None:
             await self._election.release()
+        await self._insight.stop()
         await self._health.stop()
         await self._client.close()
         log.info("ended")
