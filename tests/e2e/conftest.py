@@ -1,7 +1,7 @@
 """The cluster with OLM, this checkout's images in its registry, and a namespace per test.
 
-A HelloWorld operator is in the cluster for one module at a time: `test_deploy` and `test_olm` each
-install it and remove it again.
+A HelloWorld operator is in the cluster for one module, or for the directory `deployed`, at a time:
+each installs it and removes it again.
 """
 
 import json
@@ -67,6 +67,34 @@ class World:
         """The HelloWorld in a version."""
         found: dict[str, Any] = self.api.get(self.path(name, version))
         return found
+
+    def condition(self, name: str, kind: str) -> dict[str, Any]:
+        """A condition of the HelloWorld; LookupError while it is not there, or is about an older
+        generation."""
+        found = self.read(name)
+        for condition in found.get("status", {}).get("conditions", []):
+            if condition["type"] == kind:
+                if condition["observedGeneration"] < found["metadata"]["generation"]:
+                    break
+                told: dict[str, Any] = condition
+                return told
+        raise LookupError(f"no {kind} for this generation in {found.get('status')}")
+
+    def becomes(
+        self, name: str, kind: str, status: str, reason: str, timeout: float = READY
+    ) -> dict[str, Any]:
+        """Wait for a condition with a status and a reason; returns it."""
+
+        def check() -> dict[str, Any]:
+            condition = self.condition(name, kind)
+            assert (condition["status"], condition["reason"]) == (status, reason), condition
+            return condition
+
+        return eventually(check, timeout=timeout, interval=0.3)
+
+    def change(self, name: str, spec: dict[str, Any]) -> None:
+        """Merge `spec` into a HelloWorld's."""
+        self.api.patch(self.path(name), {"spec": spec})
 
     def ready(self, name: str, count: int) -> dict[str, Any]:
         """Wait until exactly `count` pods are reported as ready for the newest generation."""
@@ -141,22 +169,36 @@ def converts(client: Api) -> Callable[[], None]:
             time.sleep(0.5)
         return True
 
-    return lambda: eventually(steadily, timeout=CONVERTING, interval=0.5) and None
+    def wait() -> None:
+        eventually(steadily, timeout=CONVERTING, interval=0.5)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def sweep(kind_cluster: ClusterState, kubectl: Kubectl) -> Callable[[], None]:
+    """Takes any HelloWorld operator out of the cluster, whatever an interrupted run has left."""
+    crds = "customresourcedefinitions.apiextensions.k8s.io"
+
+    def clean() -> None:
+        unsubscription.unsubscribe(
+            Path(kind_cluster.kubeconfig),
+            package=PROJECT.name,
+            namespace=PROJECT.namespace,
+            catalog_namespace=PROJECT.namespace,
+            progress=Progress(),
+            crds=True,
+        )
+        kubectl.delete(crds, *(resource.crd_name for resource in PROJECT.resources))
+        kubectl.run("delete", "--ignore-not-found", "-k", str(ROOT / "config/default"), timeout=300)
+
+    return clean
 
 
 @pytest.fixture(scope="module")
-def clean_cluster(kind_cluster: ClusterState, kubectl: Kubectl) -> None:
-    """No HelloWorld operator in the cluster, whatever an interrupted run has left."""
-    unsubscription.unsubscribe(
-        Path(kind_cluster.kubeconfig),
-        package=PROJECT.name,
-        namespace=PROJECT.namespace,
-        catalog_namespace=PROJECT.namespace,
-        progress=Progress(),
-        crds=True,
-    )
-    kubectl.delete("customresourcedefinitions.apiextensions.k8s.io", HELLOWORLD.crd_name)
-    kubectl.run("delete", "--ignore-not-found", "-k", str(ROOT / "config/default"), timeout=300)
+def clean_cluster(sweep: Callable[[], None]) -> None:
+    """No HelloWorld operator in the cluster."""
+    sweep()
 
 
 @pytest.fixture

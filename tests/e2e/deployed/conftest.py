@@ -1,0 +1,120 @@
+"""The operator deployed with kustomize, once for all tests of this directory; images that a
+HelloWorld may be told to run, and storage that grows."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helloworld_operator.project import PROJECT
+from kopfkit.cluster import context, digests
+from kopfkit.cluster.docker import Engine
+from kopfkit.cluster.kubectl import Kubectl
+from kopfkit.cluster.state import ClusterState
+
+
+@pytest.fixture(scope="package", autouse=True)
+def deployed(
+    sweep: Callable[[], None],
+    make: Callable[[str], str],
+    kubectl: Kubectl,
+    converts: Callable[[], None],
+) -> Iterator[None]:
+    """The operator, deployed and ready."""
+    sweep()
+    make("deploy")
+    for deployment in PROJECT.deployments:
+        kubectl.run(
+            "rollout",
+            "status",
+            f"deployment/{deployment.name}",
+            f"--namespace={PROJECT.namespace}",
+            "--timeout=180s",
+            timeout=200,
+        )
+    converts()
+    yield
+    make("undeploy")
+
+
+@dataclass(frozen=True)
+class Variants:
+    """Images to name in spec.image, by digest.
+
+    Attributes:
+        other: the greeting server again, as another image.
+        broken: a program that ends at once.
+        missing: one that the registry does not have.
+    """
+
+    other: str
+    broken: str
+    missing: str
+
+
+@pytest.fixture(scope="session")
+def engine(kind_cluster: ClusterState) -> Engine:
+    """The engine that the nodes run on."""
+    found = Engine.detect()
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="session")
+def variants(kind_cluster: ClusterState, engine: Engine, images: Any) -> Variants:
+    """The images, pushed."""
+    base = f"{kind_cluster.registry}/e2e/greeting"
+    made = {
+        "other": 'CMD ["serve"]',
+        "broken": 'ENTRYPOINT ["python3", "-c", "raise SystemExit(\'broken on purpose\')"]',
+    }
+    for tag, line in made.items():
+        context.build(engine, f"{base}:{tag}", f"FROM {images.operator}\nLABEL e2e={tag}\n{line}\n")
+        engine.docker("push", "--quiet", f"{base}:{tag}")
+    return Variants(digests.pin(f"{base}:other"), digests.pin(f"{base}:broken"), f"{base}:missing")
+
+
+# Bytes of the volume of the class `growing`: too small for many entries.
+SMALL = 1 << 20
+_DRIVER = Path(__file__).with_name("growing.sh")
+_PLUGINS = "/usr/libexec/kubernetes/kubelet-plugins/volume/exec/e2e~growing"
+
+
+@pytest.fixture
+def growing(kubectl: Kubectl, engine: Engine) -> Iterator[str]:
+    """A StorageClass whose volumes have the size that they should and can grow, with one volume of
+    SMALL bytes. The class of kind clusters can neither."""
+    [node, *_] = sorted(node["metadata"]["name"] for node in kubectl.list("nodes"))
+    install = f"mkdir -p {_PLUGINS} && cat > {_PLUGINS}/growing && chmod 755 {_PLUGINS}/growing"
+    # The one that the controller manager is on asks the driver, too: the control plane's.
+    engine.docker("exec", "-i", node, "sh", "-c", install, input=_DRIVER.read_text())
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node]}
+    kubectl.apply(
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {"name": "growing"},
+            "provisioner": "kubernetes.io/no-provisioner",
+            "volumeBindingMode": "WaitForFirstConsumer",
+            "allowVolumeExpansion": True,
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": "growing"},
+            "spec": {
+                "accessModes": ["ReadWriteOnce"],
+                "capacity": {"storage": str(SMALL)},
+                "storageClassName": "growing",
+                "persistentVolumeReclaimPolicy": "Retain",
+                "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [here]}]}},
+                "flexVolume": {"driver": "e2e/growing", "options": {"size": str(SMALL)}},
+            },
+        },
+    )
+    yield "growing"
+    kubectl.run("delete", "pv,sc", "growing", "--wait=false")
+    gone = f"umount /var/growing/*; rm -rf {_PLUGINS} /var/growing"
+    engine.docker("exec", node, "sh", "-c", gone)
