@@ -1,10 +1,16 @@
 """What feeds the stores, and whom an event concerns."""
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import pytest
+
+from helloworld_operator.controller import sources as sources_module
 from helloworld_operator.controller.observe import DEPLOYMENTS, HELLOWORLDS, SERVICES
 from helloworld_operator.controller.sources import Sources, new_stores
 from kopfkit.runtime.client import Client, Resource
+from kopfkit.runtime.errors import Unavailable
 from kopfkit.runtime.queue import WorkQueue
 from kopfkit.runtime.store import Key
 
@@ -92,3 +98,65 @@ async def test_a_change_that_no_event_told_is_found_by_a_list() -> None:
     await sources.fill()
 
     assert queue.added == [("ns", "x")] * 2
+
+
+@pytest.fixture
+async def resync() -> AsyncIterator[Callable[[Sources], None]]:
+    """Runs the resync in the background until the test ends."""
+    tasks: list[asyncio.Task[None]] = []
+    yield lambda sources: tasks.append(asyncio.create_task(sources.run()))
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(check: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if check():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("not within 10 s")
+
+
+async def test_what_no_event_ever_tells_is_found_by_the_resync(resync: Any) -> None:
+    truth, queue = Truth(), Recorder()
+    sources = Sources(truth, new_stores(), queue, namespaces=(), resync=0.05)
+    resync(sources)
+    truth.lists[HELLOWORLDS] = [hello()]
+    await until(lambda: ("ns", "x") in queue.added)
+
+    queue.added.clear()
+    truth.lists[HELLOWORLDS], truth.version = [], 9
+    await until(lambda: ("ns", "x") in queue.added)
+
+
+async def test_after_a_list_of_kopfs_the_caches_are_compared_at_once(
+    resync: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources_module, "_QUIET", 0.05)
+    truth, queue, sources = make()  # the next resync is ten minutes away
+    resync(sources)
+    truth.lists[HELLOWORLDS] = [hello()]
+    sources.relisted()
+
+    await until(lambda: ("ns", "x") in queue.added)
+
+
+async def test_a_comparison_that_failed_is_made_again(
+    resync: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources_module, "_QUIET", 0.05)
+    truth, queue, sources = make()
+    original, failures = truth.list, [Unavailable("away"), Unavailable("away")]
+
+    async def list_(*arguments: Any, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await original(*arguments, **options)
+
+    monkeypatch.setattr(truth, "list", list_)
+    resync(sources)
+    truth.lists[HELLOWORLDS] = [hello()]
+    sources.relisted()
+
+    await until(lambda: ("ns", "x") in queue.added)

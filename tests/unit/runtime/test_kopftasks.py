@@ -2,16 +2,20 @@
 
 import asyncio
 
+import pytest
+
+from kopfkit.runtime import kopftasks
 from kopfkit.runtime.kopftasks import KopfTasks
 
 
 async def test_descendants_are_ended_even_if_they_swallow_a_cancellation() -> None:
     children: list[asyncio.Task[None]] = []
+    over = asyncio.Event()
 
     async def stubborn() -> None:
         for _ in range(3):
             try:
-                await asyncio.Event().wait()
+                await over.wait()
             except asyncio.CancelledError:
                 continue
 
@@ -25,7 +29,10 @@ async def test_descendants_are_ended_even_if_they_swallow_a_cancellation() -> No
         await asyncio.wait({first})
         await tasks.end()
 
-    assert children[0].done()
+    ended = children[0].done()
+    over.set()  # nothing is left behind, whatever came of it
+    await asyncio.wait(children)
+    assert ended
 
 
 async def test_tasks_of_others_are_left_alone() -> None:
@@ -40,3 +47,28 @@ async def test_tasks_of_others_are_left_alone() -> None:
 
     assert not ours.done()
     ours.cancel()
+
+
+async def test_one_that_will_not_end_is_named_and_does_not_hold_the_others_up(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kopftasks, "_ROUND", 0.001)
+    over, cancelled = asyncio.Event(), 0
+
+    async def immortal() -> None:
+        nonlocal cancelled
+        while not over.is_set():
+            try:
+                await over.wait()
+            except asyncio.CancelledError:
+                cancelled += 1
+
+    with KopfTasks() as tasks:
+        task = tasks.start(immortal())
+        await asyncio.sleep(0)
+        await tasks.end()
+
+    assert cancelled == kopftasks._ROUNDS
+    assert "kopf left tasks behind" in caplog.text
+    over.set()
+    await asyncio.wait({task})
