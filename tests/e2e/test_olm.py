@@ -226,7 +226,7 @@ def test_kubectl_get_shows_the_columns(world: Any, resource: str) -> None:
     world.create("hello", {"replicas": 0})
     world.ready("hello", 0)
     header, row = world.run("get", resource).splitlines()
-    assert header.split() == ["NAME", "DESIRED", "READY", "AVAILABLE", "AGE"]
+    assert header.split() == ["NAME", "DESIRED", "READY", "AVAILABLE", "HEALTH", "AGE"]
     assert row.split()[:4] == ["hello", "0", "0", "False"]
 
 

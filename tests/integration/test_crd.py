@@ -3,6 +3,7 @@
 What it refuses is in test_crd_refusals.py, what it explains in test_crd_explain.py.
 """
 
+import re
 from typing import Any
 
 import pytest
@@ -112,14 +113,21 @@ def test_the_columns_show_what_is_wanted_and_what_is_there(
     status = {
         "readyReplicas": 2,
         "url": "http://x",
+        "image": "hello:1",
+        "volumeCapacity": "64Mi",
+        "lastSnapshot": {"name": "night", "time": "2026-01-01T00:00:00Z"},
         "conditions": [
             {
-                "type": "Available",
-                "status": "True",
-                "reason": "Ready",
+                "type": kind,
+                "status": status,
+                "reason": reason,
                 "message": "",
                 "lastTransitionTime": "2026-01-01T00:00:00Z",
             }
+            for kind, status, reason in (
+                ("Available", "True", "MinimumReplicasAvailable"),
+                ("Degraded", "False", "AsExpected"),
+            )
         ],
     }
     hello.put(version, {**hello.get(version, name), "status": status}, "status")
@@ -134,10 +142,50 @@ def test_the_columns_show_what_is_wanted_and_what_is_there(
         ("Desired", 0),
         ("Ready", 0),
         ("Available", 0),
+        ("Health", 0),
         ("URL", 1),
+        ("Image", 1),
+        ("Volume", 1),
+        ("Snapshot", 1),
         ("Age", 0),
     ]
-    assert table["rows"][0]["cells"][:5] == [name, 3, 2, "True", "http://x"]
+    cells = table["rows"][0]["cells"]
+    assert cells[:8] == [name, 3, 2, "True", "AsExpected", "http://x", "hello:1", "64Mi"]
+    assert re.fullmatch(r"\d+d", cells[8])  # the age of the snapshot
+
+
+def test_the_columns_of_a_snapshot_tell_of_what_it_is_and_whether_it_can_be_restored(
+    install: Any,
+) -> None:
+    snapshot = install(resource=SNAPSHOT)
+    made = snapshot.make("v1", "night", spec={"helloWorldName": "hello"}).ok()
+    status = {
+        "claimName": "night-snapshot",
+        "sizeBytes": 8192,
+        "entries": 12,
+        "sha256": "0" * 64,
+        "completedAt": "2026-01-01T00:00:00Z",
+        "conditions": [
+            {
+                "type": "Ready",
+                "status": "True",
+                "reason": "Complete",
+                "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }
+        ],
+    }
+    snapshot.put("v1", {**made, "status": status}, "status")
+    table = snapshot.api(
+        "GET",
+        snapshot.path("v1", "night"),
+        Accept="application/json;as=Table;v=v1;g=meta.k8s.io",
+    ).ok()
+    shown = [one["name"] for one in table["columnDefinitions"] if not one["priority"]]
+    assert shown == ["Name", "Of", "Ready", "Reason", "Entries", "Completed"]
+    cells = table["rows"][0]["cells"]
+    assert cells[:7] == ["night", "hello", "True", "Complete", 12, 8192, "night-snapshot"]
+    assert re.fullmatch(r"\d+d", cells[7])
 
 
 @pytest.mark.parametrize(("version", "field"), [("v1", "replicas"), ("v1alpha1", "size")])

@@ -175,6 +175,21 @@ def columns(desired: str) -> tuple[Column, ...]:
             '.status.conditions[?(@.type=="Available")].status',
             "Whether the greeting is answered",
         ),
+        Column(
+            "Health",
+            "string",
+            '.status.conditions[?(@.type=="Degraded")].reason',
+            "AsExpected, or what a person has to look after",
+        ),
         Column("URL", "string", ".status.url", "Where the greeting is answered", priority=1),
+        Column("Image", "string", ".status.image", "The image that was rolled out", priority=1),
+        Column("Volume", "string", ".status.volumeCapacity", "Size of the volume", priority=1),
+        Column(
+            "Snapshot",
+            "date",
+            ".status.lastSnapshot.time",
+            "Time since the newest complete snapshot",
+            priority=1,
+        ),
         Column("Age", "date", ".metadata.creationTimestamp", "Time since creation"),
     )
