@@ -18,6 +18,7 @@ import pytest
 
 from helloworld_operator.api.conversion import ANNOTATION, converter
 from kopfkit import pki
+from kopfkit.cluster import process, toolchain
 from kopfkit.conversion import serve
 
 FULL_V1 = {
@@ -244,6 +245,44 @@ def test_scale_works_through_both_versions(hello: Any, version: str) -> None:
     assert scale["spec"]["replicas"] == 3
     hello.api("PUT", path, {**scale, "spec": {"replicas": 9}}).ok()
     assert hello.get("v1", name)["spec"] == {**FULL_V1, "replicas": 9}
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha1"])
+def test_kubectl_scales_through_both_versions(hello: Any, control_plane: Any, version: str) -> None:
+    name = f"kubectl-{version}"
+    hello.make("v1", name, spec=FULL_V1).ok()
+    resource = f"{hello.resource.plural}.{version}.{hello.resource.group}/{name}"
+    kubectl = [str(toolchain.tool("kubectl")), f"--kubeconfig={control_plane.kubeconfig}"]
+    process.run([*kubectl, "scale", resource, "--current-replicas=3", "--replicas=5"])
+    assert hello.get("v1", name)["spec"] == {**FULL_V1, "replicas": 5}
+    with pytest.raises(process.CommandFailed, match="should be less than or equal to 100"):
+        process.run([*kubectl, "scale", resource, "--replicas=101"])
+
+
+def test_a_guest_book_is_not_scaled_to_two_writers(hello: Any) -> None:
+    hello.make("v1", "one-writer", spec=STATEFUL_V1).ok()
+    path = hello.path("v1", "one-writer", "scale")
+    scale = hello.api("GET", path).ok()
+    refused = hello.api("PUT", path, {**scale, "spec": {"replicas": 2}})
+    assert refused.status == 422
+    assert "one pod at a time writes to the volume: set replicas to 1" in refused.message
+
+
+def test_two_writers_wished_through_v1alpha1_can_be_mended_through_either_version(
+    hello: Any,
+) -> None:
+    """v1alpha1 cannot see the volume: there the controller has to hold the number down."""
+    for version, field in (("v1alpha1", "size"), ("v1", "replicas")):
+        name = f"two-writers-{version}"
+        hello.make("v1", name, spec=STATEFUL_V1).ok()
+        old = hello.get("v1alpha1", name)
+        hello.put("v1alpha1", {**old, "spec": {**old["spec"], "size": 2}})
+        assert hello.get("v1", name)["spec"] == {**STATEFUL_V1, "replicas": 2}
+        # The operator's status is still taken, through the version it uses.
+        hello.put("v1", {**hello.get("v1", name), "status": STATUS}, "status")
+        one = hello.get(version, name)
+        hello.put(version, {**one, "spec": {**one["spec"], field: 1}})
+        assert hello.get("v1", name)["spec"] == STATEFUL_V1
 
 
 @pytest.mark.parametrize(("one", "other"), [("v1", "v1alpha1"), ("v1alpha1", "v1")])
