@@ -68,7 +68,8 @@ async def test_one_that_will_not_end_is_named_and_does_not_hold_the_others_up(
         await asyncio.sleep(0)
         await tasks.end()
 
-    assert cancelled == kopftasks._ROUNDS
-    assert "kopf left tasks behind" in caplog.text
-    over.set()
+    tried = cancelled
+    over.set()  # nothing is left behind, whatever came of it
     await asyncio.wait({task})
+    assert tried == kopftasks._ROUNDS
+    assert "kopf left tasks behind" in caplog.text
