@@ -1,8 +1,10 @@
-"""The `helloworld-operator` command: one image, three processes. Each imports only what it
-needs."""
+"""The `helloworld-operator` command: one image, three processes and two commands of
+Jobs. Each imports only what it needs."""
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,13 @@ from helloworld_operator.settings import (
 from kopfkit.errors import KopfkitError
 
 _PORT = click.IntRange(0, 65535)
+_METRICS_PORT = click.option(
+    "--metrics-port",
+    type=_PORT,
+    default=Settings.metrics_port,
+    show_default=True,
+    help="Port of /metrics; 0 for none.",
+)
 
 
 @click.group(invoke_without_command=True)
@@ -70,6 +79,14 @@ def cli(context: click.Context, log_format: str, log_level: str) -> None:
     default=HEALTH_PORT,
     show_default=True,
     help="Port of /healthz and /readyz; 0 chooses a free one.",
+)
+@_METRICS_PORT
+@click.option(
+    "--metrics-objects",
+    type=click.IntRange(0, 10_000),
+    default=Settings.metrics_objects,
+    show_default=True,
+    help="How many objects of a kind get metrics of their own; all are in the totals.",
 )
 @click.option(
     "--workers",
@@ -125,8 +142,11 @@ def run(context: click.Context, /, namespaces: tuple[str, ...], **options: Any) 
     show_default=True,
     help="Port of /healthz and /readyz.",
 )
+@_METRICS_PORT
 @click.pass_context
-def webhook(context: click.Context, cert_dir: Path, port: int, health_port: int) -> None:
+def webhook(
+    context: click.Context, cert_dir: Path, port: int, health_port: int, metrics_port: int
+) -> None:
     """Serve the conversion webhook."""
     import asyncio
     import signal
@@ -137,7 +157,13 @@ def webhook(context: click.Context, cert_dir: Path, port: int, health_port: int)
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await implementation.run(cert_dir=cert_dir, port=port, health_port=health_port, stop=stop)
+        await implementation.run(
+            cert_dir=cert_dir,
+            port=port,
+            health_port=health_port,
+            metrics_port=metrics_port,
+            stop=stop,
+        )
 
     _log(context)
     asyncio.run(until_signal())
@@ -149,6 +175,77 @@ def serve() -> None:
     from helloworld_operator import operand
 
     operand.serve()
+
+
+@cli.command()
+@click.option("--from", "url", required=True, help="URL of the greeting server, without a path.")
+@click.option(
+    "--to",
+    "directory",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    required=True,
+    help="Directory that the copy is written to; a complete one in it is left as it is.",
+)
+@click.option(
+    "--patience",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="Seconds to wait for a server that does not answer.",
+)
+def snapshot(url: str, directory: Path, patience: float) -> None:
+    """Fetch a consistent copy of a running guest book."""
+    from helloworld_operator.copies import outcome
+    from helloworld_operator.copies.fetch import fetch
+
+    with _outcome():
+        made = fetch(url, directory, patience=patience)
+        outcome.tell(outcome.success(made))
+        click.echo(f"has {made.entries} entries in {made.bytes} bytes, SHA-256 {made.sha256}")
+
+
+@cli.command()
+@click.option(
+    "--from",
+    "source",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    required=True,
+    help="Directory of the copy.",
+)
+@click.option(
+    "--to",
+    "directory",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    required=True,
+    help="Directory to fill; one that has a guest book is left as it is.",
+)
+@click.option("--sha256", default="", help="Restore only the copy with this checksum.")
+def restore(source: Path, directory: Path, sha256: str) -> None:
+    """Fill an empty volume from a copy."""
+    from helloworld_operator.copies import outcome
+    from helloworld_operator.copies.restore import restore as fill
+
+    with _outcome():
+        known, written = fill(source, directory, sha256=sha256)
+        outcome.tell(outcome.success(known, restored=written))
+        click.echo(
+            f"restored {known.entries} entries" if written else "there is data: nothing was changed"
+        )
+
+
+@contextmanager
+def _outcome() -> Iterator[None]:
+    """Tell a failure to the kubelet before it ends the process; exit code 3 if it is final."""
+    from helloworld_operator.copies import outcome
+
+    try:
+        yield
+    except KopfkitError as error:
+        outcome.tell(outcome.failure(error))
+        if isinstance(error, outcome.Hopeless):
+            click.echo(f"error: {error}", err=True)
+            sys.exit(outcome.HOPELESS)
+        raise
 
 
 def _log(context: click.Context) -> None:
