@@ -12,6 +12,8 @@ from kopfkit.cluster import gomod
 from kopfkit.errors import KopfkitError
 
 _IMAGE_TAGS = "containers_image_openpgp,exclude_graphdriver_btrfs"  # no gpgme, no btrfs headers
+# promtool judges rules; without the clients of two dozen clouds it builds in half the time.
+_TAGS = {"opm": _IMAGE_TAGS, "operator-sdk": _IMAGE_TAGS, "promtool": "remove_all_sd"}
 _KUBERNETES = "k8s.io/kubernetes"
 _OLM = "github.com/operator-framework/operator-lifecycle-manager"
 _OPM = "github.com/operator-framework/operator-registry"
@@ -20,6 +22,7 @@ _CRANE = "github.com/google/go-containerregistry"
 _COREDNS = "github.com/coredns/coredns"
 _PROBE = "github.com/grpc-ecosystem/grpc-health-probe"
 _LOCAL_PATH = "github.com/rancher/local-path-provisioner"
+_PROMETHEUS = "github.com/prometheus/prometheus"
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ BINARIES: Mapping[str, Binary] = {
         Binary("coredns", "coredns", _COREDNS, ("-version",)),
         Binary("grpc_health_probe", "grpc-health-probe", _PROBE, ("-version",)),
         Binary("local-path-provisioner", "local-path", _LOCAL_PATH),
+        Binary("promtool", "promtool", f"{_PROMETHEUS}/cmd/promtool", skew=0),
     )
 }
 
@@ -99,7 +103,7 @@ def binary(name: str) -> Binary:
 
 def build_flags(group: gomod.Group) -> list[str]:
     """The `go build` flags of a group. Part of the cache key: a changed flag is a new build."""
-    tags = _IMAGE_TAGS if group.name in ("opm", "operator-sdk") else ""
+    tags = _TAGS.get(group.name, "")
     compute = _LINKER_VARIABLES.get(group.name)
     variables = compute(group) if compute else {}
     linker = " ".join(["-s -w", *(f"-X {name}={text}" for name, text in variables.items())])
@@ -171,6 +175,10 @@ def _probe_variables(group: gomod.Group) -> dict[str, str]:
     return {"main.versionTag": group.versions[_PROBE]}
 
 
+def _promtool_variables(group: gomod.Group) -> dict[str, str]:
+    return {"github.com/prometheus/common/version.Version": group.versions[_PROMETHEUS]}
+
+
 def _local_path_variables(group: gomod.Group) -> dict[str, str]:
     return {"main.VERSION": group.versions[_LOCAL_PATH]}
 
@@ -184,4 +192,5 @@ _LINKER_VARIABLES: Mapping[str, Callable[[gomod.Group], dict[str, str]]] = {
     "crane": _crane_variables,
     "grpc-health-probe": _probe_variables,
     "local-path": _local_path_variables,
+    "promtool": _promtool_variables,
 }
