@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from helloworld_operator.api import HELLOWORLD
+from helloworld_operator.api import HELLOWORLD, SNAPSHOT
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster import subscription, unsubscription
 from kopfkit.cluster.kubectl import Kubectl
@@ -288,8 +288,10 @@ def test_removing_the_operator_leaves_the_objects_and_a_new_one_takes_them_over(
 ) -> None:
     world.create("hello", {"size": 1, "message": "still here"}, "v1alpha1")
     world.ready("hello", 1)
-    (left,) = olm.unsubscribe()
-    assert (left.name, left.objects, left.versions[0]) == (HELLOWORLD.crd_name, 1, "v1")
+    left = {one.name: one for one in olm.unsubscribe()}
+    assert set(left) == {HELLOWORLD.crd_name, SNAPSHOT.crd_name}
+    hello = left[HELLOWORLD.crd_name]
+    assert (hello.objects, hello.versions[0]) == (1, "v1")
     assert kubectl.list(CSVS, PROJECT.namespace) == []
     eventually(lambda: kubectl.list("pods", PROJECT.namespace) == [], timeout=60, interval=0.5)
     assert world.greeting("hello")["message"] == "still here"
