@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "image": ("kopfkit.cli.image:image", "Build and push the operator's images"),
     "subscribe": ("kopfkit.cli.subscription:subscribe", "Install an operator by Subscription"),
     "unsubscribe": ("kopfkit.cli.subscription:unsubscribe", "Remove what subscribe installed"),
+    "migrate": ("kopfkit.cli.migrate:migrate", "Rewrite stored objects in the version stored now"),
     "run": ("kopfkit.cli.run:run", "Run the operator outside the cluster"),
     "manifests": ("kopfkit.cli.generate:manifests", "Write CRDs, RBAC and the kustomize tree"),
     "bundle": ("kopfkit.cli.bundle:bundle", "Generate and validate the OLM bundle"),

@@ -237,6 +237,10 @@ class ControlPlane:
             f"--listen-peer-urls={peer}",
             f"--initial-advertise-peer-urls={peer}",
             f"--initial-cluster=default={peer}",
+            # For etcd's JSON gateway, which is a client of etcd itself: tests read there what is
+            # really stored.
+            f"--client-cert-file={self.certificates / 'apiserver-etcd-client.crt'}",
+            f"--client-key-file={self.certificates / 'apiserver-etcd-client.key'}",
             # A cluster that is thrown away need not survive a power cut; a killed etcd loses
             # nothing by it.
             "--unsafe-no-fsync",
