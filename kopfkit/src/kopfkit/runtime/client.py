@@ -219,6 +219,18 @@ class Client:
             content_type="application/json-patch+json",
         )
 
+    async def delete(
+        self, resource: Resource, namespace: str | None, name: str, *, uid: str
+    ) -> None:
+        """Delete the object that has this uid, and in the background what it owns.
+
+        Raises:
+            NotFound: there is none of that name.
+            Conflict: there is one, with another uid.
+        """
+        body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        await self.request("DELETE", resource.path(namespace, name), body=body)
+
     async def watch(
         self,
         resource: Resource,
