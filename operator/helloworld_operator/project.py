@@ -3,6 +3,7 @@
 Nothing that runs in the cluster imports it.
 """
 
+from helloworld_operator.alerts import ALERTS
 from helloworld_operator.api import GROUP, HELLOWORLD, KIND, PLURAL, SNAPSHOT
 from kopfkit.project import (
     KUSTOMIZE,
@@ -12,6 +13,7 @@ from kopfkit.project import (
     Icon,
     Link,
     Maintainer,
+    Monitoring,
     Permission,
     Project,
     Provider,
@@ -74,11 +76,12 @@ versions.
 CONTROLLER = Deployment(
     name=NAME,
     container="operator",
-    args=("run", "--health-port=8080"),
+    args=("run", "--health-port=8080", "--metrics-port=8081"),
     component="controller",
     # The leader by Lease, and one that waits with its caches filled.
     replicas=2,
     health_port=8080,
+    metrics_port=8081,
     cpu="20m",
     memory="64Mi",
     # The goal is 120 MB with 10,000 objects; twice that, so that a burst is no OOM kill.
@@ -91,10 +94,11 @@ CONTROLLER = Deployment(
 CONVERTER = Deployment(
     name=WEBHOOK,
     container="webhook",
-    args=("webhook", "--port=9443", "--health-port=8080"),
+    args=("webhook", "--port=9443", "--health-port=8080", "--metrics-port=8081"),
     component="webhook",
     replicas=2,
     health_port=8080,
+    metrics_port=8081,
     cpu="20m",
     memory="48Mi",
     memory_limit="192Mi",
@@ -145,6 +149,22 @@ PERMISSIONS = (
         rules=(
             Rule(("coordination.k8s.io",), ("leases",), ("create",)),
             Rule(("coordination.k8s.io",), ("leases",), ("get", "update"), names=(NAME,)),
+        ),
+    ),
+    # Its ServiceMonitor and PrometheusRule, where the Prometheus operator's API is served.
+    Permission(
+        service_account=NAME,
+        cluster=False,
+        name="monitoring",
+        rules=(
+            Rule(("",), ("configmaps",), ("get",), names=(f"{NAME}-monitoring",)),
+            Rule(("monitoring.coreos.com",), ("prometheusrules", "servicemonitors"), ("create",)),
+            Rule(
+                ("monitoring.coreos.com",),
+                ("prometheusrules", "servicemonitors"),
+                ("get", "update"),
+                names=(NAME,),
+            ),
         ),
     ),
     # The certificate rotator's, where OLM does not provide the webhook's certificate.
@@ -251,4 +271,5 @@ PROJECT = Project(
     ),
     related_images=(RelatedImage("helloworld", "RELATED_IMAGE_HELLOWORLD"),),
     conversion=Conversion(deployment=WEBHOOK),
+    monitoring=Monitoring(ALERTS, runbooks=f"{REPOSITORY}/blob/main/docs/runbooks"),
 )

@@ -201,7 +201,13 @@ def test_everything_in_the_bundle_that_is_no_csv_is_accepted_without_a_warning(
                 one["metadata"]["namespace"] = namespace
             dry_run(api, one)
             kinds.add(one["kind"])
-    assert kinds == {"CustomResourceDefinition", "ClusterRole", "PodDisruptionBudget"}
+    assert kinds == {
+        "ClusterRole",
+        "ConfigMap",
+        "CustomResourceDefinition",
+        "PodDisruptionBudget",
+        "Service",
+    }
     assert api.warnings == []
 
 

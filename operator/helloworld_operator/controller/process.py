@@ -109,6 +109,8 @@ class _Process:
                 self._client, namespace, MANAGER, identity(), changed=self._lead
             )
             self._start(self._election.run(), "election")
+        if self._settings.metrics_port:
+            self._start(self._monitoring(namespace), "monitoring")
         if self._settings.manage_certificates:
             self._start(self._certificates(namespace), "certificates")
         # Imported in a thread while the first lists are read.
@@ -148,6 +150,14 @@ class _Process:
             log.exception("%s ended: stops", name)
             self._broken = name
             self._stop.set()
+
+    async def _monitoring(self, namespace: str) -> None:
+        from kopfkit.runtime.monitoring import MonitoringObjects
+
+        name = f"{MANAGER}-monitoring"  # the ConfigMap that is installed with us
+        await MonitoringObjects(
+            self._client, namespace, name, may=lambda: self._leading and self._sources.filled
+        ).run()
 
     async def _certificates(self, namespace: str) -> None:
         from kopfkit.runtime.certificates import Rotator, Webhook  # cryptography, 12 MB

@@ -6,7 +6,7 @@ one table, because OLM and opm each read the one and expect the other to agree.
 
 from collections.abc import Sequence
 
-from kopfkit.packaging import crds, rbac, scorecard, workloads
+from kopfkit.packaging import crds, monitoring, rbac, scorecard, workloads
 from kopfkit.packaging.csv import csv
 from kopfkit.packaging.headers import header
 from kopfkit.packaging.inputs import check_channel, check_image, check_version
@@ -74,6 +74,12 @@ def manifests(project: Project, release: Release, image: str) -> dict[str, Objec
         if deployment.replicas > 1:
             budget = workloads.disruption_budget(project, deployment, namespaced=False)
             found[f"{deployment.name}_policy_v1_poddisruptionbudget.yaml"] = budget
+    if project.monitoring is not None:
+        for item in (
+            monitoring.service(project, namespaced=False),
+            monitoring.config_map(project, namespaced=False),
+        ):
+            found[f"{item['metadata']['name']}_v1_{item['kind'].lower()}.yaml"] = item
     return found
 
 

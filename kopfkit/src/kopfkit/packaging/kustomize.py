@@ -1,14 +1,15 @@
 """The kustomize tree config/, as texts by path.
 
 crd, rbac, manager, webhook and certificates are bases; default puts them together for `kubectl
-apply -k`; manifests is what `operator-sdk generate bundle` reads, with the same layout as its own
-projects have, so that its output can be compared with ours.
+apply -k`; prometheus is for clusters with the Prometheus operator and is applied by itself;
+manifests is what `operator-sdk generate bundle` reads, with the same layout as its own projects
+have, so that its output can be compared with ours.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
-from kopfkit.packaging import crds, rbac, scorecard, workloads
+from kopfkit.packaging import crds, monitoring, rbac, scorecard, workloads
 from kopfkit.packaging.csv import base_csv
 from kopfkit.packaging.headers import header
 from kopfkit.packaging.inputs import split_image
@@ -95,10 +96,23 @@ def _workloads(project: Project) -> Tree:
             )
         if _is_webhook(project, deployment):
             files["service.yaml"] = _file(workloads.service(project, deployment))
+    if project.monitoring is not None:
+        manager["metrics_service.yaml"] = _file(monitoring.service(project, namespaced=True))
+        manager["monitoring_config.yaml"] = _file(monitoring.config_map(project, namespaced=True))
     tree = _base("manager", manager)
     if webhook:
         tree.update(_base("webhook", webhook))
     return tree
+
+
+def _prometheus(project: Project) -> Tree:
+    if project.monitoring is None:
+        return {}
+    files = {
+        "service_monitor.yaml": _file(monitoring.service_monitor(project, namespaced=True)),
+        "rules.yaml": _file(monitoring.prometheus_rule(project, namespaced=True)),
+    }
+    return _base("prometheus", files)
 
 
 def _samples(project: Project) -> Tree:
@@ -199,6 +213,7 @@ def config_tree(project: Project, release: Release, image: str) -> Tree:
     tree.update(_base("crd", bases))
     tree.update(_rbac(project))
     tree.update(_workloads(project))
+    tree.update(_prometheus(project))
     tree.update(_samples(project))
     tree.update(_certificates(project))
     tree.update(_base("scorecard", {"bases/config.yaml": _file(scorecard.configuration())}))

@@ -59,6 +59,9 @@ def _container(project: Project, deployment: Deployment, image: str, *, mount: b
     if conversion and serves:
         ports.append({"name": "webhook", "containerPort": conversion.port, "protocol": "TCP"})
     ports.append({"name": "health", "containerPort": deployment.health_port, "protocol": "TCP"})
+    if deployment.metrics_port:
+        port = deployment.metrics_port
+        ports.append({"name": "metrics", "containerPort": port, "protocol": "TCP"})
     found: Object = {
         "name": deployment.container,
         "image": image,

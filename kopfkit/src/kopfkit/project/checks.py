@@ -17,6 +17,8 @@ SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z
 ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 QUANTITY = re.compile(r"(\d+(\.\d+)?|\.\d+)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
+ALERT = re.compile(r"([A-Z][a-z0-9]+)+")
+SEVERITIES = ("critical", "warning", "info")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 CAPABILITIES = (
@@ -121,6 +123,11 @@ def _deployment(index: int, one: Deployment, faults: Faults) -> None:
         )
     faults.require(one.replicas >= 1, f"{at}.replicas", f"{one.replicas} is less than 1")
     faults.require(0 < one.health_port < 65536, f"{at}.health_port", "is no port (1 to 65535)")
+    faults.require(
+        0 <= one.metrics_port < 65536 and one.metrics_port != one.health_port,
+        f"{at}.metrics_port",
+        "is no port of its own (1 to 65535, or 0 for none)",
+    )
     for place, text in (
         ("cpu", one.cpu),
         ("memory", one.memory),
@@ -201,6 +208,29 @@ def _apis(project: Project, faults: Faults) -> None:
     faults.require(project.conversion.path.startswith("/"), "conversion.path", "has no leading /")
 
 
+def _monitoring(project: Project, faults: Faults) -> None:
+    monitoring = project.monitoring
+    if monitoring is None:
+        return
+    faults.require(
+        any(one.metrics_port for one in project.deployments),
+        "monitoring",
+        "no deployment has a metrics_port",
+    )
+    faults.require(
+        _is_url(monitoring.runbooks), "monitoring.runbooks", f"{monitoring.runbooks!r} is no URL"
+    )
+    faults.require(monitoring.interval_seconds > 0, "monitoring.interval_seconds", "is not above 0")
+    _unique(faults, "monitoring.alerts", [alert.name for alert in monitoring.alerts])
+    for alert in monitoring.alerts:
+        at = f"monitoring.alerts[{alert.name}]"
+        faults.require(ALERT.fullmatch(alert.name), f"{at}.name", "is not in CamelCase")
+        faults.require(alert.severity in SEVERITIES, f"{at}.severity", f"{alert.severity!r}")
+        faults.require(alert.minutes >= 0, f"{at}.minutes", "is negative")
+        for place in ("expr", "summary", "description"):
+            faults.require(getattr(alert, place).strip(), f"{at}.{place}", "is empty")
+
+
 def check(project: Project) -> None:
     """KopfkitError that names every fault of the description, if there is one."""
     faults = Faults(f"project {project.name or '(without a name)'}")
@@ -223,4 +253,5 @@ def check(project: Project) -> None:
             f"{image.env!r} does not begin with RELATED_IMAGE_ (what pins digests looks for it)",
         )
     _apis(project, faults)
+    _monitoring(project, faults)
     faults.raise_if_any()

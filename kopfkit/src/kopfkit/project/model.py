@@ -88,6 +88,7 @@ class Deployment:
         component: value of the label app.kubernetes.io/component.
         replicas: how many pods.
         health_port: plain HTTP port of /healthz and /readyz.
+        metrics_port: plain HTTP port of /metrics; 0 for none. The args must say the same.
         cpu, memory: what each pod requests (quantities).
         memory_limit: what each pod may use (quantity). There is no CPU limit: throttling a
             webhook costs the API server latency.
@@ -116,6 +117,43 @@ class Deployment:
     grace_seconds: int = 30
     min_ready_seconds: int = 0
     certificate_args: tuple[str, ...] = ()
+    metrics_port: int = 0
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One alerting rule of Prometheus.
+
+    Args:
+        name: in CamelCase; also the name of its runbook page.
+        expr: PromQL; the alert holds while it gives anything.
+        minutes: for how long it must hold before the alert fires.
+        severity: critical (somebody gets up), warning (somebody looks today) or info.
+        summary: one sentence; may use Prometheus' templates ({{ $labels.x }}).
+        description: what it means and what is affected; the same.
+    """
+
+    name: str
+    expr: str
+    minutes: int
+    severity: str
+    summary: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """How the operator is watched where the Prometheus operator's APIs are served.
+
+    Args:
+        alerts: the rules.
+        runbooks: URL under which each alert has a page `<name>.md`.
+        interval_seconds: between two scrapes.
+    """
+
+    alerts: tuple[Alert, ...]
+    runbooks: str
+    interval_seconds: int = 30
 
 
 @dataclass(frozen=True)
@@ -203,6 +241,7 @@ class Project:
     children: tuple[Child, ...] = ()
     related_images: tuple[RelatedImage, ...] = ()
     conversion: Conversion | None = None
+    monitoring: Monitoring | None = None
 
     def __post_init__(self) -> None:
         # Imported here: the checks read this module's classes.
