@@ -20,6 +20,7 @@ from kopfkit.runtime.errors import ApiError, NotFound, NotLeading
 from kopfkit.runtime.health import Health
 from kopfkit.runtime.lease import Election, identity
 from kopfkit.runtime.queue import WorkQueue
+from kopfkit.runtime.recovery import Recovery
 from kopfkit.runtime.store import Key
 from kopfkit.runtime.watching import Watcher, load_kopf
 
@@ -54,6 +55,7 @@ class _Process:
         observers = self._insight.queue("helloworld")
         self._queue: WorkQueue[Key] = WorkQueue(reconciler, failed=_failed, observers=observers)
         self._insight.follow(observers, self._queue)
+        self._client.observers.append(Recovery(self._queue.hurry))
         self._insight.stores({KIND: self._stores[HELLOWORLDS]}, settings.metrics_objects)
         self._sources = Sources(
             self._client,
@@ -178,6 +180,7 @@ class _Process:
     def _go(self) -> None:
         if self._leading and self._sources.filled:
             self._queue.resume()
+            self._queue.hurry()
         else:
             self._queue.pause()
 

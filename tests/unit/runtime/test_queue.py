@@ -15,6 +15,12 @@ async def _settled(queue: WorkQueue[str]) -> None:
             await asyncio.sleep(0.001)
 
 
+async def until(check: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not check():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.001)
+
+
 def _queue(handle: Handle, **options: object) -> WorkQueue[str]:
     queue = WorkQueue(handle, **options)  # type: ignore[arg-type]
     queue.start(4)
@@ -266,3 +272,57 @@ async def test_the_queue_tells_how_long_the_oldest_handler_has_run() -> None:
     await _settled(queue)
     await queue.drain(1)
     assert (queue.active, queue.longest) == (0, 0.0)
+
+
+class Blameless(Exception):
+    transient = True
+
+
+async def test_what_the_server_kept_from_being_done_is_done_when_it_is_back() -> None:
+    handled: list[str] = []
+    delays: dict[str, list[float]] = {"server's": [], "own": []}
+    well = False
+
+    async def handle(key: str) -> None:
+        if key == "own":
+            raise ValueError("bad object")
+        if not well:
+            raise Blameless("away")
+        handled.append(key)
+
+    queue = WorkQueue(handle, failed=lambda key, _, delay: delays[key].append(delay))
+    queue._failures |= {"server's": 8, "own": 8}  # both have failed for long
+    queue.start(2)
+    queue.resume()
+    queue.add("server's")
+    queue.add("own")
+    await until(lambda: delays["server's"] and delays["own"])
+    assert delays["server's"][0] > 30
+    well = True
+    queue.hurry()
+
+    await until(lambda: handled)
+    assert len(delays["own"]) == 1
+    await queue.drain(1)
+
+
+async def test_hurrying_keeps_the_delay_that_the_server_asked_for() -> None:
+    tried = 0
+
+    async def handle(key: str) -> None:
+        nonlocal tried
+        tried += 1
+        error = Blameless("too many requests")
+        error.retry_after = 1000.0  # type: ignore[attr-defined]
+        raise error
+
+    queue = WorkQueue(handle)
+    queue.start(1)
+    queue.resume()
+    queue.add("x")
+    await until(lambda: tried)
+    await asyncio.sleep(0)
+    queue.hurry()
+
+    assert queue._timers["x"].when() > asyncio.get_running_loop().time() + 900
+    await queue.drain(1)

@@ -12,7 +12,10 @@ class ApiError(Exception):
         reason: `reason` of the answered metav1.Status ("AlreadyExists"), "" where there is none.
         message: the server's sentence, or the connection's error.
         retry_after: seconds the server asked to wait, or None.
+        transient: whether the API server is the trouble, and not what was asked of it.
     """
+
+    transient = False
 
     def __init__(
         self, message: str, *, status: int = 0, reason: str = "", retry_after: float | None = None
@@ -55,9 +58,13 @@ class Gone(ApiError):
 class Unavailable(ApiError):
     """429, 5xx, no connection, no answer in time: the same request may pass later."""
 
+    transient = True
+
 
 class NotLeading(Exception):
     """A write was about to happen without a valid Lease. It was not sent."""
+
+    transient = True
 
 
 _BY_STATUS: dict[int, type[ApiError]] = {

@@ -2,7 +2,8 @@
 
 A key waits at most once however often it is added, is never handled by two workers at a time, and
 is handled once more if it was added meanwhile. A failure puts it back after a delay that doubles,
-with jitter; news (`add`) ends that delay at once. The meaning is that of client-go's workqueue, but
+with jitter; news (`add`) ends that delay at once, and so does the end of a trouble that was not the
+key's own (`hurry`). The meaning is that of client-go's workqueue, but
 for the last sentence: there, news is queued beside the delayed retry; here it also resets nothing,
 so an object that keeps failing keeps its long delay.
 """
@@ -19,6 +20,8 @@ K = TypeVar("K", bound=Hashable)
 # Seconds before the first retry, and at most; factor 2 between.
 FIRST_DELAY: Final = 0.2
 LONGEST_DELAY: Final = 60.0
+# Seconds over which the retries are spread that `hurry` brings forward.
+_SPREAD: Final = 1.0
 
 
 class Observer(Generic[K]):
@@ -47,7 +50,7 @@ class WorkQueue(Generic[K]):
     Args:
         handle: reconciles one key. Returns None when done, or seconds after which to look again.
         What it raises counts as a failure; an exception's attribute `retry_after` (seconds) is the
-            least delay.
+            least delay, and with a true attribute `transient` it was not the key's fault.
         failed: told of each failure with its key, exception and the delay in seconds.
         observers: told of everything; see `Observer`.
 
@@ -70,6 +73,8 @@ class WorkQueue(Generic[K]):
         self._active: dict[K, float] = {}
         self._failures: dict[K, int] = {}
         self._timers: dict[K, asyncio.TimerHandle] = {}
+        # Keys whose retry waits for something that is not theirs, and when it may be at best.
+        self._blameless: dict[K, float] = {}
         self._news = asyncio.Event()
         self._running = asyncio.Event()
         self._idle = asyncio.Event()
@@ -124,6 +129,18 @@ class WorkQueue(Generic[K]):
         if timer is not None:
             timer.cancel()
         self._timers[key] = asyncio.get_running_loop().call_later(delay, self.add, key)
+
+    def hurry(self) -> None:
+        """What kept keys from being handled is over (the API server is back, the Lease is ours):
+        try those again within a second instead of after their long delays, as if it were their
+        first retry. A delay that the server asked for is kept."""
+        loop = asyncio.get_running_loop()
+        for key, soonest in self._blameless.items():
+            timer = self._timers.get(key)
+            at = max(loop.time() + random.uniform(0, _SPREAD), soonest)
+            self._failures[key] = 1
+            if timer is not None and timer.when() > at:
+                self.add_after(key, at - loop.time())
 
     def resume(self) -> None:
         """Let the workers take keys."""
@@ -201,6 +218,7 @@ class WorkQueue(Generic[K]):
             self._retry(key, failure)
             return
         self._failures.pop(key, None)
+        self._blameless.pop(key, None)
         if again is not None:
             self.add_after(key, again)
 
@@ -209,7 +227,12 @@ class WorkQueue(Generic[K]):
         # 2 ** 20 is far above the cap, and keeps the float finite for an object failing for years.
         delay = min(FIRST_DELAY * 2 ** min(count - 1, 20), LONGEST_DELAY)
         delay *= random.uniform(0.75, 1.25)  # objects that fail together shall not retry together
-        delay = max(delay, getattr(error, "retry_after", None) or 0.0)
+        asked = getattr(error, "retry_after", None) or 0.0
+        delay = max(delay, asked)
+        if getattr(error, "transient", False):
+            self._blameless[key] = asyncio.get_running_loop().time() + asked
+        else:
+            self._blameless.pop(key, None)
         self._failed(key, error, delay)
         for observer in self._observers:
             observer.retried(key, delay)

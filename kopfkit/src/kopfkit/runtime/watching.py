@@ -41,6 +41,8 @@ CLIENT_TIMEOUT: Final = SERVER_TIMEOUT + 30
 SILENCE: Final = 70.0
 # Seconds between two starts of kopf, longest.
 LONGEST_PAUSE: Final = 10.0
+# Seconds after which a start of kopf counts as good, and the next pause is short again.
+_GOOD: Final = 5.0
 # Libraries that kopf imports for their logins and types if it finds them: 0.2 s and 20 MB.
 _UNUSED: Final = ("kubernetes", "kubernetes_asyncio", "pykube")
 
@@ -151,7 +153,7 @@ class Watcher:
             if stop.is_set():
                 return
             log.error("watching ended, starts again in %.1f s: %s", pause, why)
-            if loop.time() - started > 60:
+            if loop.time() - started > _GOOD:
                 pause = 0.5
             try:
                 async with asyncio.timeout(pause):
