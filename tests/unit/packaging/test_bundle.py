@@ -207,7 +207,12 @@ def test_a_version_without_a_status_has_no_status_descriptors() -> None:
 
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [("observedGeneration", "Observed Generation"), ("url", "URL"), ("size", "Size")],
+    [
+        ("observedGeneration", "Observed Generation"),
+        ("url", "URL"),
+        ("size", "Size"),
+        ("targetCPUUtilizationPercentage", "Target CPU Utilization Percentage"),
+    ],
 )
 def test_a_field_is_named_for_people(name: str, shown: str) -> None:
     assert title(name) == shown

@@ -11,11 +11,12 @@ from typing import Any
 UI = "urn:alm:descriptor:com.tectonic.ui:"
 CONDITIONS = "urn:alm:descriptor:io.kubernetes.conditions"
 LINK = "urn:alm:descriptor:org.w3:link"
+STORAGE_CLASS = "urn:alm:descriptor:io.kubernetes:StorageClass"
 
 
 def title(name: str) -> str:
     """A field's name for people: observedGeneration -> Observed Generation."""
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
     text = words[:1].upper() + words[1:]
     return re.sub(r"\b(Url|Uri|Cpu|Id)\b", lambda match: match[0].upper(), text)
 
@@ -29,6 +30,8 @@ def _widgets(path: str, schema: dict[str, Any], *, spec: bool) -> list[str]:
         return [LINK] if name in ("url", "uri") else [f"{UI}text"]
     if name == "resources":
         return [f"{UI}resourceRequirements"]
+    if name == "storageClassName":
+        return [STORAGE_CLASS]
     if kind == "integer":
         return [f"{UI}podCount" if name in ("replicas", "size") else f"{UI}number"]
     if kind == "boolean":
