@@ -49,6 +49,6 @@ def test_a_server_that_fails_every_other_request_is_told_rarely() -> None:
     for _ in range(4 * int(APART / 0.125)):
         recovery("GET", "/x", 500, 0.1)
         recovery("GET", "/x", 200, 0.1)
-        clock.seconds += 0.1
+        clock.seconds += 0.125
 
     assert told == [100.0 + APART * number for number in range(4)]
