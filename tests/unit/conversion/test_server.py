@@ -15,6 +15,7 @@ import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from cryptography.hazmat.primitives import serialization
 
 from kopfkit import pki
@@ -365,3 +366,27 @@ async def test_a_stop_lets_the_review_under_way_finish(server: Running) -> None:
 async def test_a_stop_is_obeyed_while_a_certificate_is_awaited(server: Running) -> None:
     server.stop.set()
     await server.task
+
+
+async def test_the_guard_answers_on_the_same_port_and_lets_too_much_pass(server: Running) -> None:
+    write(server.cert_dir, make_pair())
+    await server.until_ready()
+    old, new = (
+        {"spec": {"conversion": {"strategy": "Webhook", "webhook": {"clientConfig": client}}}}
+        for client in ({"caBundle": "Q0E="}, {})
+    )
+    request = {"uid": "u-9", "name": "a", "oldObject": old, "object": new}
+    reply = await server.post(msgspec.json.encode({"request": request}), "/guard")
+    assert (reply["response"]["uid"], reply["response"]["allowed"]) == ("u-9", True)
+    assert "patch" in reply["response"]
+    reply = await server.post(b"{", "/guard")
+    assert reply["response"] == {"uid": "", "allowed": True}
+
+
+async def test_a_guard_request_that_is_too_large_is_allowed(tmp_path: Path, converter: Any) -> None:
+    server = ConversionServer(converter, ServingCertificate(tmp_path), body_limit=100)
+    async with TestClient(TestServer(server.conversion_app())) as client:
+        body = b'{"request": {"uid": "u-8", "object": "' + b"x" * 200
+        async with client.post("/guard", data=body) as response:
+            reply = await response.json()
+    assert reply["response"] == {"uid": "u-8", "allowed": True}

@@ -3,7 +3,8 @@
 An operator writes pure functions between its hub version and each spoke and hands them to a
 `Converter`. The rest is here: what one version has and the other lacks is kept in an annotation
 (`converter`), reviews are answered whatever they hold (`review`), and an HTTPS server reloads its
-certificate while it runs (`server`).
+certificate while it runs (`server`). The same server keeps the conversion of a CRD that is
+overwritten without one (`guard`).
 """
 
 from kopfkit.conversion.converter import Converter, Spoke

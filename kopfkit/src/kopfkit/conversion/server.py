@@ -1,31 +1,32 @@
 """The HTTPS server that the API server sends ConversionReviews to, and its health probes.
 
-POST /convert over TLS on one port; GET /healthz and /readyz in plain HTTP on another, where the
-kubelet asks without a certificate. Ready means: a certificate is loaded and the server is not on
-its way out.
+POST /convert and POST /guard over TLS on one port; GET /healthz and /readyz in plain HTTP on
+another, where the kubelet asks without a certificate. Ready means: a certificate is loaded and the
+server is not on its way out.
 """
 
 import asyncio
 import contextlib
-import errno
 import logging
-import socket
-import ssl
 import time
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
+from kopfkit.conversion import guard
 from kopfkit.conversion.converter import Converter
+from kopfkit.conversion.listening import bind, start
 from kopfkit.conversion.observation import Observer, Silent
 from kopfkit.conversion.review import HEAD, answer, refusal, uid_hint
 from kopfkit.conversion.tls import ServingCertificate
-from kopfkit.errors import KopfkitError
 
 logger = logging.getLogger(__name__)
 
 PATH: Final = "/convert"
+# Where AdmissionReviews of the CRDs are sent to; see `guard`.
+GUARD_PATH: Final = "/guard"
 # Bytes of one request. A LIST is sent in one review: 500 objects a page by default, everything
 # where the client does not page. 64 MiB are 10,000 objects of 6 KiB, or 40 as large as etcd takes.
 BODY_LIMIT: Final = 64 * 1024 * 1024
@@ -37,8 +38,6 @@ DRAIN_TIMEOUT: Final = 25.0
 # Seconds between the last new connection and the first look whether anything is under way: what a
 # client has sent by then has been read.
 _SETTLE: Final = 0.5
-# Seconds for connections to close once nothing is under way on them.
-_CLOSE_TIMEOUT: Final = 1.0
 # Bytes; from this size on a review is converted in a thread, so that probes are answered meanwhile.
 _THREAD_FROM: Final = 256 * 1024
 
@@ -78,6 +77,7 @@ class ConversionServer:
         """The application behind the TLS port."""
         app = web.Application(client_max_size=self._body_limit)
         app.router.add_post(PATH, self.convert)
+        app.router.add_post(GUARD_PATH, self.guard)
         return app
 
     def health_app(self) -> web.Application:
@@ -89,11 +89,19 @@ class ConversionServer:
 
     async def convert(self, request: web.Request) -> web.Response:
         """Answer one review. The HTTP status is 200 also for a failure, as the API wants it."""
+        return await self._counted(self._convert(request))
+
+    async def guard(self, request: web.Request) -> web.Response:
+        """Answer one AdmissionReview of a CRD; always with permission."""
+        return await self._counted(self._guard(request))
+
+    async def _counted(self, work: Coroutine[Any, Any, web.Response]) -> web.Response:
+        """Do what has to be finished before the server may stop."""
         self._active += 1
         self._observer.active(self._active)
         self._idle.clear()
         try:
-            return await self._convert(request)
+            return await work
         finally:
             self._active -= 1
             self._observer.active(self._active)
@@ -131,6 +139,18 @@ class ConversionServer:
         response = web.Response(body=reply.body, content_type="application/json")
         if self.draining or problem:
             # After a problem the rest of the body is still in the connection.
+            response.force_close()
+        return response
+
+    async def _guard(self, request: web.Request) -> web.Response:
+        body, problem = await self._read(request)
+        verdict = guard.allowed(uid_hint(body), problem) if problem else guard.answer(body)
+        if verdict.problem:
+            logger.error("Guard: %s", verdict.problem)
+        if verdict.kept:
+            logger.info("Guard: %s keeps its conversion, the new one trusts nobody", verdict.kept)
+        response = web.Response(body=verdict.body, content_type="application/json")
+        if self.draining or problem:
             response.force_close()
         return response
 
@@ -193,14 +213,14 @@ async def serve(
     certificate = ServingCertificate(cert_dir, loaded=observer.certificate)
     server = ConversionServer(converter, certificate, observer=observer)
     async with contextlib.AsyncExitStack() as stack:
-        tls_socket = stack.enter_context(_bind(host, port, "--port"))
-        health_socket = stack.enter_context(_bind(host, health_port, "--health-port"))
+        tls_socket = stack.enter_context(bind(host, port, "--port"))
+        health_socket = stack.enter_context(bind(host, health_port, "--health-port"))
         watcher = asyncio.create_task(certificate.watch())
         stack.callback(watcher.cancel)
-        await _start(stack, server.health_app(), health_socket)
+        await start(stack, server.health_app(), health_socket)
         logger.info("Answering probes on port %d", health_socket.getsockname()[1])
         if await _first(certificate.loaded, stop):
-            site = await _start(
+            site = await start(
                 stack, server.conversion_app(), tls_socket, context=certificate.context()
             )
             server.listening = True
@@ -212,29 +232,6 @@ async def serve(
     logger.info("Conversion server stopped")
 
 
-async def _start(
-    stack: contextlib.AsyncExitStack,
-    app: web.Application,
-    sock: socket.socket,
-    *,
-    context: ssl.SSLContext | None = None,
-) -> web.SockSite:
-    """Serve an application on a socket until the stack is closed."""
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        shutdown_timeout=_CLOSE_TIMEOUT,
-        # A few bytes could otherwise unfold to more than memory holds; the API server sends plain.
-        auto_decompress=False,
-    )
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    site = web.SockSite(runner, sock, ssl_context=context)
-    await site.start()
-    return site
-
-
 async def _first(loaded: asyncio.Event, stop: asyncio.Event) -> bool:
     """Wait for either; True if there is a certificate and no reason to stop."""
     waits = [asyncio.create_task(event.wait()) for event in (loaded, stop)]
@@ -244,18 +241,3 @@ async def _first(loaded: asyncio.Event, stop: asyncio.Event) -> bool:
         for wait in waits:
             wait.cancel()
     return loaded.is_set() and not stop.is_set()
-
-
-def _bind(host: str, port: int, flag: str) -> socket.socket:
-    """A bound socket that does not listen yet: clients are refused until there is a certificate."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-    except OSError as error:
-        sock.close()
-        why = "is already in use" if error.errno == errno.EADDRINUSE else str(error.strerror)
-        raise KopfkitError(
-            f"port {port}", why, f"End the program that uses it, or choose another with {flag}."
-        ) from None
-    return sock

@@ -60,6 +60,12 @@ class Webhook:
         webhook = {"conversionReviewVersions": ["v1"], "clientConfig": client}
         return {"strategy": "Webhook", "webhook": webhook}
 
+    @property
+    def guard(self) -> dict[str, Any]:
+        """clientConfig of an admission webhook that is its guard."""
+        client: dict[str, Any] = self.conversion["webhook"]["clientConfig"]
+        return {**client, "url": client["url"].replace("/convert", "/guard")}
+
     def start(self) -> None:
         argv = [sys.executable, "-c", SERVE, self.group, str(self.directory), str(self.port)]
         self.process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
@@ -199,7 +205,7 @@ def flippable(
     ca = pki.make_ca("test", now=now)
 
     def make(**release: Any) -> Hello:
-        group = f"migration-{next(_numbers)}.example.com"
+        group = f"upgrade-{next(_numbers)}.example.com"
         directory = tmp_path_factory.mktemp("certificates")
         pair = pki.make_serving_cert(ca, ["localhost"], ["127.0.0.1"], now=now)
         (directory / "tls.crt").write_bytes(pair.certificate)

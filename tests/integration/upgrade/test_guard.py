@@ -1,0 +1,140 @@
+"""The admission guard on a real API server: what OLM does to a CRD, done by hand."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+GUARDS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+LABEL = "example.com/conversion-guard"
+# As a bundle has it: the Service that OLM makes, and nobody to trust.
+STRIPPED = {
+    "strategy": "Webhook",
+    "webhook": {
+        "clientConfig": {
+            "service": {"namespace": "elsewhere", "name": "a", "path": "/convert", "port": 443}
+        },
+        "conversionReviewVersions": ["v1"],
+    },
+}
+
+
+def configuration(hello: Any) -> dict[str, Any]:
+    """The webhook configuration that OLM makes of our webhook definition, but for the URL."""
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": hello.group},
+        "webhooks": [
+            {
+                "name": f"guard.{hello.group}",
+                "admissionReviewVersions": ["v1"],
+                "clientConfig": hello.webhook.guard,
+                "failurePolicy": "Ignore",
+                "sideEffects": "None",
+                "timeoutSeconds": 5,
+                "objectSelector": {"matchLabels": {LABEL: hello.group}},
+                "rules": [
+                    {
+                        "apiGroups": ["apiextensions.k8s.io"],
+                        "apiVersions": ["v1"],
+                        "operations": ["UPDATE"],
+                        "resources": ["customresourcedefinitions"],
+                        "scope": "Cluster",
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def write(hello: Any, conversion: Any, query: str = "") -> Any:
+    """Overwrite the CRD as OLM does; the answered spec.conversion."""
+
+    def attempt() -> Any:
+        crd = hello.installed.crd()
+        crd["spec"]["conversion"] = conversion
+        return hello.installed.api("PUT", f"{CRDS}/{hello.name}{query}", crd)
+
+    answer = hello.eventually(attempt, lambda answer: answer.status != 409)
+    return answer.ok()["spec"]["conversion"]
+
+
+@pytest.fixture
+def guarded(flippable: Callable[..., Any]) -> Iterator[Any]:
+    """A CRD with the label, and the guard in force."""
+
+    def label(crd: Any) -> None:
+        labels = crd["metadata"].setdefault("labels", {})
+        labels[LABEL] = crd["spec"]["group"]
+
+    hello = flippable(change=label)
+    api = hello.installed.api
+    api("POST", GUARDS, configuration(hello)).ok()
+    # The API server takes a new configuration up within a second or so.
+    hello.eventually(lambda: write(hello, STRIPPED, "?dryRun=All"), lambda found: found != STRIPPED)
+    yield hello
+    api("DELETE", f"{GUARDS}/{hello.group}")
+
+
+def test_a_crd_overwritten_by_its_bundles_goes_on_converting(guarded: Any) -> None:
+    guarded.fill(3)
+    before = guarded.installed.crd()["spec"]["conversion"]
+    for _ in range(5):
+        assert write(guarded, STRIPPED) == before
+        assert guarded.installed.crd()["spec"]["conversion"] == before
+        assert len(guarded.installed.get("v1", "")["items"]) == 3
+
+
+def test_the_rest_of_the_new_crd_is_taken(guarded: Any) -> None:
+    crd = guarded.installed.crd()
+    before = crd["spec"]["conversion"]
+    crd["spec"]["conversion"] = STRIPPED
+    crd["spec"]["names"]["categories"] = ["greetings"]
+    crd["metadata"]["labels"]["new"] = "label"
+    found = guarded.installed.api("PUT", f"{CRDS}/{guarded.name}", crd).ok()
+    assert found["spec"]["conversion"] == before
+    assert found["spec"]["names"]["categories"] == ["greetings"]
+    assert found["metadata"]["labels"]["new"] == "label"
+
+
+def test_a_patch_that_takes_the_authority_away_is_undone(guarded: Any) -> None:
+    before = guarded.installed.crd()["spec"]["conversion"]
+    found = guarded.installed.api(
+        "PATCH",
+        f"{CRDS}/{guarded.name}",
+        {"spec": {"conversion": {"webhook": {"clientConfig": {"caBundle": None}}}}},
+        Content_Type="application/merge-patch+json",
+    ).ok()
+    assert found["spec"]["conversion"] == before
+
+
+def test_a_webhook_with_an_authority_of_its_own_is_taken(guarded: Any) -> None:
+    service = STRIPPED["webhook"]["clientConfig"]["service"]  # type: ignore[index]
+    bundle = guarded.webhook.guard["caBundle"]
+    other = {
+        "strategy": "Webhook",
+        "webhook": {
+            "clientConfig": {"service": service, "caBundle": bundle},
+            "conversionReviewVersions": ["v1"],
+        },
+    }
+    assert write(guarded, other) == other
+
+
+def test_the_end_of_the_conversion_at_the_uninstall_is_not_fought(guarded: Any) -> None:
+    assert write(guarded, {"strategy": "None"}) == {"strategy": "None"}
+    assert write(guarded, STRIPPED) == STRIPPED
+
+
+def test_a_crd_without_the_label_is_none_of_its_business(
+    guarded: Any, flippable: Callable[..., Any]
+) -> None:
+    other = flippable()
+    assert write(other, STRIPPED) == STRIPPED
+
+
+def test_a_guard_that_is_down_holds_no_crd_up(guarded: Any) -> None:
+    guarded.webhook.kill()
+    assert write(guarded, STRIPPED) == STRIPPED
