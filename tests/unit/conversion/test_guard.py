@@ -65,9 +65,19 @@ def test_everything_else_is_let_be(old: Any, new: Any) -> None:
     assert answered(review(old, new)) == {"uid": "u", "allowed": True}
 
 
-NAMES = (
-    "request uid object oldObject name spec conversion strategy webhook clientConfig caBundle"
-).split()
+NAMES = [
+    "request",
+    "uid",
+    "object",
+    "oldObject",
+    "name",
+    "spec",
+    "conversion",
+    "strategy",
+    "webhook",
+    "clientConfig",
+    "caBundle",
+]
 JSON: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(["Webhook", "None"]),
     lambda inner: (
