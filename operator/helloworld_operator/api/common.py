@@ -98,6 +98,17 @@ class Status(msgspec.Struct, rename="camel", omit_defaults=True):
         ]
         | None
     ) = None
+    desired_replicas: (
+        Annotated[
+            int,
+            Meta(
+                ge=0,
+                description="How many pods are wanted now: by spec, or by the autoscaler.",
+                extra=hints(format="int32"),
+            ),
+        ]
+        | None
+    ) = None
     replicas: (
         Annotated[
             int,
