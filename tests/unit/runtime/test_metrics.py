@@ -211,7 +211,9 @@ async def test_objects_have_series_of_their_own_up_to_a_number(metrics: Metrics)
     assert found["objects", labels(kind="Box")] == 30
     assert found["objects_without_series", labels(kind="Box")] == 27
     rows = {
-        dict(key[1])["name"]: value for key, value in found.items() if key[0] == "object_condition"
+        dict(key[1])["object"]: value
+        for key, value in found.items()
+        if key[0] == "object_condition"
     }
     assert rows == {"box-00": 1, "box-01": 1, "box-02": 0}
     totals = {

@@ -2,7 +2,8 @@
 
 Read from the stores at each scrape, so that a reconciler need not keep them. Totals by condition
 cover every object; series about single objects exist for the first few by namespace and name, and a
-gauge tells how many have none: ten thousand objects must not make ten thousand series.
+gauge tells how many have none: ten thousand objects must not make ten thousand series. The label
+with an object's namespace is not called namespace: Prometheus gives that name to the pod's.
 """
 
 import heapq
@@ -50,7 +51,7 @@ class ObjectMetrics:
         single = GaugeMetricFamily(
             f"{prefix}_object_condition",
             "1 where an object's condition is True, else 0; for a bounded number of objects.",
-            labels=["kind", "namespace", "name", "type"],
+            labels=["kind", "object_namespace", "object", "type"],
         )
         for kind, store in self._stores.items():
             total.add_metric([kind], len(store))
