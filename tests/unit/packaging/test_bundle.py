@@ -31,7 +31,7 @@ def crd(project: Project, release: Release) -> dict[str, Any]:
 
 
 def test_the_conversion_webhook_is_declared_as_olm_wants_it(csv: dict[str, Any]) -> None:
-    (hook,) = csv["spec"]["webhookdefinitions"]
+    hook = csv["spec"]["webhookdefinitions"][0]
     assert hook["type"] == "ConversionWebhook"
     assert hook["admissionReviewVersions"] == ["v1"]
     assert hook["conversionCRDs"] == ["helloworlds.test.jiaozi.com"]
@@ -43,6 +43,27 @@ def test_the_conversion_webhook_is_declared_as_olm_wants_it(csv: dict[str, Any])
     deployments = {one["name"]: one for one in csv["spec"]["install"]["spec"]["deployments"]}
     assert hook["deploymentName"] in deployments
     assert "." not in hook["deploymentName"]
+
+
+def test_the_guard_is_asked_about_updates_of_our_crd_and_may_be_down(
+    csv: dict[str, Any], crd: dict[str, Any]
+) -> None:
+    conversion, guard = csv["spec"]["webhookdefinitions"]
+    assert guard["type"] == "MutatingAdmissionWebhook"
+    assert guard["webhookPath"] == "/guard"
+    assert (guard["failurePolicy"], guard["timeoutSeconds"]) == ("Ignore", 5)
+    for name in ("deploymentName", "containerPort", "targetPort"):
+        assert guard[name] == conversion[name]
+    assert guard["generateName"] != conversion["generateName"]
+    (rule,) = guard["rules"]
+    assert (rule["resources"], rule["operations"], rule["scope"]) == (
+        ["customresourcedefinitions"],
+        ["UPDATE"],
+        "Cluster",
+    )
+    wanted = guard["objectSelector"]["matchLabels"]
+    assert wanted == {"test.jiaozi.com/conversion-guard": "helloworld-operator"}
+    assert wanted.items() <= crd["metadata"]["labels"].items()
 
 
 def test_only_all_namespaces_is_supported_because_a_conversion_serves_the_whole_crd(
@@ -180,8 +201,10 @@ def test_a_kind_with_one_version_needs_no_conversion(
     project: Project, release: Release, csv: dict[str, Any]
 ) -> None:
     objects = bundle.manifests(project, release, IMAGE)
-    assert "conversion" not in objects["test.jiaozi.com_helloworldsnapshots.yaml"]["spec"]
-    (hook,) = csv["spec"]["webhookdefinitions"]
+    crd = objects["test.jiaozi.com_helloworldsnapshots.yaml"]
+    assert "conversion" not in crd["spec"]
+    assert "test.jiaozi.com/conversion-guard" not in crd["metadata"]["labels"]
+    hook = csv["spec"]["webhookdefinitions"][0]
     assert hook["conversionCRDs"] == ["helloworlds.test.jiaozi.com"]
 
 

@@ -66,6 +66,11 @@ def test_the_committed_bundle_and_catalog_have_no_fault(
             ),
             "share a generateName",
         ),
+        (
+            CRD,
+            lambda crd: crd["metadata"]["labels"].pop("test.jiaozi.com/conversion-guard"),
+            "lacks the labels by which guard.helloworlds.test.jiaozi.com is asked about it",
+        ),
         (CRD, lambda crd: crd["spec"].pop("conversion"), "loses fields between its versions"),
         (
             CRD,

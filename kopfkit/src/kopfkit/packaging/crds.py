@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from kopfkit.crd import CustomResource, custom_resource_definition
+from kopfkit.packaging.webhooks import guard_label
 from kopfkit.packaging.workloads import Object, labels
 from kopfkit.project import Project
 
@@ -58,7 +59,8 @@ def crd(
         storage=storage if storage in known else None,
     )
     meta = found["metadata"]
-    meta["labels"] = {**labels(project), **meta.get("labels", {})}
+    guarded = guard_label(project) if several else {}
+    meta["labels"] = {**labels(project), **guarded, **meta.get("labels", {})}
     return found
 
 

@@ -4,7 +4,7 @@ import base64
 import json
 from typing import Any
 
-from kopfkit.packaging import crds, rbac, workloads
+from kopfkit.packaging import crds, rbac, webhooks, workloads
 from kopfkit.packaging.descriptors import descriptors
 from kopfkit.packaging.releases import Release
 from kopfkit.packaging.workloads import Object
@@ -112,28 +112,6 @@ def _install(project: Project, image: str) -> Object:
     return {"strategy": "deployment", "spec": strategy}
 
 
-def _webhooks(project: Project) -> list[Object]:
-    webhook = project.conversion
-    if webhook is None:
-        return []
-    names = [resource.crd_name for resource in project.resources if len(resource.versions) > 1]
-    return [
-        {
-            "type": "ConversionWebhook",
-            "admissionReviewVersions": ["v1"],
-            # The Service's port; the pods listen on targetPort.
-            "containerPort": 443,
-            "targetPort": webhook.port,
-            "conversionCRDs": names,
-            "deploymentName": webhook.deployment,
-            # OLM tells webhook definitions apart by it, across all operators of a cluster.
-            "generateName": f"convert.{project.resources[0].plural}.{project.resources[0].group}",
-            "sideEffects": "None",
-            "webhookPath": webhook.path,
-        }
-    ]
-
-
 def base_csv(project: Project, release: Release) -> Object:
     """The prose alone: the base that operator-sdk's own generator would start from."""
     annotations = _annotations(project)
@@ -193,8 +171,8 @@ def csv(project: Project, release: Release, image: str) -> Object:
         spec["replaces"] = release.name(project.name, release.replaces)
     if release.skips:
         spec["skips"] = [release.name(project.name, version) for version in release.skips]
-    if webhooks := _webhooks(project):
-        spec["webhookdefinitions"] = webhooks
+    if hooks := webhooks.definitions(project):
+        spec["webhookdefinitions"] = hooks
     spec = dict(sorted(spec.items()))
     return {
         "apiVersion": API_VERSION,

@@ -86,10 +86,23 @@ def _conversion(faults: Faults, place: str, csv: dict[str, Any], crds: dict[str,
                 f"CRD {name}",
                 f"strategy {strategy} loses fields between its versions",
             )
+        for hook in spec.get("webhookdefinitions", []):
+            wanted = hook.get("objectSelector", {}).get("matchLabels", {}).items()
+            if several and hook.get("type") == "MutatingAdmissionWebhook" and _on_crds(hook):
+                faults.require(
+                    wanted <= crd["metadata"].get("labels", {}).items(),
+                    f"CRD {name}",
+                    f"lacks the labels by which {hook.get('generateName')} is asked about it",
+                )
         bundle = crd["spec"].get("conversion", {}).get("webhook", {}).get("clientConfig", {})
         faults.require(
             "caBundle" not in bundle, f"CRD {name}", "carries a caBundle, which is OLM's to write"
         )
+
+
+def _on_crds(hook: dict[str, Any]) -> bool:
+    rules = hook.get("rules", [])
+    return any("customresourcedefinitions" in rule.get("resources", []) for rule in rules)
 
 
 def bundle_faults(project: Project, root: Path) -> Faults:

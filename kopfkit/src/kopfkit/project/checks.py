@@ -205,7 +205,9 @@ def _apis(project: Project, faults: Faults) -> None:
         f"is longer than {WEBHOOK_NAME_MAX}: OLM appends -service-cert",
     )
     faults.require(0 < project.conversion.port < 65536, "conversion.port", "is no port")
-    faults.require(project.conversion.path.startswith("/"), "conversion.path", "has no leading /")
+    for place in ("path", "guard_path"):
+        path = getattr(project.conversion, place)
+        faults.require(path.startswith("/"), f"conversion.{place}", "has no leading /")
 
 
 def _monitoring(project: Project, faults: Faults) -> None:

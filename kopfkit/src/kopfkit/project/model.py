@@ -160,12 +160,15 @@ class Monitoring:
 class Conversion:
     """The conversion webhook: which Deployment serves it, on which port and path.
 
+    On `guard_path` it serves the guard that keeps the CRD's conversion through an upgrade.
+
     Service and Secret have the names that OLM gives them, in every mode.
     """
 
     deployment: str
     port: int = 9443
     path: str = "/convert"
+    guard_path: str = "/guard"
     cert_dir: str = "/tmp/k8s-webhook-server/serving-certs"
 
     @property
