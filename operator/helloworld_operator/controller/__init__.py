@@ -1,19 +1,29 @@
-"""The controller: from a HelloWorld to its Deployment, its Service and its status.
+"""The controller: from a HelloWorld to its children and its status.
 
-    names      what children and labels are called
-    desired    the children that are wanted (pure; one builder each)
-    observe    what there is: the object, its children, whose they are
-    children   from one to the other: create or apply only what differs
-    status     what to tell (pure)
-    reconcile  these, in this order, for one key
-    sources    events, lists and the slow resync that feed stores and queue
-    process    the running process: election, queue, health, signals
+    names        what children and labels are called
+    observe      whose an object is; what its spec says
+    planning     what can be done now: the image to run, what to wait for
+    wish         what the builders of children are given
+    desired, autoscaling      one pure builder for each kind of child
+    kinds        the table of children
+    children     from what there is to what is wanted: create or apply only what differs
+    observed     what one reconcile saw, as one value
+    pods, troubles            why pods do not start, read when they do not
+    status       what to tell (pure)
+    telling      telling it: status, log, Events, OLM
+    reconcile    these, in this order, for one key
+    sources      events, lists and the slow resync that feed stores and queue
+    process      the running process: election, queue, health, signals
 
 What it may do in the cluster, and all it does (verbs used, by resource; everything else is refused
 to it):
 
     ""                    services                get list watch create patch
     apps                  deployments             get list watch create patch
+    autoscaling           horizontalpodautoscalers    get list watch create patch delete
+    ""                    persistentvolumeclaims  get list watch create patch
+    ""                    pods                    list
+    events.k8s.io         events                  create patch
     test.jiaozi.com       helloworlds             get list watch
     test.jiaozi.com       helloworlds/status      patch
     test.jiaozi.com       helloworlds/finalizers  update    (never called; blockOwnerDeletion needs

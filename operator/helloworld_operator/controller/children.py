@@ -3,15 +3,16 @@
 A missing child is created with POST, since server-side apply would silently take over an object
 that appeared meanwhile. Everything after that is server-side apply, so that other people's fields
 stay. A child is found by its name, but only its owner's uid makes it ours; what is not ours is left
-alone.
+alone. Only what is no longer wanted and ours by uid is deleted.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from helloworld_operator.controller.desired import HASH
+from helloworld_operator.controller.kinds import Kind
 from helloworld_operator.controller.names import MANAGER
 from helloworld_operator.controller.observe import (
     HELLOWORLDS,
@@ -20,9 +21,11 @@ from helloworld_operator.controller.observe import (
     mapping,
     ownership,
 )
+from helloworld_operator.controller.telling import Recorder, about
+from helloworld_operator.controller.wish import HASH
 from helloworld_operator.errors import Vanished
 from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import AlreadyExists, NotFound
+from kopfkit.runtime.errors import AlreadyExists, Conflict, NotFound
 from kopfkit.runtime.fields import differences, project
 from kopfkit.runtime.store import Store, key_of
 
@@ -47,22 +50,42 @@ class Result:
 
 
 class Children:
-    """Makes children as they are wanted."""
+    """Makes children as they are wanted.
 
-    def __init__(self, client: Client, stores: Mapping[Resource, Store]) -> None:
-        self._client, self._stores = client, stores
+    Args:
+        client: reads and writes them.
+        stores: what was last seen.
+        recorder: of what was done to a HelloWorld that did not ask for it just now.
+    """
+
+    def __init__(
+        self, client: Client, stores: Mapping[Resource, Store], *, recorder: Recorder
+    ) -> None:
+        self._client, self._stores, self._recorder = client, stores, recorder
         # Where an admission webhook or another controller insists on other values than ours: what
         # we wrote and what came of it, so that we do not write the same for ever.
         self._yielded: dict[tuple[Resource, str, str], tuple[str, Any]] = {}
 
-    async def ensure(self, owner: Object, resource: Resource, wanted: Object) -> Result:
+    def ours(self, owner: Object, kind: Kind) -> Object | None:
+        """The child as last seen, if it is ours."""
+        namespace, name = key_of(owner)
+        live = self._stores[kind.resource].get((namespace, kind.name(name)))
+        return live if live is not None and ownership(live, owner) is Ownership.OURS else None
+
+    async def ensure(self, owner: Object, kind: Kind, wanted: Object, first: Object) -> Result:
         """Bring one child to what is wanted.
+
+        Args:
+            owner: the HelloWorld.
+            kind: of the child.
+            wanted: the child.
+            first: the child to create where there is none.
 
         Raises:
             Vanished: the owner is no longer there.
             ApiError: the API server refused or could not be reached.
         """
-        what = f"{wanted['kind']} {wanted['metadata']['namespace']}/{wanted['metadata']['name']}"
+        what, resource = _called(wanted), kind.resource
         live = self._stores[resource].get(key_of(wanted))
         if live is None and mapping(owner.get("status")).get("conditions"):
             # It was there once. Before it is made again: is its owner still there, and is it really
@@ -71,16 +94,18 @@ class Children:
             live = await self._read(resource, wanted)
         if live is None:
             try:
-                live = await self._client.create(resource, wanted["metadata"]["namespace"], wanted)
+                live = await self._client.create(resource, wanted["metadata"]["namespace"], first)
             except AlreadyExists:
                 live = await self._client.get(resource, *key_of(wanted))
             else:
                 self._stores[resource].put(live)
                 log.info("created %s", what, extra=about(owner))
+                if _asked_before(owner):
+                    self._recorder.normal(owner, "ChildMissing", f"{what} was gone: made again")
                 return Result(live, wrote=True)
         whose = ownership(live, owner)
         if whose is Ownership.FOREIGN:
-            return Result(collision=_collision(what, live))
+            return Result(collision=collision(what, live))
         if whose is Ownership.PREDECESSOR or live["metadata"].get("deletionTimestamp"):
             return Result(
                 live if whose is Ownership.OURS else None,
@@ -88,7 +113,25 @@ class Children:
             )
         if not self._differs(resource, wanted, live):
             return Result(live)
-        return await self._apply(owner, resource, wanted, what)
+        return await self._apply(owner, kind, wanted, what)
+
+    async def remove(self, owner: Object, kind: Kind) -> bool:
+        """Delete our child of a kind that is no longer wanted; whether there was one.
+
+        Raises:
+            ApiError: the API server refused or could not be reached.
+        """
+        live = self.ours(owner, kind)
+        if live is None:
+            return False
+        if not live["metadata"].get("deletionTimestamp"):
+            place, uid = key_of(live), live["metadata"]["uid"]
+            # Where it is gone, or another one by now, its event is on its way.
+            with suppress(NotFound, Conflict):
+                await self._client.delete(kind.resource, *place, uid=uid)
+            self._stores[kind.resource].forget(place)
+            log.info("deleted %s: no longer wanted", _called(live), extra=about(owner))
+        return True
 
     async def _confirm(self, owner: Object) -> None:
         namespace, name = key_of(owner)
@@ -112,22 +155,26 @@ class Children:
         yielded = self._yielded.get((resource, *key_of(wanted)))
         return yielded != (_hash(wanted), project(wanted, live))
 
-    async def _apply(self, owner: Object, resource: Resource, wanted: Object, what: str) -> Result:
+    async def _apply(self, owner: Object, kind: Kind, wanted: Object, what: str) -> Result:
+        resource = kind.resource
         namespace, name = key_of(wanted)
         fresh = await self._client.get(resource, namespace, name)
         if ownership(fresh, owner) is not Ownership.OURS:
-            return Result(collision=_collision(what, fresh))
+            return Result(collision=collision(what, fresh))
         changes = differences(wanted, fresh)
         if not changes:
             self._stores[resource].put(fresh)
             return Result(fresh)
-        migration = own_by_apply(fresh)
+        given_away = [path for path in kind.given_away if not _has(wanted, path)]
+        migration = own_by_apply(fresh, given_away)
         if migration is not None:
             await self._client.patch(resource, namespace, name, migration)
         live = await self._client.apply(resource, namespace, wanted)
         self._stores[resource].put(live)
         said = [line for line in changes if HASH not in line] or ["fields no longer wanted removed"]
         log.info("applied %s: %s", what, "; ".join(said), extra=about(owner))
+        if _asked_before(owner) and len(said) == len(changes):
+            self._recorder.normal(owner, "ChildRepaired", f"{what}: {'; '.join(said)}")
         left = differences(wanted, live)
         place = (resource, namespace, name)
         self._yielded.pop(place, None)
@@ -142,30 +189,27 @@ class Children:
         return Result(live, wrote=True)
 
 
-def about(owner: Object) -> dict[str, object]:
-    """The fields every log line about a HelloWorld carries."""
-    metadata = owner["metadata"]
-    return {
-        "object": f"{metadata.get('namespace', '')}/{metadata['name']}",
-        "generation": metadata.get("generation", 0),
-    }
-
-
-def own_by_apply(live: Object) -> list[Object] | None:
+def own_by_apply(live: Object, given_away: Iterable[tuple[str, ...]] = ()) -> list[Object] | None:
     """The JSON patch that hands the fields we own by creating to us as owner by applying.
 
     Server-side apply tells the two apart, and would never remove a field that the creation still
     owns. The same is in client-go's csaupgrade. None where there is nothing to hand over.
+
+    Args:
+        live: the child, with its managedFields.
+        given_away: paths of fields that are ours no longer. One that we only left out would be
+            removed, and get its default; one that nobody owns keeps its value.
     """
     entries = live["metadata"].get("managedFields") or []
     created = [entry for entry in entries if _is_mine(entry, "Update")]
-    if not created:
-        return None
     applied = [entry for entry in entries if _is_mine(entry, "Apply")]
     fields: dict[str, Any] = {}
     for entry in [*created, *applied]:
         _merge(fields, mapping(entry.get("fieldsV1")))
-    ours = {**created[0], "operation": "Apply", "fieldsV1": fields}
+    gave = [path for path in given_away if _cut(fields, path)]
+    if not created and not gave:
+        return None
+    ours = {**(created or applied)[0], "operation": "Apply", "fieldsV1": fields}
     rest = [entry for entry in entries if entry not in created and entry not in applied]
     version = live["metadata"]["resourceVersion"]
     return [
@@ -189,11 +233,38 @@ def _merge(into: dict[str, Any], other: dict[str, Any]) -> None:
             _merge(into.setdefault(key, {}), value)
 
 
+def _asked_before(owner: Object) -> bool:
+    """Whether this generation was told already: then what is done now is a repair."""
+    told = mapping(owner.get("status")).get("observedGeneration")
+    return bool(told == owner["metadata"].get("generation", 0))
+
+
+def _cut(fields: dict[str, Any], path: tuple[str, ...]) -> bool:
+    """Take a path out of a set of fields; whether it was there."""
+    *way, last = path
+    for step in way:
+        fields = mapping(fields.get(step))
+    return fields.pop(last, None) is not None
+
+
+def _has(wanted: Object, path: tuple[str, ...]) -> bool:
+    found: Any = wanted
+    for step in path:
+        found = mapping(found).get(step.removeprefix("f:"))
+    return found is not None
+
+
+def _called(child: Object) -> str:
+    of = child["metadata"]
+    return f"{child['kind']} {of['namespace']}/{of['name']}"
+
+
 def _hash(wanted: Object) -> str:
     return str(wanted["metadata"]["annotations"][HASH])
 
 
-def _collision(what: str, live: Object) -> str:
+def collision(what: str, live: Object) -> str:
+    """Why the object that has the name of `what` is left alone."""
     owner = controller_of(live)
     whose = f"{owner.get('kind')} {owner.get('name')}" if owner else "nobody this operator knows"
     return (

@@ -6,20 +6,15 @@ the port means ready; the greeting is in $GREETING_MESSAGE and $GREETING_LANGUAG
 is called with the argument `serve` and asked for /healthz.
 """
 
-import hashlib
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
-from helloworld_operator.api import GROUP, KIND, v1
+from helloworld_operator.api import v1
 from helloworld_operator.controller.names import child_name, labels, selector_labels
+from helloworld_operator.controller.wish import Object, Wish, metadata, signed
 from helloworld_operator.settings import OPERAND_PORT
 
-Object = dict[str, Any]
-
-# Names the wish a child was written for: what we no longer want is seen by it, where a comparison
-# of what we want with what is there would find nothing.
-HASH: Final = "test.jiaozi.com/desired-hash"
+# The one container of a pod.
+CONTAINER: Final = "greeting"
 # The greeting server idles at 20 MB and a thousandth of a core.
 _RESOURCES: Final = {
     "requests": {"cpu": "10m", "memory": "32Mi"},
@@ -34,57 +29,39 @@ _LINGER: Final = 4
 _USER: Final = 65532
 
 
-def owner_reference(owner: Object) -> Object:
-    """The reference that makes `owner` the controller of an object."""
-    return {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": KIND,
-        "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
+def deployment(wish: Wish) -> Object:
+    """The Deployment of the greeting server."""
+    name = wish.owner["metadata"]["name"]
+    spec: Object = {
+        "progressDeadlineSeconds": _DEADLINE,
+        "selector": {"matchLabels": selector_labels(name)},
+        "strategy": _strategy(wish.spec),
+        "template": {"metadata": {"labels": labels(name)}, "spec": _pod(wish)},
     }
-
-
-def deployment(owner: Object, spec: v1.Spec, default_image: str | None) -> Object:
-    """The Deployment of the greeting server.
-
-    Args:
-        owner: the HelloWorld as read.
-        spec: its spec.
-        default_image: used where the spec names none; one of both must be there.
-    """
-    name = owner["metadata"]["name"]
-    rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
-    template = {"metadata": {"labels": labels(name)}, "spec": _pod(spec, default_image)}
-    return _signed(
+    if wish.replicas is not None:
+        spec["replicas"] = wish.replicas
+    return signed(
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
-            "metadata": _metadata(owner),
-            "spec": {
-                "replicas": spec.replicas,
-                "progressDeadlineSeconds": _DEADLINE,
-                "selector": {"matchLabels": selector_labels(name)},
-                "strategy": rolling,
-                "template": template,
-            },
+            "metadata": metadata(wish.owner),
+            "spec": spec,
         }
     )
 
 
-def service(owner: Object, spec: v1.Spec) -> Object:
+def service(wish: Wish) -> Object:
     """The Service in front of the pods."""
-    wanted = spec.service or v1.Service()
+    wanted = wish.spec.service or v1.Service()
     port = {"name": "http", "port": wanted.port, "targetPort": "http", "protocol": "TCP"}
-    return _signed(
+    return signed(
         {
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": _metadata(owner),
+            "metadata": metadata(wish.owner),
             "spec": {
                 "type": wanted.type,
-                "selector": selector_labels(owner["metadata"]["name"]),
+                "selector": selector_labels(wish.owner["metadata"]["name"]),
                 "ports": [port],
             },
         }
@@ -93,33 +70,31 @@ def service(owner: Object, spec: v1.Spec) -> Object:
 
 def url(owner: Object, spec: v1.Spec) -> str:
     """Where the greeting is answered inside the cluster, whatever its DNS domain."""
-    metadata = owner["metadata"]
+    of = owner["metadata"]
     port = (spec.service or v1.Service()).port
-    return f"http://{child_name(metadata['name'])}.{metadata['namespace']}.svc:{port}"
+    return f"http://{child_name(of['name'])}.{of['namespace']}.svc:{port}"
 
 
-def _metadata(owner: Object) -> Object:
-    metadata = owner["metadata"]
-    return {
-        "name": child_name(metadata["name"]),
-        "namespace": metadata["namespace"],
-        "labels": labels(metadata["name"]),
-        "ownerReferences": [owner_reference(owner)],
-    }
+def _strategy(spec: v1.Spec) -> Object:
+    if spec.persistence is not None:
+        return {"type": "Recreate"}  # two pods must never write to the volume
+    return {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 
 
-def _pod(spec: v1.Spec, default_image: str | None) -> Object:
+def _pod(wish: Wish) -> Object:
+    spec, parts = wish.spec, wish.parts
     container: Object = {
-        "name": "greeting",
-        "image": spec.image or default_image,
+        "name": CONTAINER,
+        "image": wish.image,
         "env": [
             {"name": "GREETING_MESSAGE", "value": _literal(spec.greeting.message)},
             {"name": "GREETING_LANGUAGE", "value": spec.greeting.language or ""},
             {"name": "PORT", "value": str(OPERAND_PORT)},
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+            *parts.env,
         ],
         "ports": [{"name": "http", "containerPort": OPERAND_PORT, "protocol": "TCP"}],
-        "readinessProbe": _probe(custom=bool(spec.image)),
+        "readinessProbe": _probe(custom=not wish.own_image),
         "lifecycle": {"preStop": {"sleep": {"seconds": _LINGER}}},
         "resources": _resources(spec),
         "securityContext": {
@@ -128,9 +103,11 @@ def _pod(spec: v1.Spec, default_image: str | None) -> Object:
             "readOnlyRootFilesystem": True,
         },
     }
-    if not spec.image:
+    if wish.own_image:
         container["args"] = ["serve"]
-    return {
+    if parts.mounts:
+        container["volumeMounts"] = list(parts.mounts)
+    pod: Object = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,  # one environment variable per Service would be in the way
         "containers": [container],
@@ -139,9 +116,15 @@ def _pod(spec: v1.Spec, default_image: str | None) -> Object:
             "runAsUser": _USER,
             "runAsGroup": _USER,
             "seccompProfile": {"type": "RuntimeDefault"},
+            **parts.security,
         },
         "terminationGracePeriodSeconds": _LINGER + 10,
     }
+    if parts.volumes:
+        pod["volumes"] = list(parts.volumes)
+    if parts.init_containers:
+        pod["initContainers"] = list(parts.init_containers)
+    return pod
 
 
 def _probe(*, custom: bool) -> Object:
@@ -170,9 +153,3 @@ def _literal(text: str) -> str:
     """`text` as a container's environment shows it: the kubelet expands $(NAME) and reads $$ as
     $."""
     return text.replace("$", "$$")
-
-
-def _signed(child: Object) -> Object:
-    digest = hashlib.sha256(msgspec.json.encode(child, order="deterministic")).hexdigest()
-    child["metadata"]["annotations"] = {HASH: digest[:16]}
-    return child

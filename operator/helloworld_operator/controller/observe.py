@@ -13,6 +13,9 @@ from kopfkit.runtime.store import Key
 HELLOWORLDS: Final = Resource(GROUP, "v1", "helloworlds")
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments")
 SERVICES: Final = Resource("", "v1", "services")
+AUTOSCALERS: Final = Resource("autoscaling", "v2", "horizontalpodautoscalers")
+CLAIMS: Final = Resource("", "v1", "persistentvolumeclaims")
+PODS: Final = Resource("", "v1", "pods")
 
 
 class Ownership(Enum):

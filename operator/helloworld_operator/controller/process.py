@@ -7,18 +7,23 @@ from collections.abc import Coroutine
 from typing import Any
 
 from helloworld_operator.api import GROUP, KIND, PLURAL
+from helloworld_operator.controller.children import Children
 from helloworld_operator.controller.names import MANAGER
 from helloworld_operator.controller.observe import HELLOWORLDS
+from helloworld_operator.controller.planning import Straight
 from helloworld_operator.controller.reconcile import Reconciler
 from helloworld_operator.controller.sources import WATCHED, Sources, new_stores
+from helloworld_operator.controller.telling import Teller
 from helloworld_operator.insight import Insight
 from helloworld_operator.settings import Settings, own_namespace
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime import credentials
 from kopfkit.runtime.client import Client
 from kopfkit.runtime.errors import ApiError, NotFound, NotLeading
+from kopfkit.runtime.events import Recorder
 from kopfkit.runtime.health import Health
 from kopfkit.runtime.lease import Election, identity
+from kopfkit.runtime.operatorcondition import Upgradeable, condition_name
 from kopfkit.runtime.queue import WorkQueue
 from kopfkit.runtime.recovery import Recovery
 from kopfkit.runtime.store import Key
@@ -28,6 +33,8 @@ log = logging.getLogger(__name__)
 
 # Seconds between two looks for what is not there yet at the start.
 _LOOK = 1.0
+# Seconds that Events which still wait get at the end.
+_LAST_EVENTS = 1.0
 
 
 async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
@@ -51,7 +58,21 @@ class _Process:
         self._insight = Insight(settings.metrics_port)
         self._insight.client(self._client)
         self._stores = new_stores()
-        reconciler = Reconciler(self._client, self._stores, image=settings.image)
+        self._recorder = Recorder(self._client, MANAGER, identity())
+        self._upgradeable = Upgradeable(self._client, own_namespace() or "", condition_name())
+        self._insight.events(self._recorder)
+        reconciler = Reconciler(
+            self._client,
+            self._stores,
+            plan=Straight(settings.image),
+            children=Children(self._client, self._stores, recorder=self._recorder),
+            teller=Teller(
+                self._client,
+                self._stores,
+                recorder=self._recorder,
+                upgradeable=self._upgradeable,
+            ),
+        )
         observers = self._insight.queue("helloworld")
         self._queue: WorkQueue[Key] = WorkQueue(reconciler, failed=_failed, observers=observers)
         self._insight.follow(observers, self._queue)
@@ -105,6 +126,9 @@ class _Process:
             log.warning(
                 "RELATED_IMAGE_HELLOWORLD is not set: HelloWorlds without spec.image stay Degraded"
             )
+        self._start(self._recorder.run(), "events")
+        if condition_name():
+            self._start(self._upgradeable.run(), "OperatorCondition")
         self._queue.start(self._settings.workers)
         if self._settings.leader_elect:
             self._election = Election(
@@ -134,6 +158,7 @@ class _Process:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._recorder.drain(_LAST_EVENTS)
         if self._election is not None:
             await self._election.release()
         await self._insight.stop()

@@ -1,33 +1,29 @@
-"""One reconcile: observe, decide, act, tell. Needs the key only; why it was called does not matter.
+"""One reconcile: observe, plan, act, tell. Needs the key only; why it was called does not matter.
 
 What is expected to go wrong becomes a condition. An exception that leaves here means: try again
 later.
 """
 
-import logging
 import random
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from typing import Final
 
-from helloworld_operator.controller import desired, names
-from helloworld_operator.controller.children import Children, Result, about
-from helloworld_operator.controller.observe import (
-    DEPLOYMENTS,
-    HELLOWORLDS,
-    SERVICES,
-    mapping,
-    owner_key,
-    spec_of,
-)
-from helloworld_operator.controller.status import Observed, Problem, patch, status, unsettled
+from helloworld_operator.controller import autoscaling
+from helloworld_operator.controller.children import Children, Result
+from helloworld_operator.controller.kinds import KINDS, Kind
+from helloworld_operator.controller.observe import DEPLOYMENTS, HELLOWORLDS, spec_of
+from helloworld_operator.controller.observed import Observed, Problem, Waiting
+from helloworld_operator.controller.planning import Plan, Planner
+from helloworld_operator.controller.pods import Pods
+from helloworld_operator.controller.status import unsettled
+from helloworld_operator.controller.telling import Teller
+from helloworld_operator.controller.wish import Wish
 from helloworld_operator.errors import InvalidSpec, Vanished
 from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import ApiError, Conflict, Forbidden, Invalid, NotFound
-from kopfkit.runtime.store import Key, Store, key_of
-
-log = logging.getLogger(__name__)
+from kopfkit.runtime.errors import ApiError, Forbidden, Invalid
+from kopfkit.runtime.store import Key, Store
 
 # Seconds the status may wait for the Deployment's controller to make the pods. Without it every
 # creation would be told three times within milliseconds.
@@ -36,8 +32,21 @@ _SETTLE: Final = 1.0
 _RECHECK: Final = 10.0
 
 
-def _utc_now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+@dataclass(frozen=True)
+class _Acted:
+    """What became of one round.
+
+    Attributes:
+        observed: what there is now.
+        failure: what the API server refused, to be raised once it is told.
+        wrote: whether a child was written.
+        again: seconds after which to look again, or None.
+    """
+
+    observed: Observed
+    failure: ApiError | None = None
+    wrote: bool = False
+    again: float | None = None
 
 
 class Reconciler:
@@ -45,9 +54,10 @@ class Reconciler:
 
     Args:
         client: writes, and reads where the stores do not suffice.
-        stores: what was last seen of each of the three resources.
-        image: the operand's default image, or None.
-        now: the time in RFC 3339.
+        stores: what was last seen of each watched resource.
+        plan: decides what can be done now.
+        children: writes the children.
+        teller: writes the status.
         clock: monotonic seconds.
     """
 
@@ -56,13 +66,14 @@ class Reconciler:
         client: Client,
         stores: Mapping[Resource, Store],
         *,
-        image: str | None,
-        now: Callable[[], str] = _utc_now,
+        plan: Planner,
+        children: Children,
+        teller: Teller,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._client, self._stores = client, stores
-        self._children = Children(client, stores)
-        self._image, self._now, self._clock = image, now, clock
+        self._stores, self._plan = stores, plan
+        self._children, self._teller, self._clock = children, teller, clock
+        self._pods = Pods(client, clock=clock)
         self._unsettled: dict[Key, float] = {}
 
     async def __call__(self, key: Key) -> float | None:
@@ -74,107 +85,94 @@ class Reconciler:
         owner = self._stores[HELLOWORLDS].get(key)
         if owner is None or owner["metadata"].get("deletionTimestamp"):
             # Its children go with it by their owner references.
-            self._unsettled.pop(key, None)
+            self._forget(key)
             return None
         try:
-            observed, failure, wrote = await self._act(owner)
-            if not observed.problems and (wrote or unsettled(observed)):
+            acted = await self._act(owner)
+            observed = acted.observed
+            if not observed.problems and (acted.wrote or unsettled(observed)):
                 left = self._unsettled.setdefault(key, self._clock() + _SETTLE) - self._clock()
                 if left > 0:
                     return left
-            await self._tell(observed)
+            troubles, look = await self._pods.troubles(observed)
+            await self._teller.tell(replace(observed, troubles=troubles))
         except Vanished:
-            self._unsettled.pop(key, None)
-            log.info("is gone", extra=about(owner))
+            self._forget(key)
+            self._teller.vanished(owner)
             return None
         self._unsettled.pop(key, None)
-        if failure is not None:
-            raise failure
-        if observed.waiting or any(each.reason == "NameCollision" for each in observed.problems):
-            return _RECHECK * random.uniform(0.8, 1.2)
-        return None
+        if acted.failure is not None:
+            raise acted.failure
+        return min((each for each in (acted.again, look) if each is not None), default=None)
 
-    async def _act(self, owner: Object) -> tuple[Observed, ApiError | None, bool]:
+    def _forget(self, key: Key) -> None:
+        self._unsettled.pop(key, None)
+        self._pods.forget(key)
+        self._teller.forget(key)
+
+    async def _act(self, owner: Object) -> _Acted:
         try:
             spec = spec_of(owner)
         except InvalidSpec as error:
-            return self._as_it_is(owner, Problem("InvalidSpec", str(error))), None, False
-        if not (spec.image or self._image):
-            problem = Problem(
-                "ImageMissing",
-                "no image to run: set spec.image, or RELATED_IMAGE_HELLOWORLD for the operator",
-            )
-            return self._as_it_is(owner, problem), None, False
-        wanted = {
-            DEPLOYMENTS: desired.deployment(owner, spec, self._image),
-            SERVICES: desired.service(owner, spec),
-        }
-        results: dict[Resource, Result] = {}
-        problems: list[Problem] = []
-        failure: ApiError | None = None
-        for resource, child in wanted.items():
-            try:
-                result = await self._children.ensure(owner, resource, child)
-            except (Forbidden, Invalid) as error:
-                failure = error
-                reason = "Forbidden" if isinstance(error, Forbidden) else "Rejected"
-                problems.append(Problem(reason, f"{child['kind']}: {error.message}"))
-                result = Result(self._stores[resource].get(key_of(child)))
-            results[resource] = result
-            if result.collision:
-                problems.append(Problem("NameCollision", result.collision))
-        observed = Observed(
+            problem = Problem("InvalidSpec", str(error))
+            return _Acted(Observed(owner, None, self._as_they_are(owner), (problem,)))
+        before = self._as_they_are(owner)
+        plan = await self._plan(owner, spec, before[DEPLOYMENTS])
+        if plan.image is None:
+            seen = Observed(owner, None, before, plan.problems, waiting=plan.waiting)
+            return _Acted(replace(seen, fields=plan.fields), again=plan.again)
+        wish = Wish(
             owner=owner,
             spec=spec,
-            deployment=results[DEPLOYMENTS].live,
+            image=plan.image,
+            own_image=plan.own_image,
+            replicas=autoscaling.replicas(spec, before[DEPLOYMENTS]),
+            parts=plan.parts,
+            claim=plan.claim,
+        )
+        return await self._make(wish, plan)
+
+    async def _make(self, wish: Wish, plan: Plan) -> _Acted:
+        owner = wish.owner
+        wanted = {kind: kind.build(wish) for kind in KINDS if kind.resource not in plan.hold}
+        wrote = False
+        # What is no longer wanted might work against what is wanted instead.
+        for kind, child in wanted.items():
+            if child is None and kind.remove and await self._children.remove(owner, kind):
+                wrote = True
+        results = {kind.resource: Result(self._children.ours(owner, kind)) for kind in KINDS}
+        problems = list(plan.problems)
+        failure: ApiError | None = None
+        for kind, child in wanted.items():
+            if child is None:
+                continue
+            try:
+                first = kind.first(wish, child)
+                results[kind.resource] = await self._children.ensure(owner, kind, child, first)
+            except (Forbidden, Invalid) as error:
+                failure = error
+                problems.append(_refused(kind, error))
+        found = results.values()
+        problems += [Problem("NameCollision", each.collision) for each in found if each.collision]
+        problems += filter(None, [autoscaling.excess(wish.spec)])
+        stands = "; ".join(each.waiting for each in found if each.waiting)
+        observed = Observed(
+            owner=owner,
+            spec=wish.spec,
+            children={resource: result.live for resource, result in results.items()},
             problems=tuple(problems),
-            waiting="; ".join(each.waiting for each in results.values() if each.waiting),
+            waiting=plan.waiting or (Waiting("WaitingForDeletion", stands) if stands else None),
+            fields=plan.fields,
         )
-        return observed, failure, any(each.wrote for each in results.values())
+        again = plan.again
+        if stands or any(each.collision for each in found):
+            again = min(again or _RECHECK, _RECHECK) * random.uniform(0.8, 1.2)
+        return _Acted(observed, failure, wrote or any(each.wrote for each in found), again)
 
-    def _as_it_is(self, owner: Object, problem: Problem) -> Observed:
-        namespace, name = key_of(owner)
-        live = self._stores[DEPLOYMENTS].get((namespace, names.child_name(name)))
-        if live is not None and owner_key(live) != (namespace, name):
-            live = None
-        return Observed(owner=owner, deployment=live, problems=(problem,))
-
-    async def _tell(self, observed: Observed) -> None:
-        owner = observed.owner
-        new = status(observed, self._now())
-        change = patch(owner, new)
-        if change is None:
-            return
-        try:
-            stored = await self._client.merge(
-                HELLOWORLDS, *key_of(owner), change, subresource="status"
-            )
-        except NotFound:
-            self._stores[HELLOWORLDS].drop(owner)
-            raise Vanished(str(key_of(owner))) from None
-        except Conflict as error:
-            # The uid no longer fits: a successor of the same name, whose events are on their way.
-            raise Vanished(str(key_of(owner))) from error
-        self._stores[HELLOWORLDS].put(stored)
-        _log_transitions(owner, new)
+    def _as_they_are(self, owner: Object) -> dict[Resource, Object | None]:
+        return {kind.resource: self._children.ours(owner, kind) for kind in KINDS}
 
 
-def _log_transitions(owner: Object, new: Object) -> None:
-    before = {
-        item.get("type"): (item.get("status"), item.get("reason"))
-        for item in map(mapping, mapping(owner.get("status")).get("conditions") or [])
-    }
-    for item in new["conditions"]:
-        kind, state, reason = item["type"], item["status"], item["reason"]
-        if before.get(kind) == (state, reason) or (kind not in before and state == "False"):
-            continue
-        bad = kind == "Degraded" and state == "True"
-        log.log(
-            logging.ERROR if bad else logging.INFO,
-            "%s is %s (%s) %s",
-            kind,
-            state,
-            reason,
-            item["message"],
-            extra=about(owner),
-        )
+def _refused(kind: Kind, error: Forbidden | Invalid) -> Problem:
+    reason = "Forbidden" if isinstance(error, Forbidden) else "Rejected"
+    return Problem(reason, f"{kind.kind}: {error.message}")

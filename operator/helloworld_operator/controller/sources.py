@@ -9,11 +9,20 @@ objects that vanished while it was not looking.
 import asyncio
 import logging
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from helloworld_operator.controller.names import SELECTOR
-from helloworld_operator.controller.observe import DEPLOYMENTS, HELLOWORLDS, SERVICES, owner_key
+from helloworld_operator.controller.observe import (
+    AUTOSCALERS,
+    CLAIMS,
+    DEPLOYMENTS,
+    HELLOWORLDS,
+    SERVICES,
+    owner_key,
+)
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import ApiError
 from kopfkit.runtime.queue import WorkQueue
@@ -22,11 +31,40 @@ from kopfkit.runtime.watching import Watched
 
 log = logging.getLogger(__name__)
 
-WATCHED: Final = (
-    Watched(HELLOWORLDS),
-    Watched(DEPLOYMENTS, SELECTOR),
-    Watched(SERVICES, SELECTOR),
+
+def _itself(key: Key, objects: Iterable[Object]) -> Iterable[tuple[Resource, Key]]:
+    return [(HELLOWORLDS, key)]
+
+
+def _its_owner(key: Key, objects: Iterable[Object]) -> Iterable[tuple[Resource, Key]]:
+    owners = {owner_key(obj) for obj in objects}
+    # An object that stands in the way of a child has that child's name, and not its owner.
+    return [(HELLOWORLDS, owner) for owner in owners | {key} if owner is not None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A watched resource, and whom its events concern.
+
+    Attributes:
+        watched: the resource.
+        concerns: from the key of an object that changed, and the object as it was and is (as far as
+            known), to (resource, key) of what has to be reconciled.
+    """
+
+    watched: Watched
+    concerns: Callable[[Key, Iterable[Object]], Iterable[tuple[Resource, Key]]]
+
+
+SOURCES: Final = (
+    Source(Watched(HELLOWORLDS), _itself),
+    Source(Watched(DEPLOYMENTS, SELECTOR), _its_owner),
+    Source(Watched(SERVICES, SELECTOR), _its_owner),
+    Source(Watched(AUTOSCALERS, SELECTOR), _its_owner),
+    Source(Watched(CLAIMS, SELECTOR), _its_owner),
 )
+WATCHED: Final = tuple(source.watched for source in SOURCES)
+_CONCERNS: Final = {source.watched.resource: source.concerns for source in SOURCES}
 # Seconds without a listed object after which a list of kopf's counts as complete.
 _QUIET: Final = 2.0
 
@@ -43,6 +81,7 @@ class Sources:
         client: lists.
         stores: one for each watched resource.
         queue: of HelloWorld keys.
+        queues: of the keys of other resources that are reconciled.
         namespaces: to list; empty means all.
         resync: seconds between two unconditional comparisons.
     """
@@ -55,8 +94,10 @@ class Sources:
         *,
         namespaces: Iterable[str],
         resync: float,
+        queues: Mapping[Resource, WorkQueue[Key]] = MappingProxyType({}),
     ) -> None:
-        self._client, self._stores, self._queue = client, stores, queue
+        self._client, self._stores = client, stores
+        self._queues = {**queues, HELLOWORLDS: queue}
         self._namespaces: tuple[str | None, ...] = tuple(namespaces) or (None,)
         self._resync = resync
         self._asked = asyncio.Event()
@@ -78,9 +119,14 @@ class Sources:
 
     async def fill(self) -> None:
         """Bring all stores to the truth. Raises `ApiError`."""
-        for watched in WATCHED:
-            for namespace in self._namespaces:
-                await self._compare(watched, namespace)
+        lists = [
+            self._compare(watched, namespace)
+            for watched in WATCHED
+            for namespace in self._namespaces
+        ]
+        for failed in await asyncio.gather(*lists, return_exceptions=True):
+            if failed is not None:
+                raise failed
         self.filled = True
 
     async def run(self) -> None:
@@ -114,12 +160,7 @@ class Sources:
             self._concerns(resource, key, store.get(key), before.get(key))
 
     def _concerns(self, resource: Resource, key: Key, *objects: Object | None) -> None:
-        if resource is HELLOWORLDS:
-            self._queue.add(key)
-            return
-        owners = {owner_key(obj) for obj in objects if obj is not None}
-        # An object that stands in the way of a child has that child's name, and not its owner.
-        owners.add(key)
-        for owner in owners:
-            if owner is not None and self._stores[HELLOWORLDS].get(owner) is not None:
-                self._queue.add(owner)
+        known = [obj for obj in objects if obj is not None]
+        for primary, whose in _CONCERNS[resource](key, known):
+            if primary is resource or self._stores[primary].get(whose) is not None:
+                self._queues[primary].add(whose)

@@ -9,42 +9,28 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from helloworld_operator.api import v1
-from helloworld_operator.controller.desired import Object, url
+from helloworld_operator.controller.desired import CONTAINER, url
 from helloworld_operator.controller.names import selector_text
-from helloworld_operator.controller.observe import mapping
+from helloworld_operator.controller.observe import SERVICES, mapping
+from helloworld_operator.controller.observed import Observed, Problem
+from kopfkit.runtime.client import Object
 
 TYPES: Final = ("Available", "Progressing", "Degraded")
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Something only a person can mend: a reason for programs, a sentence for people."""
-
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Observed:
-    """All that the status is made of.
+class Rollout:
+    """How far a Deployment is, by its own status.
 
     Attributes:
-        owner: the HelloWorld as read.
-        spec: its spec, or None where that is not understood.
-        deployment: our Deployment as it is, or None.
-        problems: what stands in the way, the gravest first.
-        waiting: what has to happen before we can go on, or "".
+        wanted: how many pods there shall be.
+        replicas, ready, available, updated: how many there are.
+        seen: whether its controller has seen its newest generation.
+        stuck: why it is beyond its progress deadline, or "".
+        failure: why pods are refused (quota, admission), or "".
+        recreate: whether all old pods go before the first new one comes.
     """
 
-    owner: Object
-    spec: v1.Spec | None = None
-    deployment: Object | None = None
-    problems: tuple[Problem, ...] = ()
-    waiting: str = ""
-
-
-@dataclass(frozen=True)
-class _Rollout:
     wanted: int
     replicas: int
     ready: int
@@ -53,11 +39,18 @@ class _Rollout:
     seen: bool
     stuck: str
     failure: str
+    recreate: bool
 
     @property
     def complete(self) -> bool:
         """As `kubectl rollout status` decides it."""
         return self.seen and self.replicas == self.updated == self.available == self.wanted
+
+    @property
+    def answering(self) -> int:
+        """How many pods answer, and go on answering while what is wanted now is rolled out."""
+        doomed = self.recreate and not (self.seen and self.updated >= self.wanted)
+        return 0 if doomed or not self.wanted else self.available
 
 
 def unsettled(observed: Observed) -> bool:
@@ -65,7 +58,7 @@ def unsettled(observed: Observed) -> bool:
 
     It is done when it has made all the pods; that they become ready is another matter.
     """
-    rollout = _rollout(observed.deployment, observed.spec)
+    rollout = rollout_of(observed.deployment, observed.spec)
     moving = not rollout.seen or rollout.updated < rollout.wanted
     return observed.deployment is not None and moving and not (rollout.stuck or rollout.failure)
 
@@ -80,9 +73,10 @@ def status(observed: Observed, now: str) -> Object:
     owner = observed.owner
     old = mapping(owner.get("status"))
     generation = owner["metadata"].get("generation", 0)
-    rollout = _rollout(observed.deployment, observed.spec)
+    rollout = rollout_of(observed.deployment, observed.spec)
     new: Object = {
         "observedGeneration": generation,
+        "desiredReplicas": rollout.wanted,
         "replicas": rollout.replicas,
         "readyReplicas": rollout.ready,
         "selector": selector_text(owner["metadata"]["name"]),
@@ -91,7 +85,17 @@ def status(observed: Observed, now: str) -> Object:
         new["url"] = url(owner, observed.spec)
     elif isinstance(old.get("url"), str):
         new["url"] = old["url"]
-    before = _conditions(old)
+    # No pods prove no image.
+    proven = image_of(observed.deployment) if rollout.complete and rollout.wanted else ""
+    further = {
+        "image": proven or old.get("image"),
+        "rejectedImage": old.get("rejectedImage"),
+        "volumeCapacity": _capacity(observed),
+        "lastSnapshot": old.get("lastSnapshot"),
+        **observed.fields,
+    }
+    new |= {name: value for name, value in further.items() if value}
+    before = conditions_of(old)
     told = {
         "Available": _available(observed, rollout),
         "Progressing": _progressing(observed, rollout),
@@ -114,14 +118,16 @@ def patch(owner: Object, new: Object) -> Object | None:
     return {"metadata": {"uid": owner["metadata"]["uid"]}, "status": {**stale, **new}}
 
 
-def _rollout(deployment: Object | None, spec: v1.Spec | None) -> _Rollout:
+def rollout_of(deployment: Object | None, spec: v1.Spec | None) -> Rollout:
+    """How far a Deployment (None: there is none yet) of a spec is."""
     found = mapping(deployment)
-    at, conditions = mapping(found.get("status")), _conditions(mapping(found.get("status")))
-    wanted = spec.replicas if spec is not None else mapping(found.get("spec")).get("replicas", 0)
+    shape, at = mapping(found.get("spec")), mapping(found.get("status"))
+    conditions = conditions_of(at)
     progressing, failure = conditions.get("Progressing", {}), conditions.get("ReplicaFailure", {})
     stuck = progressing.get("status") == "False"
-    return _Rollout(
-        wanted=wanted,
+    return Rollout(
+        # An autoscaler decides it, too.
+        wanted=shape.get("replicas", 1) if found else spec.replicas if spec is not None else 0,
         replicas=at.get("replicas", 0),
         ready=at.get("readyReplicas", 0),
         available=at.get("availableReplicas", 0),
@@ -130,32 +136,59 @@ def _rollout(deployment: Object | None, spec: v1.Spec | None) -> _Rollout:
         and at.get("observedGeneration", 0) >= mapping(found.get("metadata")).get("generation", 0),
         stuck=str(progressing.get("message", "")) or "no progress" if stuck else "",
         failure=str(failure.get("message", "")) if failure.get("status") == "True" else "",
+        recreate=mapping(shape.get("strategy")).get("type") == "Recreate",
     )
+
+
+def image_of(deployment: Object | None) -> str:
+    """The image a Deployment asks for, or ""."""
+    template = mapping(mapping(mapping(deployment).get("spec")).get("template"))
+    for container in mapping(template.get("spec")).get("containers") or []:
+        if mapping(container).get("name") == CONTAINER:
+            return str(container.get("image", ""))
+    return ""
+
+
+def _capacity(observed: Observed) -> str:
+    at = mapping(mapping(observed.claim).get("status"))
+    return str(mapping(at.get("capacity")).get("storage", ""))
 
 
 def _pods(count: int) -> str:
     return f"{count} pod" if count == 1 else f"{count} pods"
 
 
-def _available(observed: Observed, rollout: _Rollout) -> tuple[str, str, str]:
-    if rollout.available:
+def _available(observed: Observed, rollout: Rollout) -> tuple[str, str, str]:
+    if observed.deployment is None or _unreachable(observed):
+        if observed.problems:
+            return "False", observed.problems[0].reason, observed.problems[0].message
+        if observed.waiting:
+            return "False", observed.waiting.reason, observed.waiting.message
+    if _unreachable(observed):
+        return "False", "NoService", "the Service is not there yet"
+    if rollout.wanted == 0:
+        return "False", "ScaledToZero", "no pods are wanted: spec.replicas is 0"
+    if rollout.answering:
         return (
             "True",
             "MinimumReplicasAvailable",
-            f"{rollout.available} of {_pods(rollout.wanted)} available",
+            f"{rollout.answering} of {_pods(rollout.wanted)} available",
         )
-    if observed.problems and observed.deployment is None:
-        return "False", observed.problems[0].reason, observed.problems[0].message
-    if rollout.wanted == 0:
-        return "False", "ScaledToZero", "no pods are wanted: spec.replicas is 0"
-    return "False", "NoReplicasAvailable", f"0 of {_pods(rollout.wanted)} available"
+    why_not = "; ".join(trouble.message for trouble in _troubles(observed, rollout))
+    text = f"{rollout.answering} of {_pods(rollout.wanted)} available"
+    return "False", "NoReplicasAvailable", f"{text}: {why_not}" if why_not else text
 
 
-def _progressing(observed: Observed, rollout: _Rollout) -> tuple[str, str, str]:
+def _unreachable(observed: Observed) -> bool:
+    """Whether we looked for the Service, and there is none of ours."""
+    return SERVICES in observed.children and observed.service is None
+
+
+def _progressing(observed: Observed, rollout: Rollout) -> tuple[str, str, str]:
     if observed.problems:
         return "False", observed.problems[0].reason, observed.problems[0].message
     if observed.waiting:
-        return "True", "WaitingForDeletion", observed.waiting
+        return "True", observed.waiting.reason, observed.waiting.message
     if rollout.stuck:
         return "False", "RolloutStuck", rollout.stuck
     if rollout.complete:
@@ -169,18 +202,28 @@ def _progressing(observed: Observed, rollout: _Rollout) -> tuple[str, str, str]:
     )
 
 
-def _degraded(observed: Observed, rollout: _Rollout) -> tuple[str, str, str]:
-    if observed.problems:
-        text = "; ".join(problem.message for problem in observed.problems)
-        return "True", observed.problems[0].reason, text
-    if rollout.failure:
-        return "True", "PodsRefused", rollout.failure
+def _degraded(observed: Observed, rollout: Rollout) -> tuple[str, str, str]:
+    found = [*observed.problems, *_troubles(observed, rollout)]
+    if found:
+        return "True", found[0].reason, "; ".join(each.message for each in found)
     if rollout.stuck:
         return "True", "RolloutStuck", rollout.stuck
     return "False", "AsExpected", ""
 
 
-def _conditions(status: Object) -> dict[str, dict[str, Any]]:
+def _troubles(observed: Observed, rollout: Rollout) -> list[Problem]:
+    """Why pods are missing: refused by the API server, or made and not starting."""
+    if not rollout.failure:
+        return list(observed.troubles)
+    # `pods "x-5c9-abcde" is forbidden: exceeded quota: ...`: the pod's name means nothing.
+    _, named, why = rollout.failure.partition(" is forbidden: ")
+    reason = "QuotaExceeded" if "exceeded quota" in rollout.failure else "PodsRefused"
+    text = f"pods are refused: {why if named else rollout.failure}"
+    return [Problem(reason, text), *observed.troubles]
+
+
+def conditions_of(status: Object) -> dict[str, dict[str, Any]]:
+    """The conditions of a status by their type, whatever it holds."""
     found = status.get("conditions")
     return {
         str(item["type"]): item

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
-from helloworld_operator.api import HELLOWORLD
+from helloworld_operator.api import HELLOWORLD, SNAPSHOT
 from kopfkit.cluster import controlplane, toolchain
 from kopfkit.cluster.controlplane import ControlPlane
 from kopfkit.crd import custom_resource_definition
@@ -53,9 +53,11 @@ class Plane:
         return self.directory / "audit.log"
 
     def install_crd(self) -> None:
-        """Install the CRD and wait until it is served."""
-        self.api.apply(custom_resource_definition(HELLOWORLD, conversion=None))
-        eventually(lambda: self.api.exists("/apis/test.jiaozi.com/v1/helloworlds"))
+        """Install the CRDs and wait until they are served."""
+        for resource in (HELLOWORLD, SNAPSHOT):
+            self.api.apply(custom_resource_definition(resource, conversion=None))
+        served = [f"/apis/test.jiaozi.com/v1/{each.plural}" for each in (HELLOWORLD, SNAPSHOT)]
+        eventually(lambda: all(map(self.api.exists, served)))
 
     def kubeconfig(self, name: str) -> tuple[Path, str]:
         """A kubeconfig with a fresh token of the operator's service account, and the token's id."""

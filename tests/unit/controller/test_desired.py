@@ -3,14 +3,22 @@
 from typing import Any
 
 from helloworld_operator.api import v1
-from helloworld_operator.controller import desired
+from helloworld_operator.controller import autoscaling, desired
 from helloworld_operator.controller.children import own_by_apply
+from helloworld_operator.controller.wish import HASH, PodParts, Wish
 
 OWNER: dict[str, Any] = {"metadata": {"name": "x", "namespace": "ns", "uid": "u"}}
 
 
-def container(spec: v1.Spec, image: str | None = "default:1") -> dict[str, Any]:
-    made = desired.deployment(OWNER, spec, image)
+def wish(spec: v1.Spec, **more: Any) -> Wish:
+    replicas = autoscaling.replicas(spec, None)
+    image = spec.image or "default:1"
+    more = {"own_image": not spec.image, "replicas": replicas, **more}
+    return Wish(OWNER, spec, image, **more)
+
+
+def container(spec: v1.Spec) -> dict[str, Any]:
+    made = desired.deployment(wish(spec))
     (one,) = made["spec"]["template"]["spec"]["containers"]
     return dict(one)
 
@@ -36,7 +44,7 @@ def test_a_message_is_not_expanded_by_the_kubelet() -> None:
 
 
 def test_pods_satisfy_the_restricted_profile_without_a_service_account_token() -> None:
-    pod = desired.deployment(OWNER, v1.Spec(), "i")["spec"]["template"]["spec"]
+    pod = desired.deployment(wish(v1.Spec()))["spec"]["template"]["spec"]
 
     assert pod["automountServiceAccountToken"] is False
     assert pod["securityContext"]["runAsNonRoot"] is True
@@ -50,7 +58,7 @@ def test_pods_satisfy_the_restricted_profile_without_a_service_account_token() -
 
 
 def test_a_rollout_takes_no_pod_away_before_a_new_one_is_ready() -> None:
-    strategy = desired.deployment(OWNER, v1.Spec(), "i")["spec"]["strategy"]
+    strategy = desired.deployment(wish(v1.Spec()))["spec"]["strategy"]
 
     assert strategy["rollingUpdate"]["maxUnavailable"] == 0
 
@@ -64,21 +72,21 @@ def test_given_resources_replace_ours() -> None:
 
 def test_the_hash_changes_with_the_wish_and_only_with_it() -> None:
     def digest(spec: v1.Spec) -> str:
-        made = desired.deployment(OWNER, spec, "i")
-        return str(made["metadata"]["annotations"][desired.HASH])
+        made = desired.deployment(wish(spec))
+        return str(made["metadata"]["annotations"][HASH])
 
     assert digest(v1.Spec()) == digest(v1.Spec())
     assert digest(v1.Spec()) != digest(v1.Spec(replicas=2))
     # The pods' template has no hash: it would restart them for every change of the rest.
-    template = desired.deployment(OWNER, v1.Spec(), "i")["spec"]["template"]
+    template = desired.deployment(wish(v1.Spec()))["spec"]["template"]
     assert "annotations" not in template["metadata"]
 
 
 def test_the_service_and_the_url_follow_the_port_and_type() -> None:
     spec = v1.Spec(service=v1.Service(type="NodePort", port=8000))
 
-    assert desired.service(OWNER, spec)["spec"]["type"] == "NodePort"
-    assert desired.service(OWNER, spec)["spec"]["ports"][0]["port"] == 8000
+    assert desired.service(wish(spec))["spec"]["type"] == "NodePort"
+    assert desired.service(wish(spec))["spec"]["ports"][0]["port"] == 8000
     assert desired.url(OWNER, spec) == "http://x.ns.svc:8000"
 
 
@@ -94,3 +102,83 @@ def test_fields_owned_by_creating_are_handed_to_applying_once() -> None:
     assert entries == [{**created, "operation": "Apply"}, other, status]
     assert patch[1]["value"] == "9"
     assert own_by_apply({"metadata": {"managedFields": entries}}) is None
+
+
+GIVEN = (("f:spec", "f:replicas"),)
+
+
+def test_a_field_given_away_is_taken_from_what_we_own_and_from_nobody_else() -> None:
+    fields = {"f:spec": {"f:replicas": {}, "f:template": {}}}
+    ours = {"manager": "helloworld-operator", "operation": "Apply", "fieldsV1": fields}
+    other = {**ours, "manager": "someone"}
+    live = {"metadata": {"resourceVersion": "9", "managedFields": [ours, other]}}
+
+    patch = own_by_apply(live, GIVEN)
+    assert patch is not None
+    kept, untouched = patch[0]["value"]
+    assert kept["fieldsV1"] == {"f:spec": {"f:template": {}}}
+    assert untouched == other
+    # Nothing is left to give away: no further write.
+    assert own_by_apply({"metadata": {"managedFields": [kept, other]}}, GIVEN) is None
+
+
+def asleep(replicas: int) -> dict[str, Any]:
+    return {"spec": {"replicas": replicas}}
+
+
+def test_with_an_autoscaler_the_number_of_pods_is_not_ours() -> None:
+    spec = v1.Spec(replicas=7, autoscaling=v1.Autoscaling(max_replicas=5, min_replicas=2))
+
+    assert "replicas" not in desired.deployment(wish(spec))["spec"]
+    # It begins with the least, and is woken where it could not begin.
+    made = autoscaling.first_deployment(wish(spec), desired.deployment(wish(spec)))
+    assert made["spec"]["replicas"] == 2
+    assert autoscaling.replicas(spec, asleep(0)) == 2
+    assert autoscaling.replicas(spec, asleep(4)) is None
+    assert autoscaling.replicas(v1.Spec(replicas=7), asleep(4)) == 7
+
+
+def test_the_autoscaler_speaks_of_the_deployment_and_of_nothing_where_none_is_wanted() -> None:
+    spec = v1.Spec(autoscaling=v1.Autoscaling(max_replicas=5))
+    made = autoscaling.autoscaler(wish(spec))
+
+    assert made is not None
+    assert made["spec"]["scaleTargetRef"]["name"] == "x"
+    assert (made["spec"]["minReplicas"], made["spec"]["maxReplicas"]) == (1, 5)
+    assert made["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 80
+    assert autoscaling.autoscaler(wish(v1.Spec())) is None
+
+
+def test_with_a_volume_one_pod_at_a_time_runs_whatever_is_stored() -> None:
+    scaled = v1.Autoscaling(max_replicas=5)
+    for spec in (
+        v1.Spec(replicas=3, persistence=v1.Persistence()),
+        v1.Spec(autoscaling=scaled, persistence=v1.Persistence()),
+    ):
+        made = desired.deployment(wish(spec))["spec"]
+        assert made["replicas"] == 1
+        assert made["strategy"] == {"type": "Recreate"}
+        assert autoscaling.autoscaler(wish(spec)) is None
+        problem = autoscaling.excess(spec)
+        assert problem is not None
+        assert problem.reason == "TooManyReplicas"
+    assert autoscaling.excess(v1.Spec(replicas=3)) is None
+    assert autoscaling.replicas(v1.Spec(replicas=0, persistence=v1.Persistence()), None) == 0
+
+
+def test_parts_are_added_to_the_pods() -> None:
+    parts = PodParts(
+        volumes=({"name": "data"},),
+        mounts=({"name": "data", "mountPath": "/data"},),
+        env=({"name": "DATA_DIR", "value": "/data"},),
+        init_containers=({"name": "restore"},),
+        security={"fsGroup": 65532},
+    )
+    pod = desired.deployment(wish(v1.Spec(), parts=parts))["spec"]["template"]["spec"]
+
+    assert pod["volumes"] == [{"name": "data"}]
+    assert pod["containers"][0]["volumeMounts"] == [{"name": "data", "mountPath": "/data"}]
+    assert {"name": "DATA_DIR", "value": "/data"} in pod["containers"][0]["env"]
+    assert pod["initContainers"] == [{"name": "restore"}]
+    assert pod["securityContext"]["fsGroup"] == 65532
+    assert pod["securityContext"]["runAsNonRoot"] is True

@@ -23,7 +23,7 @@ class Truth(Client):
         self.version = 1
 
     async def list(self, resource: Resource, *_: Any, **__: Any) -> Any:
-        return self.lists[resource], str(self.version)
+        return self.lists.get(resource, []), str(self.version)
 
 
 class Recorder(WorkQueue[Key]):

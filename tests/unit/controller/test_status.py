@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from helloworld_operator.api import v1
-from helloworld_operator.controller.observe import spec_of
-from helloworld_operator.controller.status import Observed, Problem, patch, status, unsettled
+from helloworld_operator.controller.observe import DEPLOYMENTS, spec_of
+from helloworld_operator.controller.observed import Observed, Problem
+from helloworld_operator.controller.status import patch, status, unsettled
 from helloworld_operator.errors import InvalidSpec
 
 THEN, NOW = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
@@ -38,8 +39,8 @@ def told(observed: Observed) -> dict[str, tuple[str, str]]:
     return {item["type"]: (item["status"], item["reason"]) for item in conditions}
 
 
-def observed(spec_replicas: int = 2, **more: Any) -> Observed:
-    return Observed(hello(), v1.Spec(replicas=spec_replicas), **more)
+def observed(replicas: int = 2, deployment: Any = None, **more: Any) -> Observed:
+    return Observed(hello(), v1.Spec(replicas=replicas), {DEPLOYMENTS: deployment}, **more)
 
 
 STUCK = [{"type": "Progressing", "status": "False", "message": "timed out"}]
@@ -89,7 +90,7 @@ QUOTA = [{"type": "ReplicaFailure", "status": "True", "message": "exceeded quota
             deployment(conditions=QUOTA),
             "False NoReplicasAvailable",
             "True RollingOut",
-            "True PodsRefused",
+            "True QuotaExceeded",
         ),
         (None, "False NoReplicasAvailable", "True RollingOut", "False AsExpected"),
     ],
@@ -115,7 +116,7 @@ def test_scaled_to_zero_is_neither_available_nor_degraded() -> None:
 
 def test_a_problem_is_told_while_the_pods_there_are_keep_answering() -> None:
     problem = Problem("InvalidSpec", "spec.replicas: no")
-    seen = Observed(hello(url="http://old"), None, deployment(**full(2)), (problem,))
+    seen = Observed(hello(url="http://old"), None, {DEPLOYMENTS: deployment(**full(2))}, (problem,))
 
     assert told(seen)["Available"] == ("True", "MinimumReplicasAvailable")
     assert told(seen)["Degraded"] == ("True", "InvalidSpec")
@@ -125,7 +126,7 @@ def test_a_problem_is_told_while_the_pods_there_are_keep_answering() -> None:
 def test_a_transition_time_moves_only_with_the_status() -> None:
     old = status(observed(deployment=deployment(**full(1))), THEN)
     owner = hello(**old)
-    ready = Observed(owner, v1.Spec(replicas=2), deployment(**full(2)))
+    ready = Observed(owner, v1.Spec(replicas=2), {DEPLOYMENTS: deployment(**full(2))})
     new = {item["type"]: item for item in status(ready, NOW)["conditions"]}
 
     # Still available, with another message; no longer progressing.
@@ -136,7 +137,7 @@ def test_a_transition_time_moves_only_with_the_status() -> None:
 
 def test_an_unchanged_status_is_not_written() -> None:
     owner = hello(**status(observed(deployment=deployment(**full(2))), THEN))
-    again = status(Observed(owner, v1.Spec(replicas=2), deployment(**full(2))), NOW)
+    again = status(Observed(owner, v1.Spec(replicas=2), {DEPLOYMENTS: deployment(**full(2))}), NOW)
 
     assert patch(owner, again) is None
 

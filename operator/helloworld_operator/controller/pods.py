@@ -1,0 +1,110 @@
+"""When the pods of a HelloWorld are read: only while a rollout does not come to its end.
+
+They are not watched: a cluster has many, and mostly all is well. After a few seconds of patience
+they are read, then less and less often; all HelloWorlds together a few times a second at most, so
+that a thousand of them that wait for the same broken node ask no more than a handful.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from helloworld_operator.controller.names import selector_text
+from helloworld_operator.controller.observe import PODS, mapping
+from helloworld_operator.controller.observed import Observed, Problem
+from helloworld_operator.controller.status import conditions_of, rollout_of
+from helloworld_operator.controller.troubles import REASONS, troubles
+from kopfkit.runtime.client import Client
+from kopfkit.runtime.errors import Forbidden
+from kopfkit.runtime.store import Key, key_of
+
+# Seconds a rollout gets before its pods are looked at.
+_PATIENCE: Final = 4.0
+# Seconds between two looks: doubled each time, up to one of the two.
+_FIRST: Final = 4.0
+_LONGEST_FOUND: Final = 30.0
+_LONGEST_NOTHING: Final = 300.0
+# Looks a second over all, and how many may come at once.
+_RATE: Final = 5.0
+_BURST: Final = 20.0
+
+
+@dataclass
+class _Patient:
+    generation: int
+    next_at: float
+    delay: float = _FIRST
+    found: tuple[Problem, ...] = ()
+
+
+class Pods:
+    """Reads pods on demand.
+
+    Args:
+        client: lists them.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, client: Client, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client, self._clock = client, clock
+        self._patients: dict[Key, _Patient] = {}
+        self._tokens, self._counted_at = _BURST, clock()
+
+    def forget(self, key: Key) -> None:
+        """The HelloWorld is gone."""
+        self._patients.pop(key, None)
+
+    async def troubles(self, observed: Observed) -> tuple[tuple[Problem, ...], float | None]:
+        """Why pods do not start, and seconds after which to look again (None: no need).
+
+        Raises:
+            ApiError: the pods cannot be read now.
+        """
+        owner = observed.owner
+        key, now = key_of(owner), self._clock()
+        rollout = rollout_of(observed.deployment, observed.spec)
+        if observed.deployment is None or rollout.complete or not rollout.wanted:
+            self.forget(key)
+            return (), None
+        patient = self._patients.get(key)
+        generation = owner["metadata"].get("generation", 0)
+        if patient is None or patient.generation != generation:
+            told = _told(observed)
+            patient = _Patient(generation, now if told else now + _PATIENCE, found=told)
+            self._patients[key] = patient
+        if patient.next_at > now:
+            return patient.found, patient.next_at - now
+        if not self._token(now):
+            patient.next_at = now + 1.0
+            return patient.found, 1.0
+        selector = selector_text(owner["metadata"]["name"])
+        try:
+            pods, _ = await self._client.list(PODS, key[0], labels=selector)
+        except Forbidden:  # less is told then, but nothing stops
+            pods = []
+        found = troubles(pods, observed.claim)
+        patient.delay = _FIRST if found != patient.found else patient.delay * 2
+        longest = _LONGEST_FOUND if found else _LONGEST_NOTHING
+        patient.found, patient.delay = found, min(patient.delay, longest)
+        patient.next_at = now + patient.delay
+        return found, patient.delay
+
+    def _token(self, now: float) -> bool:
+        self._tokens = min(_BURST, self._tokens + (now - self._counted_at) * _RATE)
+        self._counted_at = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+
+def _told(observed: Observed) -> tuple[Problem, ...]:
+    """What was told of this generation before we started: it holds until we have looked."""
+    status = mapping(observed.owner.get("status"))
+    degraded = conditions_of(status).get("Degraded", {})
+    reason = degraded.get("reason")
+    same = degraded.get("observedGeneration") == observed.owner["metadata"].get("generation", 0)
+    if degraded.get("status") != "True" or reason not in REASONS or not same:
+        return ()
+    return (Problem(str(reason), str(degraded.get("message", ""))),)

@@ -1,0 +1,114 @@
+"""Why pods do not start, read from the pods: pure.
+
+Only what a person can use is told, and in words that stay the same from one try of the kubelet to
+the next, so that a pod that fails every minute does not rewrite a status every minute.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from helloworld_operator.controller.observe import mapping
+from helloworld_operator.controller.observed import Problem
+from kopfkit.runtime.client import Object
+
+# Reasons of a waiting container (Kubernetes, pkg/kubelet/images/types.go and
+# pkg/kubelet/kuberuntime/kuberuntime_container.go).
+_PULLING: Final = (
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+)
+_STARTING: Final = (
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "PreStartHookError",
+    "PostStartHookError",
+)
+_TEMPLATE: Final = "pod-template-hash"
+REASONS: Final = (
+    "ImageMissing",
+    "PodsCrashing",
+    "ContainerRefused",
+    "VolumePending",
+    "Unschedulable",
+)
+
+
+def troubles(pods: Iterable[Object], claim: Object | None) -> tuple[Problem, ...]:
+    """What is wrong with the newest pods, the gravest first, each kind once.
+
+    Args:
+        pods: all pods of one HelloWorld.
+        claim: its PersistentVolumeClaim, or None.
+    """
+    found: dict[str, Problem] = {}
+    for pod in _newest(pods):
+        for problem in (_scheduling(pod, claim), *map(_container, _containers(pod))):
+            if problem is not None:
+                found.setdefault(problem.reason, problem)
+    return tuple(found[reason] for reason in REASONS if reason in found)
+
+
+def _newest(pods: Iterable[Object]) -> list[Object]:
+    """The pods of the template that the newest pod has: the others are on their way out."""
+    living = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    if not living:
+        return []
+    newest = max(living, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")))
+    template = mapping(newest["metadata"].get("labels")).get(_TEMPLATE)
+    same = [
+        pod for pod in living if mapping(pod["metadata"].get("labels")).get(_TEMPLATE) == template
+    ]
+    return sorted(same, key=lambda pod: str(pod["metadata"]["name"]))
+
+
+def _containers(pod: Object) -> list[dict[str, Any]]:
+    at = mapping(pod.get("status"))
+    lists = (at.get("initContainerStatuses") or [], at.get("containerStatuses") or [])
+    return [mapping(each) for entries in lists for each in entries]
+
+
+def _scheduling(pod: Object, claim: Object | None) -> Problem | None:
+    for condition in mapping(pod.get("status")).get("conditions") or []:
+        if condition.get("type") != "PodScheduled" or condition.get("reason") != "Unschedulable":
+            continue
+        said = str(condition.get("message", "")) or "no node takes the pod"
+        bound = mapping(mapping(claim).get("status")).get("phase") == "Bound"
+        if claim is not None and not bound and "olume" in said:
+            name = claim["metadata"]["name"]
+            return Problem("VolumePending", f"the volume of claim {name} is not there yet: {said}")
+        return Problem("Unschedulable", f"pods fit on no node: {said}")
+    return None
+
+
+def _container(at: dict[str, Any]) -> Problem | None:
+    waiting = mapping(mapping(at.get("state")).get("waiting"))
+    reason, said = str(waiting.get("reason", "")), str(waiting.get("message", ""))
+    if reason in _PULLING:
+        # `Back-off pulling image "x": ErrImagePull: why`, and `why` alone in between.
+        why = said.rpartition("ErrImagePull: ")[2] or reason
+        return Problem("ImageMissing", f"image {at.get('image')} cannot be pulled: {why}")
+    if reason in _STARTING:
+        return Problem("ContainerRefused", f"container {at.get('name')} cannot be started: {said}")
+    ended = _ended(at)
+    if not ended or at.get("ready"):
+        return None
+    how = f"exit code {ended.get('exitCode')}"
+    if ended.get("reason") not in (None, "Error", "Completed"):
+        how = f"{ended['reason']}, {how}"
+    last_words = str(ended.get("message", "")).strip()
+    words = f": {last_words}" if last_words else ""
+    return Problem("PodsCrashing", f"container {at.get('name')} keeps ending ({how}){words}")
+
+
+def _ended(at: dict[str, Any]) -> dict[str, Any]:
+    """How a container ended that should not have: now, or before it was started again."""
+    now = mapping(mapping(at.get("state")).get("terminated"))
+    if now:
+        return now if now.get("exitCode") else {}
+    return mapping(mapping(at.get("lastState")).get("terminated"))

@@ -1,0 +1,96 @@
+"""What the builders of children are given, and what all children have in common.
+
+A wish is decided before anything is built: which image runs now (`planning`), whether the number of
+pods is ours to set, and what persistence adds to the pods. A builder reads nothing else.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from helloworld_operator.api import GROUP, KIND, v1
+from helloworld_operator.controller.names import child_name, labels
+
+Object = dict[str, Any]
+
+# Names the wish a child was written for: what we no longer want is seen by it, where a comparison
+# of what we want with what is there would find nothing.
+HASH: Final = "test.jiaozi.com/desired-hash"
+
+
+@dataclass(frozen=True)
+class PodParts:
+    """What something adds to the pods; lists as in a PodSpec.
+
+    Attributes:
+        volumes: the pod's volumes.
+        mounts: of the greeting container.
+        env: of the greeting container.
+        init_containers: run before it, in this order.
+        security: further keys of the pod's securityContext (fsGroup).
+    """
+
+    volumes: tuple[Object, ...] = ()
+    mounts: tuple[Object, ...] = ()
+    env: tuple[Object, ...] = ()
+    init_containers: tuple[Object, ...] = ()
+    security: Mapping[str, Any] = field(default_factory=dict)
+
+
+NOTHING: Final = PodParts()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One HelloWorld's wish, as far as it can be fulfilled now.
+
+    Attributes:
+        owner: the HelloWorld as read.
+        spec: its spec.
+        image: what the pods run.
+        own_image: whether that is the operator's default image, whose arguments are known.
+        replicas: how many pods; None where an autoscaler decides.
+        parts: what persistence adds to the pods.
+        claim: the PersistentVolumeClaim, or None.
+    """
+
+    owner: Object
+    spec: v1.Spec
+    image: str
+    own_image: bool = False
+    replicas: int | None = 1
+    parts: PodParts = NOTHING
+    claim: Object | None = None
+
+
+def owner_reference(owner: Object) -> Object:
+    """The reference that makes `owner` the controller of an object."""
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": KIND,
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def metadata(owner: Object, name: str | None = None) -> Object:
+    """The metadata of a child; `name` where it is not that of the Deployment."""
+    of = owner["metadata"]
+    return {
+        "name": name or child_name(of["name"]),
+        "namespace": of["namespace"],
+        "labels": labels(of["name"]),
+        "ownerReferences": [owner_reference(owner)],
+    }
+
+
+def signed(child: Object) -> Object:
+    """The child with the hash of itself among its annotations."""
+    digest = hashlib.sha256(msgspec.json.encode(child, order="deterministic")).hexdigest()
+    child["metadata"]["annotations"] = {HASH: digest[:16]}
+    return child
