@@ -111,8 +111,10 @@ async def test_reconciles_are_counted_by_result_and_failures_by_reason(metrics: 
     reasons = {
         dict(key[1])["reason"]: value
         for key, value in after.items()
-        if key[0] == "reconcile_errors_total"
+        if key[0] == "reconcile_errors_total" and value
     }
+    known = labels(controller="box", reason="Forbidden")
+    assert before["reconcile_errors_total", known] == 0
     assert reasons == {"Unavailable": 1, "ValueError": 1}
     box = labels(controller="box")
     assert after["queue_retries_total", box] == 3

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from kopfkit.runtime.errors import NotLeading
+from kopfkit.runtime.errors import ApiError, NotLeading
 from kopfkit.runtime.queue import Observer, WorkQueue
 
 # Upper bounds in seconds. A settled reconcile takes under a millisecond, a write some; what takes
@@ -184,6 +184,8 @@ class Controller(Observer[Any]):
             result: shared.reconciles.labels(name, result)
             for result in ("success", "requeue_after", "error", "aborted")
         }
+        for kind in ApiError.__subclasses__():
+            shared.errors.labels(name, kind.__name__)
 
     def follow(self, queue: WorkQueue[Any]) -> None:
         """The queue whose depth is to be told."""
