@@ -178,11 +178,12 @@ ALERTS: Final = (
         name="HelloWorldCertificateExpires",
         expr=(
             "min by (namespace, pod) (helloworld_operator_certificate_expiry_timestamp_seconds)"
-            " - time() < 7 * 86400"
+            # OLM renews a day before the end, the controller long before.
+            " - time() < 20 * 3600"
         ),
         minutes=15,
         severity="critical",
-        summary="The webhook certificate of {{ $labels.pod }} ends within a week, or is missing.",
+        summary="The webhook certificate of {{ $labels.pod }} ends soon, or is missing.",
         description="Afterwards the API server refuses it, and no conversion succeeds.",
     ),
 )
