@@ -13,42 +13,65 @@ class Clock:
         return self.seconds
 
 
-def make() -> tuple[Recovery, list[float], Clock]:
-    clock = Clock()
-    told: list[float] = []
-    return Recovery(lambda: told.append(clock.seconds), clock=clock), told, clock
+class Told:
+    """A recovery, and when it told."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.at: list[float] = []
+        self._recovery = Recovery(lambda: self.at.append(self.clock.seconds), clock=self.clock)
+
+    def answers(self, *statuses: int) -> None:
+        for status in statuses:
+            self._recovery("GET", "/x", status, 0.1)
 
 
 @pytest.mark.parametrize("status", [0, 429, 500, 503])
-def test_the_first_success_after_a_trouble_is_told_once(status: int) -> None:
-    recovery, told, _ = make()
-    recovery("GET", "/x", 200, 0.1)
-    recovery("GET", "/x", status, 0.1)
-    recovery("GET", "/x", status, 0.1)
-    assert told == []
-    recovery("PUT", "/x", 200, 0.1)
-    recovery("PUT", "/x", 200, 0.1)
+def test_some_successes_after_a_trouble_are_told_once(status: int) -> None:
+    told = Told()
+    told.answers(200, 200, 200, 200, 200, status, status, 200, 200, 200)
+    assert told.at == []
+    told.answers(200, 200, 200, 200, 200)
 
-    assert told == [100.0]
+    assert told.at == [100.0]
 
 
 @pytest.mark.parametrize("status", [404, 409, 422])
 def test_a_refusal_is_no_trouble_and_an_answer_as_any_other(status: int) -> None:
-    recovery, told, _ = make()
-    recovery("GET", "/x", status, 0.1)
-    recovery("GET", "/x", 200, 0.1)
-    assert told == []
+    told = Told()
+    told.answers(*[status] * 5, *[200] * 5)
+    assert told.at == []
 
-    recovery("GET", "/x", 0, 0.1)
-    recovery("GET", "/x", status, 0.1)
-    assert told == [100.0]
+    told.answers(0, *[status] * 4)
+    assert told.at == [100.0]
 
 
-def test_a_server_that_fails_every_other_request_is_told_rarely() -> None:
-    recovery, told, clock = make()
-    for _ in range(4 * int(APART / 0.125)):
-        recovery("GET", "/x", 500, 0.1)
-        recovery("GET", "/x", 200, 0.1)
-        clock.seconds += 0.125
+def test_in_a_storm_a_lucky_request_is_no_recovery() -> None:
+    told = Told()
+    told.answers(*[500, 200, 200, 429, 200, 0] * 100)
 
-    assert told == [100.0 + APART * number for number in range(4)]
+    assert told.at == []
+
+
+def test_a_server_that_always_fails_some_counts_ever_more_rarely() -> None:
+    told = Told()
+    for _ in range(int(100 / 0.125)):
+        told.answers(500, 200, 200, 200, 200)
+        told.clock.seconds += 0.125
+
+    assert told.at == [100.0, 103.0, 109.0, 121.0, 145.0, 193.0]
+
+
+def test_after_a_well_minute_a_recovery_is_noticed_at_once_again() -> None:
+    told = Told()
+    for _ in range(int(100 / 0.125)):
+        told.answers(500, 200, 200, 200, 200)
+        told.clock.seconds += 0.125
+    told.clock.seconds += 61
+    before = len(told.at)
+    told.answers(0, 200, 200, 200, 200)
+    assert len(told.at) == before + 1
+
+    told.clock.seconds += 2 * APART
+    told.answers(0, 200, 200, 200, 200)
+    assert len(told.at) == before + 2
