@@ -109,8 +109,9 @@ def test_the_columns_show_what_is_wanted_and_what_is_there(
 ) -> None:
     hello = storing[version]
     name = f"columns-{version}"
-    hello.make(version, name, spec={field: 3}).ok()
+    hello.make(version, name, spec={field: 1}).ok()  # and an autoscaler wants more
     status = {
+        "desiredReplicas": 3,
         "readyReplicas": 2,
         "url": "http://x",
         "image": "hello:1",

@@ -171,36 +171,32 @@ class Status(msgspec.Struct, rename="camel", omit_defaults=True):
     ) = None
 
 
-def columns(desired: str) -> tuple[Column, ...]:
-    """The printer columns; both versions show the same picture.
-
-    Args:
-        desired: JSONPath of the wished number of pods, which the versions spell differently.
-    """
-    return (
-        Column("Desired", "integer", desired, "How many pods are wanted"),
-        Column("Ready", "integer", ".status.readyReplicas", "How many pods are ready"),
-        Column(
-            "Available",
-            "string",
-            '.status.conditions[?(@.type=="Available")].status',
-            "Whether the greeting is answered",
-        ),
-        Column(
-            "Health",
-            "string",
-            '.status.conditions[?(@.type=="Degraded")].reason',
-            "AsExpected, or what a person has to look after",
-        ),
-        Column("URL", "string", ".status.url", "Where the greeting is answered", priority=1),
-        Column("Image", "string", ".status.image", "The image that was rolled out", priority=1),
-        Column("Volume", "string", ".status.volumeCapacity", "Size of the volume", priority=1),
-        Column(
-            "Snapshot",
-            "date",
-            ".status.lastSnapshot.time",
-            "Time since the newest complete snapshot",
-            priority=1,
-        ),
-        Column("Age", "date", ".metadata.creationTimestamp", "Time since creation"),
-    )
+# Both versions show the same picture. What is wanted is the status's word: with an autoscaler it is
+# not the number in spec.
+COLUMNS: Final = (
+    Column("Desired", "integer", ".status.desiredReplicas", "How many pods are wanted"),
+    Column("Ready", "integer", ".status.readyReplicas", "How many pods are ready"),
+    Column(
+        "Available",
+        "string",
+        '.status.conditions[?(@.type=="Available")].status',
+        "Whether the greeting is answered",
+    ),
+    Column(
+        "Health",
+        "string",
+        '.status.conditions[?(@.type=="Degraded")].reason',
+        "AsExpected, or what a person has to look after",
+    ),
+    Column("URL", "string", ".status.url", "Where the greeting is answered", priority=1),
+    Column("Image", "string", ".status.image", "The image that was rolled out", priority=1),
+    Column("Volume", "string", ".status.volumeCapacity", "Size of the volume", priority=1),
+    Column(
+        "Snapshot",
+        "date",
+        ".status.lastSnapshot.time",
+        "Time since the newest complete snapshot",
+        priority=1,
+    ),
+    Column("Age", "date", ".metadata.creationTimestamp", "Time since creation"),
+)

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta, field
 
 from helloworld_operator.api.common import (
+    COLUMNS,
     DEFAULT_MESSAGE,
     DEFAULT_REPLICAS,
     MAX_REPLICAS,
@@ -13,7 +14,6 @@ from helloworld_operator.api.common import (
     Message,
     Replicas,
     Status,
-    columns,
 )
 from helloworld_operator.api.persistence import Persistence, RestoreFrom, Snapshots
 from kopfkit.crd import Quantity, Rule, Scale, Version, hints
@@ -201,6 +201,6 @@ VERSION = Version(
     description="A HelloWorld is a greeting service: pods that answer HTTP with a message, and the "
     "Service in front of them.",
     storage=True,
-    columns=columns(".spec.replicas"),
+    columns=COLUMNS,
     scale=Scale(".spec.replicas", ".status.replicas", ".status.selector"),
 )

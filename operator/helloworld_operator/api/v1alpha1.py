@@ -4,13 +4,13 @@
 import msgspec
 
 from helloworld_operator.api.common import (
+    COLUMNS,
     DEFAULT_MESSAGE,
     DEFAULT_REPLICAS,
     Image,
     Message,
     Replicas,
     Status,
-    columns,
 )
 from kopfkit.crd import Scale, Version
 
@@ -31,6 +31,6 @@ VERSION = Version(
     status=Status,
     description="A HelloWorld is a greeting service: pods that answer HTTP with a message, and the "
     "Service in front of them. This version is kept for objects written early; v1 says more.",
-    columns=columns(".spec.size"),
+    columns=COLUMNS,
     scale=Scale(".spec.size", ".status.replicas", ".status.selector"),
 )
