@@ -13,7 +13,7 @@ from typing import Final
 from helloworld_operator.controller import autoscaling
 from helloworld_operator.controller.children import Children, Result
 from helloworld_operator.controller.kinds import KINDS, Kind
-from helloworld_operator.controller.observe import DEPLOYMENTS, HELLOWORLDS, spec_of
+from helloworld_operator.controller.observe import CLAIMS, DEPLOYMENTS, HELLOWORLDS, spec_of
 from helloworld_operator.controller.observed import Observed, Problem, Waiting
 from helloworld_operator.controller.planning import Plan, Planner
 from helloworld_operator.controller.pods import Pods
@@ -22,14 +22,21 @@ from helloworld_operator.controller.telling import Teller
 from helloworld_operator.controller.wish import Wish
 from helloworld_operator.errors import InvalidSpec, Vanished
 from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import ApiError, Forbidden, Invalid
-from kopfkit.runtime.store import Key, Store
+from kopfkit.runtime.errors import ApiError, Forbidden, Invalid, Unavailable
+from kopfkit.runtime.store import Key, Store, key_of
 
 # Seconds the status may wait for the Deployment's controller to make the pods. Without it every
 # creation would be told three times within milliseconds.
 _SETTLE: Final = 1.0
+# More of them for each other HelloWorld that waits for it, and at most: many at once take that
+# controller a while (it is allowed 20 requests a second), and a second write for each of them would
+# make it longer.
+_SETTLE_EACH: Final = 0.2
+_SETTLE_LONGEST: Final = 60.0
 # Seconds between two looks at an obstacle that sends us no events.
 _RECHECK: Final = 10.0
+# Answers 500 in a row after which they are told.
+_FAILURES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ class Reconciler:
         self._children, self._teller, self._clock = children, teller, clock
         self._pods = Pods(client, clock=clock)
         self._unsettled: dict[Key, float] = {}
+        self._failing: dict[Key, int] = {}
 
     async def __call__(self, key: Key) -> float | None:
         """Reconcile one object; returns seconds after which to look again, or None.
@@ -91,9 +99,9 @@ class Reconciler:
             acted = await self._act(owner)
             observed = acted.observed
             if not observed.problems and (acted.wrote or unsettled(observed)):
-                left = self._unsettled.setdefault(key, self._clock() + _SETTLE) - self._clock()
+                left = self._settles_in(key)
                 if left > 0:
-                    return left
+                    return left if acted.again is None else min(left, acted.again)
             troubles, look = await self._pods.troubles(observed)
             await self._teller.tell(replace(observed, troubles=troubles))
         except Vanished:
@@ -105,8 +113,16 @@ class Reconciler:
             raise acted.failure
         return min((each for each in (acted.again, look) if each is not None), default=None)
 
+    def _settles_in(self, key: Key) -> float:
+        """Seconds the status of an object may still wait for others to settle."""
+        since = self._unsettled.setdefault(key, self._clock())
+        others = len(self._unsettled) - 1
+        patience = min(_SETTLE + _SETTLE_EACH * others, _SETTLE_LONGEST)
+        return since + patience - self._clock()
+
     def _forget(self, key: Key) -> None:
         self._unsettled.pop(key, None)
+        self._failing.pop(key, None)
         self._pods.forget(key)
         self._teller.forget(key)
 
@@ -152,6 +168,15 @@ class Reconciler:
             except (Forbidden, Invalid) as error:
                 failure = error
                 problems.append(_refused(kind, error))
+            except Unavailable as error:
+                # A server that is away comes back; one that answers 500 again and again (no address
+                # is left, an admission webhook is broken) waits for a person.
+                if error.status != 500 or not self._fails_again(key_of(owner)):
+                    raise
+                failure = error
+                problems.append(Problem("ServerError", f"{kind.kind}: {error.message}"))
+        if failure is None:
+            self._failing.pop(key_of(owner), None)
         found = results.values()
         problems += [Problem("NameCollision", each.collision) for each in found if each.collision]
         problems += filter(None, [autoscaling.excess(wish.spec)])
@@ -169,10 +194,18 @@ class Reconciler:
             again = min(again or _RECHECK, _RECHECK) * random.uniform(0.8, 1.2)
         return _Acted(observed, failure, wrote or any(each.wrote for each in found), again)
 
+    def _fails_again(self, key: Key) -> bool:
+        count = self._failing[key] = self._failing.get(key, 0) + 1
+        return count >= _FAILURES
+
     def _as_they_are(self, owner: Object) -> dict[Resource, Object | None]:
         return {kind.resource: self._children.ours(owner, kind) for kind in KINDS}
 
 
 def _refused(kind: Kind, error: Forbidden | Invalid) -> Problem:
+    if kind.resource is CLAIMS and "resize" in error.message:
+        # The admission plugin PersistentVolumeClaimResize, and a volume that is not bound yet.
+        text = f"{error.message}; choose a StorageClass with allowVolumeExpansion for volumes "
+        return Problem("VolumeCannotGrow", text + "that shall grow, or set spec.persistence.size")
     reason = "Forbidden" if isinstance(error, Forbidden) else "Rejected"
     return Problem(reason, f"{kind.kind}: {error.message}")
