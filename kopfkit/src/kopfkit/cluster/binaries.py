@@ -22,6 +22,7 @@ _CRANE = "github.com/google/go-containerregistry"
 _COREDNS = "github.com/coredns/coredns"
 _PROBE = "github.com/grpc-ecosystem/grpc-health-probe"
 _LOCAL_PATH = "github.com/rancher/local-path-provisioner"
+_METRICS = "sigs.k8s.io/metrics-server"
 _PROMETHEUS = "github.com/prometheus/prometheus"
 
 
@@ -89,6 +90,7 @@ BINARIES: Mapping[str, Binary] = {
         Binary("coredns", "coredns", _COREDNS, ("-version",)),
         Binary("grpc_health_probe", "grpc-health-probe", _PROBE, ("-version",)),
         Binary("local-path-provisioner", "local-path", _LOCAL_PATH),
+        Binary("metrics-server", "metrics-server", f"{_METRICS}/cmd/metrics-server"),
         Binary("promtool", "promtool", f"{_PROMETHEUS}/cmd/promtool", skew=0),
     )
 }
@@ -179,6 +181,10 @@ def _promtool_variables(group: gomod.Group) -> dict[str, str]:
     return {"github.com/prometheus/common/version.Version": group.versions[_PROMETHEUS]}
 
 
+def _metrics_variables(group: gomod.Group) -> dict[str, str]:
+    return {"k8s.io/client-go/pkg/version.gitVersion": group.versions[_METRICS]}
+
+
 def _local_path_variables(group: gomod.Group) -> dict[str, str]:
     return {"main.VERSION": group.versions[_LOCAL_PATH]}
 
@@ -192,5 +198,6 @@ _LINKER_VARIABLES: Mapping[str, Callable[[gomod.Group], dict[str, str]]] = {
     "crane": _crane_variables,
     "grpc-health-probe": _probe_variables,
     "local-path": _local_path_variables,
+    "metrics-server": _metrics_variables,
     "promtool": _promtool_variables,
 }
