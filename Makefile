@@ -14,6 +14,7 @@ CLUSTER          ?= auto## auto, existing, kind or control-plane
 CLUSTER_NAME     ?= kopfkit## name of the cluster that cluster-up makes
 PYTHON           ?= python3## a Python of at least 3.11
 DEBUG_PORT       ?= 2345## port that make debug listens on
+BENCH            ?= quick## what make bench runs: quick (under 5 minutes) or full (about an hour)
 TESTS            ?= tests/unit tests/integration tests/e2e## what make test runs; any pytest arguments
 
 export CLUSTER CONTAINER_TOOL
@@ -83,6 +84,10 @@ manifests: $(STAMP) ## Write config/: CRD, RBAC, Deployments, samples.
 test: $(STAMP) ## Unit, integration (real kube-apiserver and etcd) and e2e tests (kind and OLM).
 	@$(KOPFKIT) tools build
 	@$(BIN)/pytest $(TESTS)
+
+.PHONY: bench
+bench: $(STAMP) ## Compare HelloWorld operators on a control plane: ours, plain kopf, controller-runtime.
+	@PYTHONPATH=benchmarks $(BIN)/python -m bench --form $(BENCH) $(BENCH_FLAGS)
 
 .PHONY: verify
 verify: $(STAMP) ## Generated files without a diff and valid, lint, types, import layers.

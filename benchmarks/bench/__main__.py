@@ -1,0 +1,134 @@
+"""`python -m bench`: what `make bench` runs."""
+
+import contextlib
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from bench import operators, report
+from bench.measure import Bench, Sample
+from bench.operators import NAMES, Operator
+from bench.plane import plane
+from kopfkit.cli._signals import sigterm_like_ctrl_c
+from kopfkit.cluster.progress import Progress
+from kopfkit.errors import KopfkitError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run: (objects, rounds, operators) of each group of bursts, and the calm runs.
+
+    In a group the operators take turns, every second round backwards.
+    """
+
+    bursts: tuple[tuple[int, int, tuple[str, ...]], ...]
+    settle: int
+    settle_rounds: int
+
+
+PLANS = {
+    # Under five minutes on two processors.
+    "quick": Plan(
+        bursts=((300, 3, ("ours", "go1", "go16", "kopf0")), (1000, 1, NAMES)),
+        settle=30,
+        settle_rounds=1,
+    ),
+    # About an hour.
+    "full": Plan(
+        bursts=((100, 7, ("ours", "go1")), (1000, 7, NAMES), (10_000, 1, ("ours", "go1"))),
+        settle=300,
+        settle_rounds=3,
+    ),
+}
+
+
+@click.command()
+@click.option("--form", type=click.Choice(tuple(PLANS)), default="quick", show_default=True)
+@click.option("--objects", type=click.IntRange(1, 50_000), help="One size of burst instead.")
+@click.option("--rounds", type=click.IntRange(1, 100), help="Rounds of that size.")
+@click.option("--settle", type=click.IntRange(0, 5000), help="Objects of the calm run; 0: none.")
+@click.option("--operators", "chosen", help=f"Comma separated, of {', '.join(NAMES)}.")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("build/bench/result.json"))
+def main(
+    form: str,
+    objects: int | None,
+    rounds: int | None,
+    settle: int | None,
+    chosen: str | None,
+    output: Path,
+) -> None:
+    """Run HelloWorld operators side by side on a control plane of its own, and compare them."""
+    sigterm_like_ctrl_c()
+    plan = PLANS[form]
+    wanted = tuple(chosen.split(",")) if chosen else NAMES
+    unknown = set(wanted) - set(NAMES)
+    if unknown:
+        raise click.BadParameter(f"unknown: {', '.join(sorted(unknown))}")
+    bursts = plan.bursts
+    if objects or rounds:
+        bursts = ((objects or 1000, rounds or 3, wanted),)
+    plan = Plan(bursts, plan.settle if settle is None else settle, plan.settle_rounds)
+    settings = {"form": form, "plan": plan.__dict__, "operators": wanted}
+    try:
+        samples, missing = _run(plan, wanted)
+    except KopfkitError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo("interrupted: everything that was started has ended", err=True)
+        sys.exit(130)
+    report.write(output, samples, settings, missing)
+    shown = [name for name in wanted if any(each.operator == name for each in samples)]
+    report.show(Console(width=max(Console().width, 150)), samples, shown)
+    for name, why in missing.items():
+        click.echo(f"left out: {name}: {why}", err=True)
+    click.echo(f"all samples: {output}", err=True)
+
+
+def _run(plan: Plan, wanted: tuple[str, ...]) -> tuple[list[Sample], dict[str, str]]:
+    progress = Progress()
+    samples: list[Sample] = []
+    with contextlib.ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kopfkit-bench-")))
+        ready, missing = operators.available(wanted, work, progress)
+        for name, why in missing.items():
+            progress.say(f"  left out: {name}: {why}")
+        known = {operator.name: operator for operator in ready}
+        bench = Bench(stack.enter_context(plane(work, progress)), work)
+        turns = [("settle", plan.settle, name) for name in _turns(wanted, plan.settle_rounds)]
+        for count, rounds, names in plan.bursts:
+            turns += [("converge", count, name) for name in _turns(names, rounds)]
+        for kind, count, name in turns:
+            if name in known and count:
+                samples.append(_one(bench, progress, kind, known[name], count))
+    return samples, missing
+
+
+def _turns(names: Sequence[str], rounds: int) -> list[str]:
+    """The operators in the order in which they run: A B, B A, A B."""
+    return [
+        name for number in range(rounds) for name in (names if number % 2 == 0 else names[::-1])
+    ]
+
+
+def _one(bench: Bench, progress: Progress, kind: str, operator: Operator, count: int) -> Sample:
+    with progress.step(f"{kind}: {count} objects, {operator.title}") as step:
+        if kind == "settle":
+            sample = bench.settle(operator, count)
+            step.glance(f"{sample.values['writes_per_object']:.2f} writes per object")
+        else:
+            sample = bench.converge(operator, count)
+            step.glance(
+                f"{sample.values['converge']:.1f} s, "
+                f"{sample.values['cpu_per_object']:.1f} ms CPU per object"
+            )
+    return sample
+
+
+if __name__ == "__main__":
+    main()
