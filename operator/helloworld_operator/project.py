@@ -7,6 +7,7 @@ from helloworld_operator.alerts import ALERTS
 from helloworld_operator.api import GROUP, HELLOWORLD, KIND, PLURAL, SNAPSHOT
 from kopfkit.project import (
     KUSTOMIZE,
+    OLM,
     Child,
     Conversion,
     Deployment,
@@ -102,9 +103,11 @@ CONVERTER = Deployment(
     cpu="20m",
     memory="48Mi",
     memory_limit="192Mi",
-    env={"LOG_FORMAT": "json"},
-    # The converter is pure: it calls no API.
+    env={"LOG_FORMAT": "json", "WEBHOOK_DEPLOYMENT": WEBHOOK},
+    # The converter is pure: it calls no API. Under OLM the process keeps its certificate's Secret
+    # through upgrades (kopfkit.runtime.ownership).
     api_access=False,
+    olm_api_access=True,
     # 5 s until every API server has seen the endpoint go, then 25 s to answer what is open.
     pre_stop_seconds=5,
     grace_seconds=30,
@@ -165,6 +168,17 @@ PERMISSIONS = (
                 ("get", "update"),
                 names=(NAME,),
             ),
+        ),
+    ),
+    # The webhook's, where OLM provides its certificate: to own the Secret.
+    Permission(
+        service_account=WEBHOOK,
+        cluster=False,
+        name="certificate-owner",
+        modes=frozenset({OLM}),
+        rules=(
+            Rule(("",), ("secrets",), ("get", "patch"), names=(f"{WEBHOOK}-service-cert",)),
+            Rule(("apps",), ("deployments",), ("get",), names=(WEBHOOK,)),
         ),
     ),
     # The certificate rotator's, where OLM does not provide the webhook's certificate.

@@ -5,11 +5,16 @@ Lease must not keep anybody from reading an object.
 """
 
 import asyncio
+import logging
 from pathlib import Path
 
 from helloworld_operator.api.conversion import CONVERTER
 from helloworld_operator.insight import Insight
+from helloworld_operator.settings import own_namespace, webhook_deployment
 from kopfkit.conversion import serve
+from kopfkit.errors import KopfkitError
+
+logger = logging.getLogger(__name__)
 
 
 async def run(
@@ -24,6 +29,7 @@ async def run(
     versions = tuple(version.rpartition("/")[2] for version in CONVERTER.api_versions)
     observer = insight.conversion(versions)
     await insight.start()
+    owning = asyncio.create_task(own_certificate())
     try:
         await serve(
             CONVERTER,
@@ -34,4 +40,29 @@ async def run(
             observer=observer,
         )
     finally:
+        owning.cancel()
+        await asyncio.gather(owning, return_exceptions=True)
         await insight.stop()
+
+
+async def own_certificate() -> None:
+    """Keep the certificate's Secret through upgrades, where OLM runs us; returns elsewhere.
+
+    Whatever fails here is logged: it must not cost a conversion.
+    """
+    deployment, namespace = webhook_deployment(), own_namespace()
+    if not deployment or not namespace:
+        return
+    from kopfkit.runtime import credentials, ownership
+    from kopfkit.runtime.client import Client
+
+    client = Client(credentials.load, manager=deployment)
+    # OLM's name for the Secret (olm, pkg/controller/install/certresources.go).
+    owned = ownership.Owned(namespace, f"{deployment}-service-cert", deployment)
+    try:
+        await client.open()
+        await ownership.run(client, owned)
+    except KopfkitError as error:
+        logger.error("cannot keep the certificate through upgrades: %s", error)
+    finally:
+        await client.close()

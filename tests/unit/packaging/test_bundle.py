@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kopfkit.errors import KopfkitError
-from kopfkit.packaging import bundle
+from kopfkit.packaging import bundle, kustomize, workloads
 from kopfkit.packaging.csv import csv as make_csv
 from kopfkit.packaging.descriptors import descriptors, title
 from kopfkit.packaging.releases import History, Release
@@ -92,9 +92,38 @@ def test_the_rotators_rights_and_its_switch_are_not_in_the_bundle(
     project: Project, csv: dict[str, Any]
 ) -> None:
     assert any(one.modes == {KUSTOMIZE} for one in project.permissions)
-    text = json.dumps(csv["spec"]["install"])
-    for word in ("secrets", "customresourcedefinitions", "manage-certificates"):
+    install = csv["spec"]["install"]["spec"]
+    text = json.dumps(install)
+    for word in ("customresourcedefinitions", "manage-certificates"):
         assert word not in text
+    # The webhook owns its certificate's Secret under OLM, and reaches no other.
+    reaching = [
+        (one["serviceAccountName"], rule["resourceNames"], rule["verbs"])
+        for one in install["permissions"] + install["clusterPermissions"]
+        for rule in one["rules"]
+        if "secrets" in rule["resources"]
+    ]
+    assert reaching == [
+        (
+            "helloworld-operator-webhook",
+            ["helloworld-operator-webhook-service-cert"],
+            ["get", "patch"],
+        )
+    ]
+
+
+def test_only_under_olm_the_webhook_has_a_token_and_the_right_to_its_secret(
+    project: Project, release: Release, csv: dict[str, Any]
+) -> None:
+    _, webhook = csv["spec"]["install"]["spec"]["deployments"]
+    pod = webhook["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is True
+    (container,) = pod["containers"]
+    assert not [one for one in container["env"] if one["name"].startswith("RELATED_IMAGE_")]
+    own = workloads.deployment_object(project, project.deployments[1], IMAGE)
+    assert own["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
+    tree = kustomize.config_tree(project, release, IMAGE)
+    assert "certificate-owner" not in "".join(tree.values())
 
 
 def test_every_service_account_has_a_permission_or_olm_would_not_make_it(

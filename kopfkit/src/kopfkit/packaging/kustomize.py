@@ -65,9 +65,9 @@ def _permission_files(project: Project, permissions: Iterable[Permission]) -> Tr
 
 def _rbac(project: Project) -> Tree:
     files = {"service_accounts.yaml": _file(*rbac.service_accounts(project))}
-    files.update(
-        _permission_files(project, [one for one in project.permissions if OLM in one.modes])
-    )
+    # What only OLM's installation needs is in the CSV alone.
+    both = [one for one in project.permissions if one.modes == {KUSTOMIZE, OLM}]
+    files.update(_permission_files(project, both))
     for resource in project.resources:
         for level in ("editor", "viewer"):
             files[f"{resource.singular}_{level}_role.yaml"] = _file(

@@ -136,9 +136,11 @@ def deployment_spec(
         image: of the operator.
         mount_certificate: mount the webhook's Secret; False under OLM, which does it itself.
     """
+    under_olm = not mount_certificate
     pod: Object = {
         "serviceAccountName": deployment.name,
-        "automountServiceAccountToken": deployment.api_access,
+        "automountServiceAccountToken": deployment.api_access
+        or (under_olm and deployment.olm_api_access),
         "terminationGracePeriodSeconds": deployment.grace_seconds,
         "securityContext": {
             "runAsNonRoot": True,

@@ -94,6 +94,7 @@ class Deployment:
             webhook costs the API server latency.
         env: plain environment variables.
         api_access: whether the pod gets its service account's token.
+        olm_api_access: whether it gets it under OLM, where `api_access` is False.
         scratch: whether /tmp is a small emptyDir; the root file system is read-only.
         pre_stop_seconds: sleep before SIGTERM, so that endpoints are withdrawn first.
         grace_seconds: time from deletion to SIGKILL, pre_stop_seconds included.
@@ -112,6 +113,7 @@ class Deployment:
     memory_limit: str
     env: Mapping[str, str] = field(default_factory=dict)
     api_access: bool = True
+    olm_api_access: bool = False
     scratch: bool = False
     pre_stop_seconds: int = 0
     grace_seconds: int = 30

@@ -1,0 +1,114 @@
+"""The certificate Secret that OLM makes, owned by the Deployment that serves with it.
+
+OLM v0 has the ClusterServiceVersion own the Secret. An upgrade deletes the old one, and with it the
+Secret that the new one has just decided to go on using; a new certificate of a new authority is
+made, and until every pod has mounted it the API server trusts the one and is shown the other. A
+Deployment keeps its identity through an upgrade and ends with the uninstall, so the Secret is made
+its instead.
+
+Only what OLM owns is touched: where a ClusterServiceVersion is no owner, nothing is written.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kopfkit.runtime.client import Client, Object, Objects, Resource
+from kopfkit.runtime.errors import ApiError, Conflict, NotFound
+
+SECRETS: Final = Resource("", "v1", "secrets")
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments")
+log = logging.getLogger(__name__)
+
+# Seconds between two looks: how long a Secret that OLM makes anew stays OLM's.
+LOOK: Final = 5.0
+# How often one look meets another writer.
+TRIES: Final = 5
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A Secret and its owner to be, both in one namespace.
+
+    Needs get and patch on the Secret and get on the Deployment, both by name.
+    """
+
+    namespace: str
+    secret: str
+    deployment: str
+
+
+async def run(client: Client, owned: Owned, *, look: float = LOOK) -> None:
+    """Look for ever; what fails is logged once and tried again at the next look."""
+    told = ""
+    while True:
+        try:
+            if await once(client, owned):
+                log.info("Secret %s now belongs to Deployment %s", owned.secret, owned.deployment)
+            told = ""
+        except ApiError as error:
+            if str(error) != told:
+                log.error("cannot keep Secret %s through upgrades: %s", owned.secret, error)
+            told = str(error)
+        await asyncio.sleep(look)
+
+
+async def once(client: Client, owned: Owned) -> bool:
+    """Make the Deployment the owner; returns whether anything had to be written.
+
+    Raises:
+        ApiError: a request failed. That there is no Secret or no Deployment yet is no failure.
+    """
+    for _ in range(TRIES):
+        try:
+            secret = await client.get(SECRETS, owned.namespace, owned.secret)
+            owners = owners_of(secret)
+            if not any(map(_csv, owners)) and not any(
+                _is(owner, owned.deployment) for owner in owners
+            ):
+                return False
+            deployment = await client.get(DEPLOYMENTS, owned.namespace, owned.deployment)
+        except NotFound:
+            return False
+        wanted = with_deployment(owners, deployment)
+        if wanted == owners:
+            return False
+        metadata = {
+            # Met as it was read: OLM may write owners of its own at the same moment.
+            "resourceVersion": secret["metadata"]["resourceVersion"],
+            "ownerReferences": wanted,
+        }
+        try:
+            body = {"metadata": metadata}
+            await client.merge(SECRETS, owned.namespace, owned.secret, body)
+        except Conflict:
+            continue
+        except NotFound:
+            return False
+        return True
+    raise Conflict(f"Secret {owned.secret} is written all the time", status=409)
+
+
+def owners_of(obj: Object) -> Objects:
+    """metadata.ownerReferences."""
+    return obj["metadata"].get("ownerReferences") or []
+
+
+def with_deployment(owners: Objects, deployment: Object) -> Objects:
+    """The owners without ClusterServiceVersions, and with this Deployment."""
+    name, uid = deployment["metadata"]["name"], deployment["metadata"]["uid"]
+    # Neither controller nor blockOwnerDeletion: the right to set finalizers is not needed.
+    ours = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": uid}
+    kept = [one for one in owners if not _csv(one) and not (_is(one, name) and one["uid"] != uid)]
+    return kept if any(_is(one, name) for one in kept) else [*kept, ours]
+
+
+def _csv(owner: dict[str, Any]) -> bool:
+    group = str(owner.get("apiVersion")).partition("/")[0]
+    return (group, owner.get("kind")) == ("operators.coreos.com", "ClusterServiceVersion")
+
+
+def _is(owner: dict[str, Any], deployment: str) -> bool:
+    group = str(owner.get("apiVersion")).partition("/")[0]
+    return (group, owner.get("kind"), owner.get("name")) == ("apps", "Deployment", deployment)

@@ -1,0 +1,274 @@
+"""The certificate's Secret outlives the ClusterServiceVersion, and goes with the Deployment.
+
+The garbage collector is kube-controller-manager's; the ClusterServiceVersion is a CRD of the same
+name, because OLM itself is not here.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from helloworld_operator.project import WEBHOOK
+from kopfkit import pki
+from kopfkit.runtime import credentials
+from kopfkit.runtime.client import Client
+from kopfkit.runtime.errors import Conflict, Forbidden
+from kopfkit.runtime.ownership import Owned, once
+from kopfkit.testing.client import Api
+from kopfkit.testing.waiting import eventually
+
+ROOT = Path(__file__).parents[3]
+SECRET = f"{WEBHOOK}-service-cert"
+# Seconds: the garbage collector looks for new kinds every 30 s.
+COLLECTED = 120.0
+CSVS = "/apis/operators.coreos.com/v1alpha1"
+CSV_CRD = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "clusterserviceversions.operators.coreos.com"},
+    "spec": {
+        "group": "operators.coreos.com",
+        "names": {"plural": "clusterserviceversions", "kind": "ClusterServiceVersion"},
+        "scope": "Namespaced",
+        "versions": [
+            {
+                "name": "v1alpha1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object"}},
+            }
+        ],
+    },
+}
+
+
+@pytest.fixture
+def csv(api: Api, namespace: str) -> Any:
+    """An old ClusterServiceVersion in the test's namespace."""
+    api.apply(CSV_CRD)
+    eventually(lambda: api.exists(f"{CSVS}/clusterserviceversions"))
+    return api.post(
+        f"{CSVS}/namespaces/{namespace}/clusterserviceversions",
+        {
+            "apiVersion": "operators.coreos.com/v1alpha1",
+            "kind": "ClusterServiceVersion",
+            "metadata": {"name": "operator.v1"},
+        },
+    )
+
+
+def owned_by(obj: Any) -> list[dict[str, Any]]:
+    entry = {"name": obj["metadata"]["name"], "uid": obj["metadata"]["uid"]}
+    return [{"apiVersion": obj["apiVersion"], "kind": obj["kind"], **entry}]
+
+
+def make_secret(api: Api, namespace: str, name: str, owner: Any) -> Any:
+    metadata = {"name": name, "namespace": namespace, "ownerReferences": owned_by(owner)}
+    return api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
+
+
+def make_deployment(api: Api, namespace: str) -> Any:
+    labels = {"app": "webhook"}
+    containers = [{"name": "webhook", "image": "webhook"}]
+    template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
+    return api.create(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": WEBHOOK, "namespace": namespace},
+            "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
+        }
+    )
+
+
+@pytest.fixture
+def kubeconfig(api: Api, namespace: str, control_plane: Any, tmp_path: Path) -> Path:
+    """The webhook's service account with the rights that the bundle gives it, and no others."""
+    bundle = ROOT / "bundle/manifests/helloworld-operator.clusterserviceversion.yaml"
+    spec = yaml.safe_load(bundle.read_text())["spec"]["install"]["spec"]
+    (rules,) = [one["rules"] for one in spec["permissions"] if one["serviceAccountName"] == WEBHOOK]
+    group = "rbac.authorization.k8s.io"
+    metadata = {"name": WEBHOOK, "namespace": namespace}
+    api.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata}
+    api.create({**role, "rules": rules})
+    api.create(
+        {
+            **role,
+            "kind": "RoleBinding",
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": WEBHOOK},
+            "subjects": [{"kind": "ServiceAccount", "name": WEBHOOK, "namespace": namespace}],
+        }
+    )
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{WEBHOOK}/token"
+    config = yaml.safe_load(control_plane.kubeconfig.read_text())
+    user = {"token": api.post(path, {"spec": {}})["status"]["token"]}
+    config["users"] = [{"name": config["users"][0]["name"], "user": user}]
+    file = tmp_path / "kubeconfig"
+    file.write_text(yaml.safe_dump(config))
+    return file
+
+
+@pytest.fixture
+async def webhooks_client(
+    kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Client]:
+    """The run-time client with the webhook's rights."""
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    client = Client(credentials.load, manager=WEBHOOK)
+    await client.open()
+    yield client
+    await client.close()
+
+
+def owners(api: Api, namespace: str) -> list[tuple[str, str]]:
+    found = api.get(f"/api/v1/namespaces/{namespace}/secrets/{SECRET}")["metadata"]
+    return [(one["kind"], one["name"]) for one in found.get("ownerReferences", [])]
+
+
+async def test_a_secret_of_olm_becomes_the_deployments_with_the_bundles_rights(
+    api: Api, namespace: str, csv: Any, webhooks_client: Client
+) -> None:
+    owned = Owned(namespace, SECRET, WEBHOOK)
+    assert not await once(webhooks_client, owned)  # neither is there yet
+    make_secret(api, namespace, SECRET, csv)
+    assert not await once(webhooks_client, owned)  # no Deployment
+    assert owners(api, namespace) == [("ClusterServiceVersion", "operator.v1")]
+    make_deployment(api, namespace)
+    assert await once(webhooks_client, owned)
+    assert owners(api, namespace) == [("Deployment", WEBHOOK)]
+    assert not await once(webhooks_client, owned)
+
+
+async def test_a_secret_that_olm_does_not_own_is_left_alone(
+    api: Api, namespace: str, webhooks_client: Client
+) -> None:
+    make_deployment(api, namespace)
+    metadata = {"name": SECRET, "namespace": namespace}
+    api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
+    assert not await once(webhooks_client, Owned(namespace, SECRET, WEBHOOK))
+    assert owners(api, namespace) == []
+
+
+async def test_another_secret_is_out_of_its_reach(
+    api: Api, namespace: str, csv: Any, webhooks_client: Client
+) -> None:
+    make_deployment(api, namespace)
+    make_secret(api, namespace, "other", csv)
+    with pytest.raises(Forbidden):
+        await once(webhooks_client, Owned(namespace, "other", WEBHOOK))
+
+
+async def test_an_owner_that_somebody_adds_meanwhile_is_kept(
+    api: Api, namespace: str, csv: Any, webhooks_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = make_deployment(api, namespace)
+    make_secret(api, namespace, SECRET, csv)
+    merge, conflicts = webhooks_client.merge, 0
+    other = {**owned_by(deployment)[0], "name": "other", "uid": "u"}
+
+    async def late(*args: Any, **more: Any) -> Any:
+        nonlocal conflicts
+        if not conflicts:
+            body = {"metadata": {"ownerReferences": [*owned_by(csv), other]}}
+            api.patch(f"/api/v1/namespaces/{namespace}/secrets/{SECRET}", body)
+        try:
+            return await merge(*args, **more)
+        except Conflict:
+            conflicts += 1
+            raise
+
+    monkeypatch.setattr(webhooks_client, "merge", late)
+    assert await once(webhooks_client, Owned(namespace, SECRET, WEBHOOK))
+    assert conflicts == 1
+    assert owners(api, namespace) == [("Deployment", "other"), ("Deployment", WEBHOOK)]
+
+
+@contextmanager
+def webhook_process(
+    kubeconfig: Path, namespace: str, directory: Path, **environment: str
+) -> Iterator[Callable[[], str]]:
+    """`helloworld-operator webhook` as OLM runs it; yields what reads its log."""
+    ca = pki.make_ca("test", now=datetime.now(UTC))
+    pair = pki.make_serving_cert(ca, [], ["127.0.0.1"], now=datetime.now(UTC))
+    (directory / "tls.crt").write_bytes(pair.certificate)
+    (directory / "tls.key").write_bytes(pair.key)
+    with socket.socket() as one, socket.socket() as two:
+        for sock in (one, two):
+            sock.bind(("127.0.0.1", 0))
+        ports = [sock.getsockname()[1] for sock in (one, two)]
+    argv = [sys.executable, "-c", "from helloworld_operator.cli import main; main()", "webhook"]
+    argv += [f"--cert-dir={directory}", f"--port={ports[0]}", f"--health-port={ports[1]}"]
+    own = {
+        "KUBECONFIG": str(kubeconfig),
+        "POD_NAMESPACE": namespace,
+        "WEBHOOK_DEPLOYMENT": WEBHOOK,
+        **environment,
+    }
+    log = directory / "log"
+    with (
+        log.open("wb") as file,
+        subprocess.Popen(argv, stderr=file, env={**os.environ, **own}) as process,
+    ):
+        try:
+            yield log.read_text
+        finally:
+            process.terminate()
+            assert process.wait(60) == 0, log.read_text()
+
+
+def test_the_webhook_keeps_its_secret_through_an_upgrade_and_gives_it_up_at_the_uninstall(
+    api: Api, namespace: str, csv: Any, kubeconfig: Path, tmp_path: Path
+) -> None:
+    make_deployment(api, namespace)
+    path = f"/api/v1/namespaces/{namespace}/secrets"
+    before = make_secret(api, namespace, SECRET, csv)
+    make_secret(api, namespace, "olms-own", csv)
+    with webhook_process(
+        kubeconfig, namespace, tmp_path, OPERATOR_CONDITION_NAME="operator.v1"
+    ) as log:
+        eventually(lambda: owners(api, namespace) == [("Deployment", WEBHOOK)])
+        # The end of an upgrade: the old ClusterServiceVersion is deleted.
+        api.delete(f"{CSVS}/namespaces/{namespace}/clusterserviceversions/operator.v1")
+        eventually(lambda: not api.exists(f"{path}/olms-own"), timeout=COLLECTED)
+        after = api.get(f"{path}/{SECRET}")
+        assert after["metadata"]["uid"] == before["metadata"]["uid"]
+        assert "deletionTimestamp" not in after["metadata"]
+        assert "Traceback" not in log()
+    api.delete(f"/apis/apps/v1/namespaces/{namespace}/deployments/{WEBHOOK}")
+    eventually(lambda: not api.exists(f"{path}/{SECRET}"), timeout=COLLECTED)
+
+
+def test_without_olm_the_webhook_asks_the_api_server_nothing(
+    api: Api, namespace: str, csv: Any, kubeconfig: Path, tmp_path: Path
+) -> None:
+    make_deployment(api, namespace)
+    make_secret(api, namespace, SECRET, csv)
+    with webhook_process(kubeconfig, namespace, tmp_path) as log:
+        eventually(lambda: "Serving conversions" in log())
+    assert owners(api, namespace) == [("ClusterServiceVersion", "operator.v1")]
+
+
+def test_a_webhook_that_may_not_touch_the_secret_says_so_and_serves(
+    api: Api, namespace: str, csv: Any, kubeconfig: Path, tmp_path: Path
+) -> None:
+    api.delete(f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/rolebindings/{WEBHOOK}")
+    secret = f"/api/v1/namespaces/{namespace}/secrets/{SECRET}"
+    with Api(kubeconfig) as webhooks:
+        # Until the authorizer has noticed.
+        eventually(lambda: webhooks.request("GET", secret).status == 403)
+    with webhook_process(
+        kubeconfig, namespace, tmp_path, OPERATOR_CONDITION_NAME="operator.v1"
+    ) as log:
+        eventually(lambda: "through upgrades" in log())
+        eventually(lambda: "Serving conversions" in log())
+        assert "forbidden" in log()
