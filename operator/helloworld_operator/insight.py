@@ -1,36 +1,56 @@
 """What our two long-running processes tell about themselves: metrics and, where asked for, traces.
 
 Here is which of kopfkit's metrics they have and under which names; docs/dashboards and the alerts
-(`helloworld_operator.alerts`) read them. Without a metrics port nothing is imported, counted or
-served.
+(`helloworld_operator.alerts`) read them. Without a metrics port nothing is counted or served, and
+without OTEL_EXPORTER_OTLP_ENDPOINT nothing is traced; what is not used is not imported either.
 """
 
+import asyncio
+import logging
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from helloworld_operator import __version__
 
 if TYPE_CHECKING:
+    from kopfkit.conversion.observation import Counts
+    from kopfkit.conversion.observation import Observer as ConversionObserver
     from kopfkit.runtime.client import Client
-    from kopfkit.runtime.conversionmetrics import ConversionMetrics
     from kopfkit.runtime.events import Recorder
     from kopfkit.runtime.exposition import Exposition
     from kopfkit.runtime.metrics import Metrics
+    from kopfkit.runtime.otlp import Exporter
     from kopfkit.runtime.queue import Observer, WorkQueue
-    from kopfkit.runtime.store import Store
+    from kopfkit.runtime.store import Key, Store
+    from kopfkit.runtime.tracing import Tracer
 
 PREFIX: Final = "helloworld_operator"
+# Either of them asks for traces (OpenTelemetry's specification of the OTLP exporter).
+_ASKING: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+# Seconds that the last spans get at the end.
+_DRAIN: Final = 2.0
 
 
 class Insight:
-    """Metrics of one process.
+    """Metrics and traces of one process.
 
     Args:
         port: of /metrics; 0 for none at all.
+        service: what traces call it.
+
+    Raises:
+        KopfkitError: a variable of OpenTelemetry's is not what it should be.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, service: str = "helloworld-operator") -> None:
         self._port = port
+        self._by_controller: dict[str, Store] = {}
+        self._exporter: Exporter | None = None
+        self._tracer: Tracer | None = None
+        self._exporting: asyncio.Task[None] | None = None
+        if any(name in os.environ for name in _ASKING):
+            self._trace(service)
         self._metrics: Metrics | None = None
         self._server: Exposition | None = None
         if port:
@@ -38,8 +58,20 @@ class Insight:
 
             self._metrics = metrics.Metrics(PREFIX, __version__)
 
+    def _trace(self, service: str) -> None:
+        from kopfkit.runtime import otlp, tracing
+
+        target = otlp.target(service, __version__)
+        if target is not None:
+            self._exporter = otlp.Exporter(target)
+            self._tracer = tracing.Tracer(self._exporter.add, ratio=target.ratio)
+            for handler in logging.getLogger().handlers:
+                handler.addFilter(tracing.TraceIds())
+
     async def start(self) -> None:
-        """Serve /metrics. KopfkitError if the port is taken."""
+        """Serve /metrics and send traces. KopfkitError if the port is taken."""
+        if self._exporter is not None:
+            self._exporting = asyncio.create_task(self._exporter.run(), name="traces")
         if self._metrics is not None:
             from kopfkit.runtime import exposition
 
@@ -48,12 +80,35 @@ class Insight:
 
     async def stop(self) -> None:
         """End what `start` started."""
+        if self._exporting is not None and self._exporter is not None:
+            self._exporting.cancel()
+            await asyncio.gather(self._exporting, return_exceptions=True)
+            await self._exporter.drain(_DRAIN)
         if self._server is not None:
             await self._server.stop()
 
     def queue(self, name: str) -> "list[Observer[Any]]":
-        """The observers of the queue of that controller; give the queue to `follow`."""
-        return [] if self._metrics is None else [self._metrics.controller(name)]
+        """The observers of the queue of that controller; give the queue to `follow`.
+
+        The name is the lower-case kind.
+        """
+        found: list[Observer[Any]] = []
+        if self._tracer is not None:
+            from kopfkit.runtime import tracing
+
+            found.append(
+                tracing.QueueTracing(
+                    name, self._tracer, generation=lambda key: self._generation(name, key)
+                )
+            )
+        if self._metrics is not None:
+            found.append(self._metrics.controller(name))
+        return found
+
+    def _generation(self, name: str, key: "Key") -> int:
+        store = self._by_controller.get(name)
+        known = store.get(key) if store is not None else None
+        return int((known or {}).get("metadata", {}).get("generation", 0))
 
     def follow(self, observers: "list[Observer[Any]]", queue: "WorkQueue[Any]") -> None:
         """The queue that the observers watch."""
@@ -63,12 +118,15 @@ class Insight:
                 follow(queue)
 
     def client(self, client: "Client") -> None:
-        """Count the requests of a client."""
+        """Count and trace the requests of a client."""
+        if self._tracer is not None:
+            client.observers.append(self._tracer.request)
         if self._metrics is not None:
             client.observers.append(self._metrics.requests())
 
     def stores(self, stores: "Mapping[str, Store]", most: int) -> None:
         """Count objects by kind and condition; series of their own for `most` of each kind."""
+        self._by_controller = {kind.lower(): store for kind, store in stores.items()}
         if self._metrics is not None:
             from kopfkit.runtime.metricobjects import ObjectMetrics
 
@@ -98,10 +156,34 @@ class Insight:
                 lambda: recorder.dropped,
             )
 
-    def conversion(self, versions: tuple[str, ...]) -> "ConversionMetrics | None":
+    def conversion(self, versions: tuple[str, ...]) -> "ConversionObserver":
         """The observer of a conversion server."""
-        if self._metrics is None:
-            return None
-        from kopfkit.runtime import conversionmetrics
+        found: list[ConversionObserver] = []
+        if self._metrics is not None:
+            from kopfkit.runtime import conversionmetrics
 
-        return conversionmetrics.ConversionMetrics(self._metrics, versions)
+            found.append(conversionmetrics.ConversionMetrics(self._metrics, versions))
+        if self._tracer is not None:
+            from kopfkit.runtime import tracing
+
+            found.append(tracing.ConversionTracing(self._tracer))
+        return _All(found)
+
+
+class _All:
+    """Conversion observers, one after the other."""
+
+    def __init__(self, observers: "list[ConversionObserver]") -> None:
+        self._observers = observers
+
+    def reviewed(self, counts: "Counts", seconds: float, failed: bool) -> None:
+        for each in self._observers:
+            each.reviewed(counts, seconds, failed)
+
+    def active(self, reviews: int) -> None:
+        for each in self._observers:
+            each.active(reviews)
+
+    def certificate(self, expires: float) -> None:
+        for each in self._observers:
+            each.certificate(expires)
