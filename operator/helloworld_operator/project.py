@@ -141,7 +141,7 @@ PERMISSIONS = (
             Rule((GROUP,), (f"{SNAPSHOT.plural}/finalizers",), ("update",)),
             Rule(("batch",), ("jobs",), ("create", "delete", "get", "list", "watch")),
             # Why pods do not start, and what a snapshot's Job says at its end.
-            Rule(("",), ("pods",), ("get", "list")),
+            Rule(("",), ("pods",), ("list",)),
             Rule(("events.k8s.io",), ("events",), ("create", "patch")),
         ),
     ),
