@@ -16,6 +16,8 @@ from typing import Final
 FORMATS: Final = ("text", "json")
 LEVELS: Final = ("debug", "info", "warning", "error")
 
+# Line ends to some readers, that JSON lets pass as they are.
+_LINE_ENDS: Final = {ord(each): f"\\u{ord(each):04x}" for each in "\x85\u2028\u2029"}
 # Seconds in which the same trouble is told once.
 _QUIET: Final = 30.0
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -35,6 +37,15 @@ def _stamp(record: logging.LogRecord) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{int(record.msecs):03d}Z"
 
 
+def _one_line(text: str) -> str:
+    """Control characters escaped: what an object or a server says must not look like our lines."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 class TextFormatter(logging.Formatter):
     """`2026-01-02T03:04:05.678Z INFO    default/x generation=3  applied Deployment ...`"""
 
@@ -42,8 +53,8 @@ class TextFormatter(logging.Formatter):
         extra = _extra(record)
         subject = extra.pop("object", "")
         pairs = " ".join(f"{name}={value}" for name, value in extra.items())
-        about = " ".join(filter(None, (str(subject), pairs)))
-        text = record.getMessage()
+        about = _one_line(" ".join(filter(None, (str(subject), pairs))))
+        text = _one_line(record.getMessage())
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
         about = f"{about}  " if about else ""
@@ -63,7 +74,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line, ensure_ascii=False).translate(_LINE_ENDS)
 
 
 class _Repeats(logging.Filter):
