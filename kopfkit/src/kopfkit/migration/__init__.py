@@ -9,6 +9,7 @@ by itself, and OLM v0 does not either.
     pace         so many a second, and patience with a server that is busy
     crd          the CRD in the cluster: look, checkpoint, the trim of storedVersions
     storage      the whole run
+    keeper       the run that starts by itself, in the leader
 
 It runs in the cluster and imports `kopfkit.runtime` only.
 """
