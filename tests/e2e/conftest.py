@@ -4,6 +4,7 @@ A HelloWorld operator is in the cluster for one module, or for the directory `de
 each installs it and removes it again.
 """
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -201,9 +202,9 @@ def clean_cluster(sweep: Callable[[], None]) -> None:
     sweep()
 
 
-@pytest.fixture
-def world(client: Api, kubectl: Kubectl) -> Iterator[World]:
-    """A namespace of the test's own that enforces the restricted Pod Security Standard."""
+@contextlib.contextmanager
+def namespace(client: Api, kubectl: Kubectl) -> Iterator[World]:
+    """A namespace that enforces the restricted Pod Security Standard, gone afterwards."""
     name = f"e2e-{time.time_ns() // 1_000_000:x}"
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     client.post(
@@ -213,6 +214,20 @@ def world(client: Api, kubectl: Kubectl) -> Iterator[World]:
     eventually(lambda: client.exists(f"/api/v1/namespaces/{name}/serviceaccounts/default"))
     yield World(client, kubectl, name)
     client.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def world(client: Api, kubectl: Kubectl) -> Iterator[World]:
+    """A namespace of the test's own."""
+    with namespace(client, kubectl) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def module_world(client: Api, kubectl: Kubectl) -> Iterator[World]:
+    """A namespace for what goes on while a module's other tests run."""
+    with namespace(client, kubectl) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

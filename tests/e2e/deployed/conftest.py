@@ -13,6 +13,7 @@ from kopfkit.cluster import context, digests
 from kopfkit.cluster.docker import Engine
 from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.state import ClusterState
+from kopfkit.testing.waiting import eventually
 
 
 @pytest.fixture(scope="package", autouse=True)
@@ -118,3 +119,35 @@ def growing(kubectl: Kubectl, engine: Engine) -> Iterator[str]:
     kubectl.run("delete", "pv,sc", "growing", "--wait=false")
     gone = f"umount /var/growing/*; rm -rf {_PLUGINS} /var/growing"
     engine.docker("exec", node, "sh", "-c", gone)
+
+
+@pytest.fixture
+def run_pod(world: Any, images: Any) -> Callable[..., None]:
+    """Starts a pod of a name that runs Python code with arguments in the test's namespace."""
+
+    def run(name: str, code: str, *arguments: str) -> None:
+        container = {
+            "name": name,
+            "image": images.operator,
+            "command": ["python3", "-c", code, *arguments],
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "capabilities": {"drop": ["ALL"]},
+                "runAsNonRoot": True,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+        }
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": world.namespace},
+            "spec": {"containers": [container], "terminationGracePeriodSeconds": 1},
+        }
+        world.api.create(pod)
+        eventually(
+            lambda: world.child("pods", name)["status"]["phase"] == "Running",
+            timeout=60,
+            interval=0.3,
+        )
+
+    return run
