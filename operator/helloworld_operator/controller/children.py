@@ -141,7 +141,7 @@ class Children:
             now = None
         if now is None or now["metadata"]["uid"] != owner["metadata"]["uid"]:
             self._stores[HELLOWORLDS].drop(owner)
-            raise Vanished(f"{namespace}/{name}")
+            raise Vanished("it was deleted")
 
     async def _read(self, resource: Resource, wanted: Object) -> Object | None:
         try:

@@ -35,6 +35,9 @@ _SETTLE_EACH: Final = 0.2
 _SETTLE_LONGEST: Final = 60.0
 # Seconds between two looks at an obstacle that sends us no events.
 _RECHECK: Final = 10.0
+# What the API server says when something is to be made in a namespace that is being deleted
+# (plugin/pkg/admission/namespace/lifecycle). All that is in it goes, the HelloWorld too.
+_LEAVING: Final = "because it is being terminated"
 # Answers 500 in a row after which they are told.
 _FAILURES: Final = 3
 
@@ -104,9 +107,9 @@ class Reconciler:
                     return left if acted.again is None else min(left, acted.again)
             troubles, look = await self._pods.troubles(observed)
             await self._teller.tell(replace(observed, troubles=troubles))
-        except Vanished:
+        except Vanished as why:
             self._forget(key)
-            self._teller.vanished(owner)
+            self._teller.vanished(owner, str(why))
             return None
         self._unsettled.pop(key, None)
         if acted.failure is not None:
@@ -166,6 +169,8 @@ class Reconciler:
                 first = kind.first(wish, child)
                 results[kind.resource] = await self._children.ensure(owner, kind, child, first)
             except (Forbidden, Invalid) as error:
+                if _LEAVING in error.message:
+                    raise Vanished(error.message) from error
                 failure = error
                 problems.append(_refused(kind, error))
             except Unavailable as error:

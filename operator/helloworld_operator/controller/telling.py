@@ -95,17 +95,17 @@ class Teller:
             )
         except NotFound:
             self._stores[HELLOWORLDS].drop(owner)
-            raise Vanished(str(key_of(owner))) from None
+            raise Vanished("it was deleted") from None
         except Conflict as error:
             # The uid no longer fits: a successor of the same name, whose events are on their way.
-            raise Vanished(str(key_of(owner))) from error
+            raise Vanished("another one has its name") from error
         self._stores[HELLOWORLDS].put(stored)
         self._log(owner, new)
         self._record(owner, new)
 
-    def vanished(self, owner: Object) -> None:
-        """The HelloWorld went while it was reconciled."""
-        log.info("is gone", extra=about(owner))
+    def vanished(self, owner: Object, why: str) -> None:
+        """The HelloWorld went while it was reconciled, or is about to."""
+        log.info("is gone: %s", why, extra=about(owner))
 
     def forget(self, key: Key) -> None:
         """The HelloWorld is gone: it objects to nothing."""
