@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from helloworld_operator.api import v1
-from helloworld_operator.controller.observe import DEPLOYMENTS, spec_of
-from helloworld_operator.controller.observed import Observed, Problem
+from helloworld_operator.controller.observe import DEPLOYMENTS, SERVICES, spec_of
+from helloworld_operator.controller.observed import Observed, Problem, Waiting
 from helloworld_operator.controller.status import patch, status, unsettled
 from helloworld_operator.errors import InvalidSpec
 
@@ -183,3 +183,99 @@ def test_it_waits_for_the_deployment_controller_but_not_for_pods_that_are_refuse
 def test_an_invalid_spec_is_named_by_field(spec: Any, text: str) -> None:
     with pytest.raises(InvalidSpec, match=text):
         spec_of({**hello(), "spec": spec})
+
+
+def recreated(wanted: int = 1, **numbers: Any) -> dict[str, Any]:
+    made = deployment(wanted, **numbers)
+    return {**made, "spec": {**made["spec"], "strategy": {"type": "Recreate"}}}
+
+
+def test_pods_that_are_about_to_be_replaced_all_at_once_do_not_count_as_available() -> None:
+    stale = {**full(1), "updatedReplicas": 0}
+
+    assert told(observed(1, recreated(**stale)))["Available"][0] == "False"
+    assert told(observed(1, recreated(seen=False, **full(1))))["Available"][0] == "False"
+    assert told(observed(1, recreated(**full(1))))["Available"][0] == "True"
+    # One after the other, the old ones stay until the new ones answer.
+    assert told(observed(1, deployment(1, **stale)))["Available"][0] == "True"
+
+
+def test_scaled_to_zero_is_told_at_once_though_pods_still_answer() -> None:
+    result = told(observed(0, deployment(0, seen=False, **full(2))))
+
+    assert result["Available"] == ("False", "ScaledToZero")
+    assert result["Progressing"] == ("True", "RollingOut")
+
+
+def test_an_autoscaler_decides_how_many_are_wanted() -> None:
+    seen = observed(1, deployment(5, **full(5)))
+
+    assert told(seen)["Progressing"] == ("False", "RolloutComplete")
+    assert status(seen, NOW)["desiredReplicas"] == 5
+
+
+def test_without_the_service_nothing_is_available() -> None:
+    children = {DEPLOYMENTS: deployment(**full(2)), SERVICES: None}
+    taken = Problem("NameCollision", "Service ns/x belongs to nobody")
+
+    missing = told(Observed(hello(), v1.Spec(replicas=2), children))
+    assert missing["Available"] == ("False", "NoService")
+    foreign = told(Observed(hello(), v1.Spec(replicas=2), children, (taken,)))
+    assert foreign["Available"] == ("False", "NameCollision")
+
+
+def test_what_is_waited_for_is_progress() -> None:
+    waiting = Waiting("WaitingForSnapshot", "snapshot x-1 is being taken")
+    result = told(Observed(hello(), v1.Spec(replicas=2), {DEPLOYMENTS: None}, waiting=waiting))
+
+    assert result["Progressing"] == ("True", "WaitingForSnapshot")
+    assert result["Available"] == ("False", "WaitingForSnapshot")
+    assert result["Degraded"] == ("False", "AsExpected")
+
+
+def test_why_pods_do_not_start_explains_what_is_missing() -> None:
+    cause = Problem("ImageMissing", "image r/x:1 cannot be pulled: no")
+    live = deployment(replicas=2, updatedReplicas=2, conditions=STUCK)
+    seen = observed(deployment=live, troubles=(cause,))
+    conditions = {item["type"]: item for item in status(seen, NOW)["conditions"]}
+
+    assert told(seen)["Degraded"] == ("True", "ImageMissing")
+    assert told(seen)["Progressing"] == ("False", "RolloutStuck")
+    assert conditions["Available"]["message"] == f"0 of 2 pods available: {cause.message}"
+
+
+def test_a_quota_is_named_without_the_pod_that_met_it() -> None:
+    words = 'pods "x-5c9-abcde" is forbidden: exceeded quota: tight, requested: pods=1'
+    refusal = [{"type": "ReplicaFailure", "status": "True", "message": words}]
+    other = [{**refusal[0], "message": 'pods "x-1" is forbidden: violates PodSecurity'}]
+    seen = status(observed(deployment=deployment(conditions=refusal)), NOW)
+
+    assert seen["conditions"][2]["message"] == "pods are refused: " + words.partition(": ")[2]
+    assert told(observed(deployment=deployment(conditions=other)))["Degraded"][1] == "PodsRefused"
+
+
+def image(live: dict[str, Any], name: str) -> dict[str, Any]:
+    pod = {"spec": {"containers": [{"name": "sidecar"}, {"name": "greeting", "image": name}]}}
+    return {**live, "spec": {**live["spec"], "template": pod}}
+
+
+def test_an_image_is_proven_by_pods_that_all_answer_with_it() -> None:
+    def now(live: dict[str, Any], **before: Any) -> Any:
+        seen = Observed(hello(**before), v1.Spec(), {DEPLOYMENTS: image(live, "new")})
+        return status(seen, NOW).get("image")
+
+    assert now(deployment(2, **full(2)), image="old") == "new"
+    assert now(deployment(2, **full(1)), image="old") == "old"
+    assert now(deployment(0, **full(0)), image="old") == "old"
+    assert now(deployment(2, **full(1))) is None
+
+
+def test_fields_of_a_plan_are_told_kept_and_removed() -> None:
+    owner = hello(rejectedImage="bad", lastSnapshot={"name": "s"})
+    kept = status(Observed(owner, v1.Spec()), NOW)
+    fields = {"rejectedImage": None, "lastSnapshot": {"name": "t"}}
+    changed = status(Observed(owner, v1.Spec(), fields=fields), NOW)
+
+    assert kept["rejectedImage"] == "bad"
+    assert "rejectedImage" not in changed
+    assert changed["lastSnapshot"] == {"name": "t"}
