@@ -20,9 +20,12 @@ SELECTOR: Final = f"app.kubernetes.io/managed-by={MANAGER},app.kubernetes.io/nam
 # Suffixes of claims and Jobs: a HelloWorld's claim and a snapshot's never meet.
 _DATA: Final = "-data"
 _SNAPSHOT: Final = "-snapshot"
+_RESTORE: Final = "-restore"
 # RFC 1035 label as the API server checks Service names.
 _DNS_1035: Final = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _LONGEST: Final = 63
+# Characters of an object's name, where it is not also a label's value.
+_LONGEST_OBJECT: Final = 253
 # Hexadecimal digits of SHA-256: 40 bits, a chance of 1 in 10^6 among a thousand such names.
 _HASH: Final = 10
 _HASHED: Final = re.compile(rf".*-[0-9a-f]{{{_HASH}}}")
@@ -43,6 +46,25 @@ def snapshot_child_name(name: str) -> str:
     """The name of a HelloWorldSnapshot's PersistentVolumeClaim and of its Job; also a label value,
     as the Job's controller makes it one."""
     return _fitting(name, _SNAPSHOT)
+
+
+def restore_name(name: str) -> str:
+    """The name of the Job that fills a HelloWorld's volume from a snapshot."""
+    return _fitting(name, _RESTORE)
+
+
+def snapshot_name(name: str, what: str) -> str:
+    """The name of a HelloWorldSnapshot that the operator makes of a HelloWorld.
+
+    Args:
+        name: the HelloWorld's.
+        what: tells it from others of the same HelloWorld; lower case letters, digits and "-".
+    """
+    room = _LONGEST_OBJECT - len(what) - 1
+    if len(name) <= room:
+        return f"{name}-{what}"
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH]
+    return f"{name[: room - _HASH - 1].rstrip('-.')}-{digest}-{what}"
 
 
 def _fitting(name: str, suffix: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from helloworld_operator.api import GROUP, KIND, v1
+from helloworld_operator.api import GROUP, KIND, SNAPSHOT, v1
 from helloworld_operator.errors import InvalidSpec
 from kopfkit.runtime.client import Object, Resource
 from kopfkit.runtime.store import Key
@@ -16,6 +16,8 @@ SERVICES: Final = Resource("", "v1", "services")
 AUTOSCALERS: Final = Resource("autoscaling", "v2", "horizontalpodautoscalers")
 CLAIMS: Final = Resource("", "v1", "persistentvolumeclaims")
 PODS: Final = Resource("", "v1", "pods")
+JOBS: Final = Resource("batch", "v1", "jobs")
+SNAPSHOTS: Final = Resource(GROUP, "v1", SNAPSHOT.plural)
 
 
 class Ownership(Enum):

@@ -3,22 +3,20 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
-from helloworld_operator.api import GROUP, KIND, PLURAL
-from helloworld_operator.controller.children import Children
+from helloworld_operator.api import GROUP, KIND, PLURAL, SNAPSHOT
+from helloworld_operator.controller import telling
 from helloworld_operator.controller.names import MANAGER
-from helloworld_operator.controller.observe import HELLOWORLDS
-from helloworld_operator.controller.planning import Straight
-from helloworld_operator.controller.reconcile import Reconciler
+from helloworld_operator.controller.observe import HELLOWORLDS, SNAPSHOTS
+from helloworld_operator.controller.reconcilers import Reconcilers
 from helloworld_operator.controller.sources import WATCHED, Sources, new_stores
-from helloworld_operator.controller.telling import Teller
 from helloworld_operator.insight import Insight
 from helloworld_operator.settings import Settings, own_namespace
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime import credentials
-from kopfkit.runtime.client import Client
+from kopfkit.runtime.client import Client, Resource
 from kopfkit.runtime.errors import ApiError, NotFound, NotLeading
 from kopfkit.runtime.events import Recorder
 from kopfkit.runtime.health import Health
@@ -33,6 +31,8 @@ log = logging.getLogger(__name__)
 
 # Seconds between two looks for what is not there yet at the start.
 _LOOK = 1.0
+# How many snapshots are reconciled at a time; their Jobs do the work.
+_SNAPSHOT_WORKERS = 4
 # Seconds that Events which still wait get at the end.
 _LAST_EVENTS = 1.0
 
@@ -61,29 +61,26 @@ class _Process:
         self._recorder = Recorder(self._client, MANAGER, identity())
         self._upgradeable = Upgradeable(self._client, own_namespace() or "", condition_name())
         self._insight.events(self._recorder)
-        reconciler = Reconciler(
+        reconcilers = Reconcilers(
             self._client,
             self._stores,
-            plan=Straight(settings.image),
-            children=Children(self._client, self._stores, recorder=self._recorder),
-            teller=Teller(
-                self._client,
-                self._stores,
-                recorder=self._recorder,
-                upgradeable=self._upgradeable,
-            ),
+            image=settings.image,
+            recorder=self._recorder,
+            upgradeable=self._upgradeable,
+            concern=lambda resource, key: self._sources.concern(resource, key),
         )
-        observers = self._insight.queue("helloworld")
-        self._queue: WorkQueue[Key] = WorkQueue(reconciler, failed=_failed, observers=observers)
-        self._insight.follow(observers, self._queue)
-        self._client.observers.append(Recovery(self._queue.hurry))
-        self._insight.stores({KIND: self._stores[HELLOWORLDS]}, settings.metrics_objects)
+        self._queue = self._new_queue("helloworld", HELLOWORLDS, reconcilers.helloworlds)
+        self._snapshots = self._new_queue("helloworldsnapshot", SNAPSHOTS, reconcilers.snapshots)
+        kinds = {KIND: self._stores[HELLOWORLDS], SNAPSHOT.kind: self._stores[SNAPSHOTS]}
+        self._insight.stores(kinds, settings.metrics_objects)
         self._sources = Sources(
             self._client,
             self._stores,
             self._queue,
             namespaces=settings.namespaces,
             resync=settings.resync,
+            queues={SNAPSHOTS: self._snapshots},
+            waiting=reconcilers.waiting,
         )
         self._watcher = Watcher(
             WATCHED,
@@ -105,6 +102,20 @@ class _Process:
         self._leading = not settings.leader_elect
         self._tasks: list[asyncio.Task[None]] = []
         self._broken = ""
+
+    def _new_queue(
+        self, name: str, of: Resource, reconciler: Callable[[Key], Awaitable[float | None]]
+    ) -> WorkQueue[Key]:
+        def failed(key: Key, error: BaseException, delay: float) -> None:
+            known = self._stores[of].get(key)
+            about = telling.about(known) if known is not None else {"object": "/".join(key)}
+            _failed(about, error, delay)
+
+        observers = self._insight.queue(name)
+        queue: WorkQueue[Key] = WorkQueue(reconciler, failed=failed, observers=observers)
+        self._insight.follow(observers, queue)
+        self._client.observers.append(Recovery(queue.hurry))
+        return queue
 
     async def run(self) -> None:
         self._signals()
@@ -130,6 +141,7 @@ class _Process:
         if condition_name():
             self._start(self._upgradeable.run(), "OperatorCondition")
         self._queue.start(self._settings.workers)
+        self._snapshots.start(_SNAPSHOT_WORKERS)
         if self._settings.leader_elect:
             self._election = Election(
                 self._client, namespace, MANAGER, identity(), changed=self._lead
@@ -153,7 +165,9 @@ class _Process:
     async def end(self) -> None:
         """Stop: finish what runs, give the Lease back, close."""
         self._stop.set()
-        if not await self._queue.drain(self._settings.grace):
+        queues = (self._queue, self._snapshots)
+        ended = await asyncio.gather(*(each.drain(self._settings.grace) for each in queues))
+        if not all(ended):
             log.warning("some reconciles did not end in %.0f s", self._settings.grace)
         for task in self._tasks:
             task.cancel()
@@ -203,11 +217,12 @@ class _Process:
         self._go()
 
     def _go(self) -> None:
-        if self._leading and self._sources.filled:
-            self._queue.resume()
-            self._queue.hurry()
-        else:
-            self._queue.pause()
+        for queue in (self._queue, self._snapshots):
+            if self._leading and self._sources.filled:
+                queue.resume()
+                queue.hurry()
+            else:
+                queue.pause()
 
     def _caches(self) -> str:
         return "" if self._sources.filled else "not filled yet"
@@ -230,11 +245,13 @@ class _Process:
         while not self._stop.is_set():
             try:
                 found = await self._client.request("GET", f"/apis/{GROUP}/v1")
-                if any(item.get("name") == PLURAL for item in found.get("resources") or []):
+                served = {item.get("name") for item in found.get("resources") or []}
+                if {PLURAL, SNAPSHOT.plural} <= served:
                     if told:
                         log.info("goes on: %s.%s is served", PLURAL, GROUP)
                     return
-                text = f"{PLURAL}.{GROUP} is not served at version v1"
+                missing = PLURAL if PLURAL not in served else SNAPSHOT.plural
+                text = f"{missing}.{GROUP} is not served at version v1"
             except NotFound:
                 text = (
                     f"the CRD {PLURAL}.{GROUP} is not installed; waits for it "
@@ -266,8 +283,7 @@ class _Process:
         await asyncio.gather(work, stop, return_exceptions=True)
 
 
-def _failed(key: Key, error: BaseException, delay: float) -> None:
-    about = {"object": "/".join(key)}
+def _failed(about: Mapping[str, object], error: BaseException, delay: float) -> None:
     if isinstance(error, NotLeading):
         log.info("left to the next leader", extra=about)
     elif isinstance(error, ApiError):

@@ -14,13 +14,18 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from helloworld_operator.api import SNAPSHOT
 from helloworld_operator.controller.names import SELECTOR
 from helloworld_operator.controller.observe import (
     AUTOSCALERS,
     CLAIMS,
     DEPLOYMENTS,
     HELLOWORLDS,
+    JOBS,
     SERVICES,
+    SNAPSHOTS,
+    controller_of,
+    mapping,
     owner_key,
 )
 from kopfkit.runtime.client import Client, Object, Resource
@@ -34,6 +39,20 @@ log = logging.getLogger(__name__)
 
 def _itself(key: Key, objects: Iterable[Object]) -> Iterable[tuple[Resource, Key]]:
     return [(HELLOWORLDS, key)]
+
+
+def _a_snapshot(key: Key, objects: Iterable[Object]) -> Iterable[tuple[Resource, Key]]:
+    of = {str(mapping(obj.get("spec")).get("helloWorldName", "")) for obj in objects}
+    return [(SNAPSHOTS, key), *((HELLOWORLDS, (key[0], name)) for name in of)]
+
+
+def _either_owner(key: Key, objects: Iterable[Object]) -> Iterable[tuple[Resource, Key]]:
+    snapshots = set()
+    for obj in objects:
+        reference = controller_of(obj)
+        if reference.get("kind") == SNAPSHOT.kind:
+            snapshots.add((key[0], str(reference.get("name", ""))))
+    return [*((SNAPSHOTS, owner) for owner in snapshots), *_its_owner(key, objects)]
 
 
 def _its_owner(key: Key, objects: Iterable[Object]) -> Iterable[tuple[Resource, Key]]:
@@ -61,7 +80,9 @@ SOURCES: Final = (
     Source(Watched(DEPLOYMENTS, SELECTOR), _its_owner),
     Source(Watched(SERVICES, SELECTOR), _its_owner),
     Source(Watched(AUTOSCALERS, SELECTOR), _its_owner),
-    Source(Watched(CLAIMS, SELECTOR), _its_owner),
+    Source(Watched(CLAIMS, SELECTOR), _either_owner),
+    Source(Watched(JOBS, SELECTOR), _either_owner),
+    Source(Watched(SNAPSHOTS), _a_snapshot),
 )
 WATCHED: Final = tuple(source.watched for source in SOURCES)
 _CONCERNS: Final = {source.watched.resource: source.concerns for source in SOURCES}
@@ -82,6 +103,7 @@ class Sources:
         stores: one for each watched resource.
         queue: of HelloWorld keys.
         queues: of the keys of other resources that are reconciled.
+        waiting: who waits for an object, as (resource, key).
         namespaces: to list; empty means all.
         resync: seconds between two unconditional comparisons.
     """
@@ -95,7 +117,9 @@ class Sources:
         namespaces: Iterable[str],
         resync: float,
         queues: Mapping[Resource, WorkQueue[Key]] = MappingProxyType({}),
+        waiting: Callable[[Resource, Key], Iterable[tuple[Resource, Key]]] = lambda *_: (),
     ) -> None:
+        self._waiting = waiting
         self._client, self._stores = client, stores
         self._queues = {**queues, HELLOWORLDS: queue}
         self._namespaces: tuple[str | None, ...] = tuple(namespaces) or (None,)
@@ -163,4 +187,10 @@ class Sources:
         known = [obj for obj in objects if obj is not None]
         for primary, whose in _CONCERNS[resource](key, known):
             if primary is resource or self._stores[primary].get(whose) is not None:
-                self._queues[primary].add(whose)
+                self.concern(primary, whose)
+
+    def concern(self, primary: Resource, key: Key) -> None:
+        """Have an object reconciled, and those that wait for it."""
+        self._queues[primary].add(key)
+        for other, waiter in self._waiting(primary, key):
+            self._queues[other].add(waiter)

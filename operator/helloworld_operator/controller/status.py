@@ -101,10 +101,8 @@ def status(observed: Observed, now: str) -> Object:
         "Progressing": _progressing(observed, rollout),
         "Degraded": _degraded(observed, rollout),
     }
-    conditions = [
-        _condition(kind, *told[kind], generation, before.get(kind), now) for kind in TYPES
-    ]
-    others = [condition for kind, condition in before.items() if kind not in told]
+    conditions = [condition(kind, *told[kind], generation, before.get(kind), now) for kind in TYPES]
+    others = [each for kind, each in before.items() if kind not in told]
     return {**new, "conditions": conditions + others}
 
 
@@ -232,7 +230,7 @@ def conditions_of(status: Object) -> dict[str, dict[str, Any]]:
     }
 
 
-def _condition(
+def condition(
     kind: str,
     state: str,
     reason: str,
@@ -241,6 +239,8 @@ def _condition(
     before: dict[str, Any] | None,
     now: str,
 ) -> Object:
+    """A metav1.Condition; its time is that of `before`, the same condition as it is stored, if that
+    has the same state."""
     same = before is not None and before.get("status") == state
     since = before.get("lastTransitionTime", now) if same and before is not None else now
     return {

@@ -1,0 +1,85 @@
+"""Objects that are made once and never changed: Jobs, a snapshot's claim, HelloWorldSnapshots.
+
+Made where they are missing, left alone where they belong to somebody else, deleted by uid only. For
+children that are kept as wanted, see `children`.
+"""
+
+import contextlib
+import logging
+from collections.abc import Mapping
+
+from helloworld_operator.api import GROUP
+from helloworld_operator.controller.children import Result, collision
+from helloworld_operator.controller.observe import controller_of
+from helloworld_operator.controller.telling import about
+from kopfkit.runtime.client import Client, Object, Resource
+from kopfkit.runtime.errors import AlreadyExists, Conflict, NotFound
+from kopfkit.runtime.store import Store, key_of
+
+log = logging.getLogger(__name__)
+
+
+def reference(owner: Object) -> Object:
+    """The reference that makes a HelloWorld or a HelloWorldSnapshot the controller of an object."""
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+class Owned:
+    """Makes and deletes such objects."""
+
+    def __init__(self, client: Client, stores: Mapping[Resource, Store]) -> None:
+        self._client, self._stores = client, stores
+
+    async def find(self, owner: Object, resource: Resource, name: str) -> Result:
+        """What there is under a name. Asks the API server where nothing is known and something may
+        be: the caches are a moment behind."""
+        key = (owner["metadata"]["namespace"], name)
+        live = self._stores[resource].get(key)
+        if live is None and owner.get("status"):
+            try:
+                # Not kept: what has not our label sends no events, and would be known for ever.
+                live = await self._client.get(resource, *key)
+            except NotFound:
+                return Result()
+        return self._judge(owner, live) if live is not None else Result()
+
+    async def make(self, owner: Object, resource: Resource, wanted: Object) -> Result:
+        """Make an object that `find` did not find."""
+        namespace, name = key_of(wanted)
+        try:
+            live = await self._client.create(resource, namespace, wanted)
+        except AlreadyExists:
+            return self._judge(owner, await self._client.get(resource, namespace, name))
+        self._stores[resource].put(live)
+        log.info("created %s %s/%s", wanted["kind"], namespace, name, extra=about(owner))
+        return Result(live, wrote=True)
+
+    async def delete(self, resource: Resource, live: Object, about_it: Object, why: str) -> None:
+        """Delete exactly this object."""
+        place = key_of(live)
+        with contextlib.suppress(NotFound, Conflict):  # gone, or another: its event is on its way
+            await self._client.delete(resource, *place, uid=live["metadata"]["uid"])
+        self._stores[resource].forget(place)
+        what = live.get("kind") or resource.plural
+        log.info("deleted %s %s/%s: %s", what, *place, why, extra=about(about_it))
+
+    @staticmethod
+    def _judge(owner: Object, live: Object) -> Result:
+        found, metadata = controller_of(live), live["metadata"]
+        what = f"{live.get('kind', 'object')} {metadata['namespace']}/{metadata['name']}"
+        if found.get("uid") == owner["metadata"]["uid"]:
+            if metadata.get("deletionTimestamp"):
+                return Result(waiting=f"{what} of before is still being deleted")
+            return Result(live)
+        same = (found.get("kind"), found.get("name"))
+        group = str(found.get("apiVersion", "")).partition("/")[0]
+        if group == GROUP and same == (owner["kind"], owner["metadata"]["name"]):
+            return Result(waiting=f"{what} of a deleted owner of the same name is still there")
+        return Result(collision=collision(what, live))

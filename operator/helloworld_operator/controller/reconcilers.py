@@ -1,0 +1,73 @@
+"""The two reconcilers put together: of HelloWorlds and of HelloWorldSnapshots, which wait for one
+another."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+
+from helloworld_operator.controller.children import Children
+from helloworld_operator.controller.observe import HELLOWORLDS, SNAPSHOTS
+from helloworld_operator.controller.reconcile import Reconciler
+from helloworld_operator.controller.snapshots import SnapshotReconciler
+from helloworld_operator.controller.stateful import Stateful
+from helloworld_operator.controller.telling import Objections, Recorder, Teller
+from kopfkit.runtime.client import Client, Object, Resource
+from kopfkit.runtime.store import Key, Store
+
+
+class Reconcilers:
+    """Both.
+
+    Args:
+        client: reads and writes.
+        stores: what was last seen of each watched resource.
+        image: the operand's default image, and that of snapshots' Jobs; or None.
+        recorder: of Events.
+        upgradeable: takes objections while an image is rolled out.
+        concern: has an object of a resource reconciled, and those that wait for it.
+        now: the time (UTC).
+
+    Attributes:
+        helloworlds: reconciles one HelloWorld.
+        snapshots: reconciles one HelloWorldSnapshot.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        stores: Mapping[Resource, Store],
+        *,
+        image: str | None,
+        recorder: Recorder,
+        upgradeable: Objections,
+        concern: Callable[[Resource, Key], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        def tell(snapshot: Object, bad: bool, reason: str, note: str) -> None:
+            (recorder.warning if bad else recorder.normal)(snapshot, reason, note)
+
+        def concern_snapshot(key: Key) -> None:
+            concern(SNAPSHOTS, key)
+
+        def changed(snapshot: Object, source: Key) -> None:
+            # What we write ourselves comes back as no news.
+            concern_snapshot((source[0], snapshot["metadata"]["name"]))
+            if stores[HELLOWORLDS].get(source) is not None:
+                concern(HELLOWORLDS, source)
+
+        self._plan = Stateful(client, stores, image=image, now=now, wake=concern_snapshot)
+        self.helloworlds = Reconciler(
+            client,
+            stores,
+            plan=self._plan,
+            children=Children(client, stores, recorder=recorder),
+            teller=Teller(client, stores, recorder=recorder, upgradeable=upgradeable),
+        )
+        self.snapshots = SnapshotReconciler(
+            client, stores, image=image, now=now, tell=tell, changed=changed
+        )
+
+    def waiting(self, resource: Resource, key: Key) -> Iterable[tuple[Resource, Key]]:
+        """Who waits for an object."""
+        if resource is SNAPSHOTS:
+            return [(HELLOWORLDS, waiter) for waiter in self._plan.waiting(key)]
+        return [(SNAPSHOTS, waiter) for waiter in self.snapshots.waiting.of(key)]

@@ -1,0 +1,211 @@
+"""The running operator and another image: snapshot first, then the pods, and back if they fail."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kopfkit.testing.client import Api
+from kopfkit.testing.waiting import eventually
+
+Create = Callable[..., Any]
+SMALL = {"size": "10Mi", "storageClassName": "fixed"}
+HWS = "helloworldsnapshots"
+DEFAULT = "localhost:5001/helloworld-operator:test"
+NEXT = "localhost:5001/helloworld-operator:next"
+BAD = "example.com/broken:1"
+UPGRADES = "test.jiaozi.com/made-by=upgrade"
+
+
+@pytest.fixture
+def running(hello: Create, world: Any, start: Any) -> Any:
+    """A HelloWorld with a volume, rolled out by an operator of this test's own."""
+    world.operator = start()
+    one = hello(persistence=SMALL)
+    world.rolled_out(image=DEFAULT)
+    return one
+
+
+def wish(api: Api, one: Any, image: str | None) -> None:
+    api.patch(one.path, {"spec": {"image": image}})
+
+
+def test_a_snapshot_is_ready_before_the_first_pod_of_another_image(
+    running: Any, world: Any, api: Api, node: Any
+) -> None:
+    node.jobs = "hang"
+
+    wish(api, running, NEXT)
+
+    told = world.reason("helloworlds", "x", "Progressing", "WaitingForSnapshot")
+    (name,) = eventually(lambda: world.names(HWS, UPGRADES))
+    assert f"HelloWorldSnapshot {name} is not ready" in told["message"]
+    assert world.image() == DEFAULT
+    node.jobs = "succeed"
+    world.rolled_out(image=NEXT)
+    assert world.names(HWS, UPGRADES) == [name]
+    assert world.condition(HWS, name, "Ready")["status"] == "True"
+
+
+def test_a_failed_snapshot_stops_the_upgrade_until_somebody_decides(
+    running: Any, world: Any, api: Api, node: Any
+) -> None:
+    node.jobs = "fail"
+
+    wish(api, running, NEXT)
+
+    told = world.reason("helloworlds", "x", "Degraded", "SnapshotFailed")
+    assert "the disk: is broken" in told["message"]
+    assert world.image() == DEFAULT
+    assert world.condition("helloworlds", "x", "Available")["status"] == "True"
+    # Either of the two ways on that the message names.
+    note = {"test.jiaozi.com/upgrade-without-snapshot": NEXT}
+    api.patch(running.path, {"metadata": {"annotations": note}})
+    world.rolled_out(image=NEXT)
+
+
+def test_a_deleted_failed_snapshot_is_taken_again(
+    running: Any, world: Any, api: Api, node: Any
+) -> None:
+    node.jobs = "fail"
+    wish(api, running, NEXT)
+    world.reason("helloworlds", "x", "Degraded", "SnapshotFailed")
+    node.jobs = "succeed"
+
+    (name,) = world.names(HWS, UPGRADES)
+    api.delete(world.path(HWS, name))
+
+    world.rolled_out(image=NEXT)
+
+
+def _time_out(world: Any, api: Api) -> None:
+    """Let the Deployment's deadline pass while no operator is there to set it right."""
+    path = world.path("deployments", "x")
+    api.patch(path, {"spec": {"progressDeadlineSeconds": 1}})
+
+    def stuck() -> bool:
+        conditions = api.get(path)["status"]["conditions"]
+        return any(each["reason"] == "ProgressDeadlineExceeded" for each in conditions)
+
+    eventually(stuck)
+
+
+def test_an_image_that_does_not_become_ready_is_taken_back_also_by_the_next_operator(
+    running: Any, world: Any, api: Api, node: Any, start: Any
+) -> None:
+    node.bad.add(BAD)
+    wish(api, running, BAD)
+    eventually(lambda: world.image() == BAD)
+    world.operator.kill()
+    _time_out(world, api)
+
+    second = start()
+
+    told = world.reason("helloworlds", "x", "Degraded", "RolledBack", timeout=60)
+    assert BAD in told["message"]
+    eventually(lambda: world.image() == DEFAULT)
+    status = eventually(lambda: world.get("helloworlds", "x")["status"])
+    assert (status["image"], status["rejectedImage"]) == (DEFAULT, BAD)
+    eventually(
+        lambda: world.condition("helloworlds", "x", "Available")["status"] == "True", timeout=60
+    )
+    # A change of something else goes through, and the image is not tried again.
+    api.patch(running.path, {"spec": {"greeting": {"message": "on the old image"}}})
+
+    def message() -> bool:
+        pod = world.get("deployments", "x")["spec"]["template"]["spec"]
+        return bool(pod["containers"][0]["env"][0]["value"] == "on the old image")
+
+    eventually(message)
+    assert world.image() == DEFAULT
+    assert second.process.poll() is None
+    # Another wish ends it.
+    wish(api, running, NEXT)
+    now = world.rolled_out(image=NEXT)
+    assert "rejectedImage" not in now["status"]
+    assert world.condition("helloworlds", "x", "Degraded")["status"] == "False"
+
+
+def test_without_a_volume_an_image_is_taken_back_as_well(
+    hello: Create, world: Any, api: Api, node: Any, start: Any
+) -> None:
+    first = start()
+    one = hello(replicas=2)
+    world.rolled_out(image=DEFAULT)
+    node.bad.add(BAD)
+    wish(api, one, BAD)
+    eventually(lambda: world.image() == BAD)
+    first.kill()
+    _time_out(world, api)
+
+    start()
+
+    world.reason("helloworlds", "x", "Degraded", "RolledBack", timeout=60)
+    assert world.names(HWS) == []
+    eventually(lambda: world.image() == DEFAULT)
+
+
+def test_a_new_default_image_of_the_operator_is_an_upgrade_like_another(
+    running: Any, world: Any, api: Api, node: Any, start: Any
+) -> None:
+    args = world.get("deployments", "x")["spec"]["template"]["spec"]["containers"][0]["args"]
+    world.operator.stop()
+    node.jobs = "hang"
+
+    start(image=NEXT)
+
+    world.reason("helloworlds", "x", "Progressing", "WaitingForSnapshot", timeout=60)
+    pod = world.get("deployments", "x")["spec"]["template"]["spec"]["containers"][0]
+    assert (pod["image"], pod["args"]) == (DEFAULT, args)
+    node.jobs = "succeed"
+    world.rolled_out(image=NEXT)
+
+
+def test_an_operator_killed_at_any_moment_of_an_upgrade_is_succeeded_by_one_that_ends_it(
+    running: Any, world: Any, api: Api, node: Any, start: Any
+) -> None:
+    """Killed after each of its writes: the number of writes of a clean run tells how many."""
+    world.operator.stop()
+    images = [NEXT, DEFAULT]
+    for kill_after in range(1, 7):
+        operator = start()
+        wished = images[kill_after % 2]
+        wish(api, running, wished)
+
+        def wrote(operator: Any = operator, kill_after: int = kill_after) -> bool:
+            done = world.get("helloworlds", "x")["status"].get("image") == wished  # noqa: B023
+            return done or len(operator.writes()) >= kill_after
+
+        eventually(wrote, interval=0.01, timeout=60)
+        operator.kill()
+        successor = start()
+        world.rolled_out(image=wished)
+        successor.stop()
+        assert world.image() == wished
+        taken = world.names(HWS, UPGRADES)
+        assert 1 <= len(taken) <= 2
+
+
+def test_a_claim_that_went_with_its_pods_is_restored_anew(
+    hello: Create, world: Any, api: Api, start: Any
+) -> None:
+    first = start()
+    hello("source", persistence=SMALL)
+    world.rolled_out("source")
+    world.snapshot("copy", "source")
+    world.reason(HWS, "copy", "Ready", "Completed")
+    hello(persistence=SMALL, restoreFrom={"snapshotName": "copy"})
+    world.rolled_out()
+    old = world.get("jobs", "x-restore")["metadata"]["uid"]
+    first.stop()
+    api.delete(world.path("deployments", "x"))
+    api.delete(world.path("persistentvolumeclaims", "x-data"))
+    eventually(lambda: not api.exists(world.path("persistentvolumeclaims", "x-data")))
+
+    start()
+
+    # The Job of before filled another volume.
+    eventually(lambda: world.get("jobs", "x-restore")["metadata"]["uid"] != old, timeout=60)
+    world.rolled_out()
+    claim = world.get("persistentvolumeclaims", "x-data")
+    assert claim["metadata"]["annotations"]["test.jiaozi.com/filled-from"] == "copy"
