@@ -178,20 +178,19 @@ class _Run:
 
     async def _list(self, found: Definition, after: str) -> None:
         self.reached = after
-        skipped = self.state.done if after else 0
-        passed = 0
+        counted = self.state.done if after else 0
+        listed = passed = 0
         pages = objects.pages(self.crd.client, found.through, self.pace, self.page)
         async for items, remaining in pages:
             # Read before the look: if the spec is still the same, this page was converted under it.
             await self.crd.steady(found)
             fresh = [obj for obj in items if objects.key(obj) > after]
+            listed += len(items)
+            self.state = replace(self.state, total=max(self.state.total, listed + remaining))
             passed += len(items) - len(fresh)
-            if passed > skipped:
-                self._count(done=passed - skipped)
-                skipped = passed
-            self.state = replace(
-                self.state, total=max(self.state.total, self.state.done + len(fresh) + remaining)
-            )
+            if passed > counted:
+                self._count(done=passed - counted)
+                counted = passed
             if fresh:
                 await self._rewrite(found, fresh)
                 self.reached = max(self.reached, *map(objects.key, fresh))
