@@ -9,6 +9,7 @@
     fields        which fields of a wanted object the live one lacks
     logs, health  one line per decision; /healthz and /readyz
     certificates  serving certificates made in the cluster, where neither OLM nor cert-manager does
+    ownership     OLM's certificate Secret, kept through upgrades
 
 Importing this package imports none of them: a process pays for what it uses.
 """
