@@ -326,3 +326,22 @@ async def test_hurrying_keeps_the_delay_that_the_server_asked_for() -> None:
 
     assert queue._timers["x"].when() > asyncio.get_running_loop().time() + 900
     await queue.drain(1)
+
+
+async def test_an_error_may_limit_the_delay() -> None:
+    delays: list[float] = []
+
+    async def handle(key: str) -> None:
+        error = ValueError("another writer was first")
+        error.longest_delay = 4.0  # type: ignore[attr-defined]
+        raise error
+
+    queue = WorkQueue(handle, failed=lambda _, __, delay: delays.append(delay))
+    queue._failures["x"] = 20
+    queue.start(1)
+    queue.resume()
+    queue.add("x")
+    await until(lambda: delays)
+
+    assert 3.0 <= delays[0] <= 5.0
+    await queue.drain(1)

@@ -34,6 +34,9 @@ class NotFound(ApiError):
 class Conflict(ApiError):
     """409: another writer was first, or a precondition (uid, resourceVersion) does not hold."""
 
+    # Seconds: whoever was first is done by then.
+    longest_delay = 5.0
+
 
 class AlreadyExists(Conflict):
     """409 on create: an object of that name is there."""

@@ -50,7 +50,8 @@ class WorkQueue(Generic[K]):
     Args:
         handle: reconciles one key. Returns None when done, or seconds after which to look again.
         What it raises counts as a failure; an exception's attribute `retry_after` (seconds) is the
-            least delay, and with a true attribute `transient` it was not the key's fault.
+            least delay, `longest_delay` the longest, and with a true attribute `transient` it was
+            not the key's fault.
         failed: told of each failure with its key, exception and the delay in seconds.
         observers: told of everything; see `Observer`.
 
@@ -225,7 +226,8 @@ class WorkQueue(Generic[K]):
     def _retry(self, key: K, error: BaseException) -> None:
         count = self._failures[key] = self._failures.get(key, 0) + 1
         # 2 ** 20 is far above the cap, and keeps the float finite for an object failing for years.
-        delay = min(FIRST_DELAY * 2 ** min(count - 1, 20), LONGEST_DELAY)
+        longest = min(getattr(error, "longest_delay", LONGEST_DELAY), LONGEST_DELAY)
+        delay = min(FIRST_DELAY * 2 ** min(count - 1, 20), longest)
         delay *= random.uniform(0.75, 1.25)  # objects that fail together shall not retry together
         asked = getattr(error, "retry_after", None) or 0.0
         delay = max(delay, asked)
