@@ -194,8 +194,8 @@ def install(raw_api: RawApi) -> Iterator[Install]:
 def monitoring_crds() -> list[dict[str, Any]]:
     """CRDs of the Prometheus operator's two APIs, as far as our objects go: any spec is kept.
 
-    Ours, not theirs: promtool judges the rules, and both objects were compared once with the real
-    CRDs (docs/decisions/0007-monitoring.md).
+    Ours, not theirs: promtool judges the rules, and the real CRDs took both objects when it was
+    tried (docs/decisions/0007-monitoring.md).
     """
     spec = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
