@@ -11,9 +11,11 @@ from helloworld_operator.controller.names import (
     child_name,
     claim_name,
     labels,
+    restore_name,
     selector_labels,
     selector_text,
     snapshot_child_name,
+    snapshot_name,
 )
 
 # DNS subdomains as the API server takes them for names, up to 253 characters; and names made to
@@ -21,11 +23,13 @@ from helloworld_operator.controller.names import (
 SUBDOMAINS = st.from_regex(
     r"[a-z0-9]([-a-z0-9]{0,80}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,80}[a-z0-9])?){0,2}", fullmatch=True
 )
-NAMERS = [child_name, claim_name, snapshot_child_name]
+NAMERS = [child_name, claim_name, snapshot_child_name, restore_name]
 NAMES = st.one_of(
     SUBDOMAINS,
     st.builds(lambda namer, name: namer(name), st.sampled_from(NAMERS), SUBDOMAINS),
-    st.text("ab-.", min_size=1, max_size=253).map(lambda text: f"a{text}a"[:253].rstrip("-.")),
+    st.text("ab-.", min_size=1, max_size=253).map(
+        lambda text: ".".join(filter(None, (part.strip("-") for part in text.split(".")))) or "a"
+    ),
 )
 every_namer = pytest.mark.parametrize("namer", NAMERS, ids=lambda one: one.__name__)
 
@@ -51,6 +55,26 @@ def test_two_names_never_share_a_child(namer: Callable[[str], str], one: str, ot
 @given(NAMES, NAMES)
 def test_a_volume_and_a_snapshot_never_share_a_claim(hello: str, snapshot: str) -> None:
     assert claim_name(hello) != snapshot_child_name(snapshot)
+
+
+@given(NAMES, NAMES)
+def test_a_restore_and_a_snapshot_never_share_a_job(hello: str, snapshot: str) -> None:
+    assert restore_name(hello) != snapshot_child_name(snapshot)
+
+
+@given(NAMES, st.sampled_from(["202611250230", "upgrade-0123456789"]))
+def test_a_snapshot_that_is_made_by_the_operator_gets_a_legal_name(name: str, what: str) -> None:
+    made = snapshot_name(name, what)
+    assert len(made) <= 253
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", made)
+    assert made.endswith(f"-{what}")
+
+
+@given(NAMES, NAMES)
+def test_snapshots_of_two_helloworlds_never_share_a_name(one: str, other: str) -> None:
+    assert one == other or snapshot_name(one, "202611250230") != snapshot_name(
+        other, "202611250230"
+    )
 
 
 @every_namer
@@ -89,6 +113,8 @@ def test_names_of_released_operators_never_change() -> None:
     assert claim_name("a.b") == "a-b-2e7336dc8e-data"
     assert claim_name("x" * 253) == "x" * 47 + "-1329e1bd71-data"
     assert snapshot_child_name("x" * 253) == "x" * 43 + "-1329e1bd71-snapshot"
+    assert restore_name("x" * 253) == "x" * 44 + "-1329e1bd71-restore"
+    assert snapshot_name("x" * 253, "what") == "x" * 237 + "-1329e1bd71-what"
     assert selector_labels("hello") == {
         "app.kubernetes.io/name": "helloworld",
         "app.kubernetes.io/instance": "hello",
