@@ -25,7 +25,7 @@ from helloworld_operator.controller.telling import Recorder, about
 from helloworld_operator.controller.wish import HASH
 from helloworld_operator.errors import Vanished
 from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import AlreadyExists, Conflict, NotFound
+from kopfkit.runtime.errors import AlreadyExists, NotFound
 from kopfkit.runtime.fields import differences, project
 from kopfkit.runtime.store import Store, key_of
 
@@ -126,9 +126,14 @@ class Children:
             return False
         if not live["metadata"].get("deletionTimestamp"):
             place, uid = key_of(live), live["metadata"]["uid"]
-            # Where it is gone, or another one by now, its event is on its way.
-            with suppress(NotFound, Conflict):
+            try:
                 await self._client.delete(kind.resource, *place, uid=uid)
+            except NotFound:
+                pass
+            except Conflict:
+                # Another one has its name by now; or there were too many writers at once.
+                if await lives(self._client, kind.resource, live):
+                    raise
             self._stores[kind.resource].forget(place)
             log.info("deleted %s: no longer wanted", _called(live), extra=about(owner))
         return True

@@ -171,31 +171,67 @@ def test_any_name_the_api_server_takes_gets_legal_children(
     assert one.get()["status"]["url"] == f"http://{child}.{one.namespace}.svc:80"
 
 
-def test_another_owners_object_is_left_alone_until_it_goes(
-    hello: Create, api: Api, namespace: str, operator: Any
+def named(api_version: str, kind: str, name: str, spec: Any) -> Any:
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+OTHER = {"app": "other"}
+POD = {"metadata": {"labels": OTHER}, "spec": {"containers": [{"name": "c", "image": "i:1"}]}}
+TARGET = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "other"}
+FOREIGN = {
+    "Service": named("v1", "Service", "taken", {"ports": [{"port": 9}], "selector": OTHER}),
+    "Deployment": named(
+        "apps/v1",
+        "Deployment",
+        "taken",
+        {"replicas": 0, "selector": {"matchLabels": OTHER}, "template": POD},
+    ),
+    "HorizontalPodAutoscaler": named(
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        "taken",
+        {"scaleTargetRef": TARGET, "maxReplicas": 2},
+    ),
+    "PersistentVolumeClaim": named(
+        "v1",
+        "PersistentVolumeClaim",
+        "taken-data",
+        {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_an_object_of_somebody_else_is_left_alone_until_it_goes(
+    hello: Create, api: Api, namespace: str, kind: str, operator: Any
 ) -> None:
-    foreign = {
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": "taken", "namespace": namespace},
-        "spec": {"ports": [{"port": 9}], "selector": {"app": "other"}},
-    }
+    foreign = {**FOREIGN[kind], "metadata": {**FOREIGN[kind]["metadata"], "namespace": namespace}}
     before = api.create(foreign)
-    one = hello("taken")
+    path = api.path_of(before)
+    spec: dict[str, Any] = {}
+    if kind == "HorizontalPodAutoscaler":
+        spec["autoscaling"] = {"maxReplicas": 5}
+    if kind == "PersistentVolumeClaim":
+        spec["persistence"] = {"size": "16Mi"}
+    one = hello("taken", **spec)
 
     def degraded() -> bool:
         condition = one.condition("Degraded")
         return bool(
             condition["status"] == "True"
             and condition["reason"] == "NameCollision"
-            and f"Service {namespace}/taken" in condition["message"]
+            and f"{kind} {namespace}/{foreign['metadata']['name']}" in condition["message"]
         )
 
     assert eventually(degraded)
-    assert one.service() == before
-    api.delete(one.service_path)
+    now = api.get(path)
+    assert now["metadata"]["uid"] == before["metadata"]["uid"]
+    assert now["spec"] == before["spec"]
+    assert "ownerReferences" not in now["metadata"]
+    api.delete(path)
     eventually(lambda: one.condition("Degraded")["status"] == "False", timeout=60)
-    assert one.service()["spec"]["selector"]["app.kubernetes.io/instance"] == "taken"
+    reference = api.get(path)["metadata"]["ownerReferences"][0]
+    assert reference["uid"] == one.get()["metadata"]["uid"]
 
 
 def test_children_go_with_their_helloworld_and_no_finalizer_holds_it(

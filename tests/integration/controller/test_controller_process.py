@@ -18,6 +18,21 @@ LEASE = (
 )
 
 
+UNSCHEDULABLE = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "Unschedulable",
+    "message": "0/2 nodes are available: 2 Insufficient cpu.",
+}
+
+
+def pod_of(one: Any) -> str:
+    """The name of a HelloWorld's only pod, or ""."""
+    path = f"/api/v1/namespaces/{one.namespace}/pods"
+    found = one.api.get(path, labelSelector=f"app.kubernetes.io/instance={one.child}")["items"]
+    return str(found[0]["metadata"]["name"]) if found else ""
+
+
 def test_a_restart_over_settled_objects_writes_nothing(
     hello: Create, start: Start, api: Api, namespace: str
 ) -> None:
@@ -42,8 +57,17 @@ def test_a_restart_over_settled_objects_writes_nothing(
         }
     )
     taken = hello("taken")
-    plain.settled()
-    full.settled()
+    scaled = hello("scaled", autoscaling={"minReplicas": 2, "maxReplicas": 4})
+    # One whose trouble is known from its pods only, and has to be looked for again.
+    lost = hello("lost")
+    for each in (plain, full, scaled, lost):
+        each.settled()
+    eventually(lambda: pod_of(lost))
+    api.patch(
+        f"/api/v1/namespaces/{namespace}/pods/{pod_of(lost)}/status",
+        {"status": {"conditions": [UNSCHEDULABLE]}},
+    )
+    eventually(lambda: lost.condition("Degraded")["reason"] == "Unschedulable")
     eventually(lambda: taken.condition("Degraded")["status"] == "True")
     assert first.stop() == 0
 
