@@ -8,7 +8,6 @@ alone. Only what is no longer wanted and ours by uid is deleted.
 
 import logging
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,11 +20,11 @@ from helloworld_operator.controller.observe import (
     mapping,
     ownership,
 )
-from helloworld_operator.controller.telling import Recorder, about
+from helloworld_operator.controller.telling import Recorder, about, lives
 from helloworld_operator.controller.wish import HASH
 from helloworld_operator.errors import Vanished
 from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import AlreadyExists, NotFound
+from kopfkit.runtime.errors import AlreadyExists, Conflict, NotFound
 from kopfkit.runtime.fields import differences, project
 from kopfkit.runtime.store import Store, key_of
 
