@@ -4,14 +4,13 @@ Made where they are missing, left alone where they belong to somebody else, dele
 children that are kept as wanted, see `children`.
 """
 
-import contextlib
 import logging
 from collections.abc import Mapping
 
 from helloworld_operator.api import GROUP
 from helloworld_operator.controller.children import Result, collision
 from helloworld_operator.controller.observe import controller_of
-from helloworld_operator.controller.telling import about
+from helloworld_operator.controller.telling import about, lives
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import AlreadyExists, Conflict, NotFound
 from kopfkit.runtime.store import Store, key_of
@@ -64,8 +63,14 @@ class Owned:
     async def delete(self, resource: Resource, live: Object, about_it: Object, why: str) -> None:
         """Delete exactly this object."""
         place = key_of(live)
-        with contextlib.suppress(NotFound, Conflict):  # gone, or another: its event is on its way
+        try:
             await self._client.delete(resource, *place, uid=live["metadata"]["uid"])
+        except NotFound:
+            pass
+        except Conflict:
+            # Another one has its name by now; or there were too many writers at once.
+            if await lives(self._client, resource, live):
+                raise
         self._stores[resource].forget(place)
         what = live.get("kind") or resource.plural
         log.info("deleted %s %s/%s: %s", what, *place, why, extra=about(about_it))

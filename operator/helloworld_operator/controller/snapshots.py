@@ -31,7 +31,7 @@ from helloworld_operator.controller.observe import (
 )
 from helloworld_operator.controller.owned import Owned, reference
 from helloworld_operator.controller.status import condition, conditions_of
-from helloworld_operator.controller.telling import about
+from helloworld_operator.controller.telling import about, lives
 from helloworld_operator.controller.waiters import Waiters
 from helloworld_operator.errors import InvalidSpec
 from kopfkit.runtime.client import Client, Object, Resource
@@ -290,8 +290,13 @@ class SnapshotReconciler:
             stored = await self._client.merge(
                 SNAPSHOTS, *key_of(snapshot), change, subresource="status"
             )
-        except (NotFound, Conflict):
+        except NotFound:
             return  # it was deleted meanwhile; what was made for it goes with it
+        except Conflict:
+            # It may have a successor; or there were too many writers at once.
+            if await lives(self._client, SNAPSHOTS, snapshot):
+                raise
+            return
         self._stores[SNAPSHOTS].put(stored)
         was = before.get("Ready", {}).get("reason")
         if was != look.reason:
