@@ -169,7 +169,7 @@ def test_an_operator_killed_at_any_moment_of_an_upgrade_is_succeeded_by_one_that
     images = [NEXT, DEFAULT]
     for kill_after in range(1, 7):
         operator = start()
-        wished = images[kill_after % 2]
+        wished = images[(kill_after + 1) % 2]
         wish(api, running, wished)
 
         def wrote(operator: Any = operator, kill_after: int = kill_after) -> bool:
