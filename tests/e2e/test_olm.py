@@ -91,6 +91,41 @@ def test_olm_connects_the_crd_to_the_conversion_webhook(kubectl: Kubectl) -> Non
     assert b"CERTIFICATE" in base64.b64decode(webhook["clientConfig"]["caBundle"])
 
 
+def test_its_monitors_appear_where_the_prometheus_operator_is(
+    kubectl: Kubectl, client: Api, monitoring_crds: list[dict[str, Any]]
+) -> None:
+    # This cluster has not had the API until now, and the bundle was installed all the same.
+    apis = "/apis/monitoring.coreos.com/v1"
+    assert not client.exists(apis)
+    for crd in monitoring_crds:
+        client.apply(crd)
+    try:
+        for plural in ("servicemonitors", "prometheusrules"):
+            path = f"{apis}/namespaces/{PROJECT.namespace}/{plural}/{PROJECT.name}"
+            found = eventually(lambda path=path: client.get(path), timeout=120)
+            (owner,) = found["metadata"]["ownerReferences"]
+            assert owner["kind"] == "ConfigMap"
+    finally:
+        for crd in monitoring_crds:
+            name = crd["metadata"]["name"]
+            client.delete(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}")
+
+
+def test_every_pod_of_the_operator_has_metrics_behind_one_service(client: Api) -> None:
+    space = f"/api/v1/namespaces/{PROJECT.namespace}"
+    slices = client.get(
+        f"/apis/discovery.k8s.io/v1/namespaces/{PROJECT.namespace}/endpointslices"
+        f"?labelSelector=kubernetes.io/service-name={PROJECT.name}-metrics"
+    )["items"]
+    pods = [each["targetRef"]["name"] for one in slices for each in one["endpoints"]]
+    assert len(pods) == sum(deployment.replicas for deployment in PROJECT.deployments)
+    texts = [client.get(f"{space}/pods/{pod}:8081/proxy/metrics") for pod in pods]
+    assert all("helloworld_operator_build_info{" in text for text in texts)
+    leading = [text for text in texts if "\nhelloworld_operator_leader 1.0" in text]
+    assert len(leading) == 1
+    assert sum("helloworld_operator_conversion_reviews_total{" in text for text in texts) == 2
+
+
 def test_subscribing_again_changes_nothing(olm: Olm, kubectl: Kubectl) -> None:
     before = subscription.find(olm.kubeconfig, package=PROJECT.name, namespace=PROJECT.namespace)
     assert before is not None

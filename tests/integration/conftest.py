@@ -188,33 +188,3 @@ def install(raw_api: RawApi) -> Iterator[Install]:
     yield new
     for name in names:
         raw_api("DELETE", f"{CRDS}/{name}")
-
-
-@pytest.fixture(scope="session")
-def monitoring_crds() -> list[dict[str, Any]]:
-    """CRDs of the Prometheus operator's two APIs, as far as our objects go: any spec is kept.
-
-    Ours, not theirs: promtool judges the rules, and the real CRDs took both objects when it was
-    tried (docs/decisions/0007-monitoring.md).
-    """
-    spec = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
-    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
-    return [
-        {
-            "apiVersion": "apiextensions.k8s.io/v1",
-            "kind": "CustomResourceDefinition",
-            "metadata": {"name": f"{kind.lower()}s.monitoring.coreos.com"},
-            "spec": {
-                "group": "monitoring.coreos.com",
-                "scope": "Namespaced",
-                "names": {
-                    "kind": kind,
-                    "plural": f"{kind.lower()}s",
-                    "singular": kind.lower(),
-                },
-                "versions": [version],
-            },
-        }
-        for kind in ("ServiceMonitor", "PrometheusRule")
-    ]

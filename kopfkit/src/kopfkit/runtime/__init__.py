@@ -8,6 +8,10 @@
     watching      kopf as the source of events, kept alive
     fields        which fields of a wanted object the live one lacks
     logs, health  one line per decision; /healthz and /readyz
+    metrics       Prometheus metrics of queues, requests, watches; metricobjects: of the objects;
+                  conversionmetrics: of a webhook; exposition: the /metrics server
+    monitoring    ServiceMonitor and PrometheusRule where their API is served
+    tracing, otlp spans of reconciles, and their way to a collector
     certificates  serving certificates made in the cluster, where neither OLM nor cert-manager does
     ownership     OLM's certificate Secret, kept through upgrades
 

@@ -27,7 +27,7 @@ KINDS: Final = {
     "PrometheusRule": Resource(GROUP, VERSION, "prometheusrules"),
 }
 # Seconds between two looks: the Prometheus operator may be installed later.
-INTERVAL: Final = 300.0
+INTERVAL: Final = 60.0
 # Seconds between two looks whether we lead.
 _LOOK: Final = 1.0
 
