@@ -1,4 +1,5 @@
-"""The controller: from a HelloWorld to its children and its status.
+"""The controller: from a HelloWorld to its children and its status, and from a HelloWorldSnapshot to
+its copy.
 
     names        what children and labels are called
     observe      whose an object is; what its spec says
@@ -12,6 +13,14 @@
     status       what to tell (pure)
     telling      telling it: status, log, Events, OLM
     reconcile    these, in this order, for one key
+    stateful     the plan of a HelloWorld, from these four:
+      upgrades     which image runs (pure)
+      volumes      the claim, and how it grows (pure)
+      restoring    filling an empty volume
+      retention, schedule     the snapshots the operator makes and deletes; when (pure)
+    snapshots    one reconcile of a HelloWorldSnapshot
+    jobs, owned  the Jobs; making what is never changed
+    reconcilers, waiters      both reconcilers, and who waits for whom
     sources      events, lists and the slow resync that feed stores and queue
     process      the running process: election, queue, health, signals
 
@@ -22,11 +31,14 @@ to it):
     apps                  deployments             get list watch create patch
     autoscaling           horizontalpodautoscalers    get list watch create patch delete
     ""                    persistentvolumeclaims  get list watch create patch
+    batch                 jobs                    get list watch create delete
     ""                    pods                    list
     events.k8s.io         events                  create patch
     test.jiaozi.com       helloworlds             get list watch
     test.jiaozi.com       helloworlds/status      patch
-    test.jiaozi.com       helloworlds/finalizers  update    (never called; blockOwnerDeletion needs
+    test.jiaozi.com       helloworldsnapshots     get list watch create delete
+    test.jiaozi.com       helloworldsnapshots/status  patch
+    test.jiaozi.com       both kinds' /finalizers update    (never called; blockOwnerDeletion needs
                                                   it where OwnerReferencesPermissionEnforcement
                                                   is on, as in OpenShift)
     coordination.k8s.io   leases                  create; get update on the name helloworld-operator
