@@ -25,7 +25,7 @@ async def run(
     Args:
         metrics_port: of /metrics; 0 for none.
     """
-    insight = Insight(metrics_port)
+    insight = Insight(metrics_port, "helloworld-operator-webhook")
     versions = tuple(version.rpartition("/")[2] for version in CONVERTER.api_versions)
     observer = insight.conversion(versions)
     await insight.start()

@@ -2,15 +2,21 @@
 
 import http.server
 import json
+import socket
+import ssl
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kopfkit import pki
 from kopfkit.testing.waiting import eventually
 
 
@@ -20,6 +26,7 @@ class Collector:
 
     url: str = ""
     spans: list[dict[str, Any]] = field(default_factory=list)
+    services: set[str] = field(default_factory=set)
 
     def of(self, name: str, **attributes: str) -> list[dict[str, Any]]:
         """The spans of that name with these attributes."""
@@ -44,6 +51,7 @@ def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             for resource in body["resourceSpans"]:
+                found.services.add(values(resource["resource"])["service.name"])
                 for scope in resource["scopeSpans"]:
                     found.spans.extend(scope["spans"])
             self.send_response(200)
@@ -106,6 +114,42 @@ def test_log_lines_of_a_reconcile_name_their_trace(
     assert {line["generation"] for line in ours} == {1}
     traces = {span["traceId"] for span in collector.spans}
     assert {line["trace_id"] for line in ours} <= traces
+
+
+def test_the_webhook_traces_reviews_under_a_name_of_its_own(
+    collector: Collector, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    pair = pki.make_serving_cert(pki.make_ca("test", now=now), ["localhost"], now=now)
+    (tmp_path / "tls.crt").write_bytes(pair.certificate)
+    (tmp_path / "tls.key").write_bytes(pair.key)
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = int(sock.getsockname()[1])
+    command = [sys.executable, "-m", "helloworld_operator", "webhook", "--health-port=0"]
+    process = subprocess.Popen([*command, f"--cert-dir={tmp_path}", f"--port={port}"])
+    try:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        )
+
+        def refused() -> bool:
+            try:
+                with opener.open(f"https://127.0.0.1:{port}/convert", b"{}", timeout=30) as reply:
+                    return json.loads(reply.read())["kind"] == "ConversionReview"
+            except OSError as error:
+                raise AssertionError(str(error)) from error
+
+        assert eventually(refused)
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+    (span,) = collector.of("convert")
+    assert span["status"] == {"code": 2, "message": "failed"}
+    assert collector.services == {"helloworld-operator-webhook"}
 
 
 def test_what_is_not_used_is_not_imported() -> None:
