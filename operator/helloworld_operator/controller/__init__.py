@@ -1,5 +1,5 @@
-"""The controller: from a HelloWorld to its children and its status, and from a HelloWorldSnapshot to
-its copy.
+"""The controller: from a HelloWorld to its children and its status, and from a HelloWorldSnapshot
+to its copy.
 
     names        what children and labels are called
     observe      whose an object is; what its spec says

@@ -30,6 +30,7 @@ from helloworld_operator.controller.observe import (
     spec_of,
 )
 from helloworld_operator.controller.owned import Owned, reference
+from helloworld_operator.controller.retention import MADE_BY, OF_UID
 from helloworld_operator.controller.status import condition, conditions_of
 from helloworld_operator.controller.telling import about, lives
 from helloworld_operator.controller.waiters import Waiters
@@ -105,6 +106,9 @@ class SnapshotReconciler:
         self.waiting.forget(key)
         if snapshot is None or snapshot["metadata"].get("deletionTimestamp"):
             return None  # its claim and its Job go with it by their owner references
+        if self._useless(snapshot):
+            await self._owned.delete(SNAPSHOTS, snapshot, snapshot, "its HelloWorld went before it")
+            return None
         refused = None
         try:
             look = await self._look(snapshot)
@@ -118,6 +122,20 @@ class SnapshotReconciler:
         if refused is not None:
             raise refused
         return _RECHECK * random.uniform(0.8, 1.2) if look.again else None
+
+    def _useless(self, snapshot: Object) -> bool:
+        """Whether we made it for a HelloWorld that is gone, and it holds nothing. One of the same
+        name that was made since is another one."""
+        uid = mapping(snapshot["metadata"].get("labels")).get(OF_UID)
+        states = conditions_of(mapping(snapshot.get("status")))
+        ours = uid and MADE_BY in snapshot["metadata"]["labels"]
+        if not ours or states.get("Ready", {}).get("status") == "True":
+            return False
+        of = str(mapping(snapshot.get("spec")).get("helloWorldName", ""))
+        source = self._stores[HELLOWORLDS].get((snapshot["metadata"]["namespace"], of))
+        if source is None:
+            return True
+        return bool(source["metadata"]["uid"] != uid)
 
     async def _look(self, snapshot: Object) -> Look | None:
         name = names.snapshot_child_name(snapshot["metadata"]["name"])

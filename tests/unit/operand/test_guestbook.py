@@ -4,6 +4,7 @@ import base64
 import hashlib
 import http.client
 import json
+import socket
 import sqlite3
 import threading
 from pathlib import Path
@@ -159,6 +160,8 @@ def test_a_request_that_is_being_answered_ends_before_sigterm_does(
     keeper.ask("GET", "/healthz")
     ending = threading.Thread(target=keeper.terminate)
     ending.start()
+    while _listens(keeper.port):  # until it takes no new ones
+        pass
     connection.send(body[5:])
 
     assert connection.getresponse().status == 201
@@ -296,6 +299,23 @@ def test_a_full_volume_refuses_entries_and_goes_on_greeting(tmp_path: Path) -> N
         thread.join()
         server.server_close()
         book.close()
+
+
+def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    """A killed process cannot show it, only a power failure could: the settings that promise it."""
+    book = GuestBook(tmp_path)
+
+    assert book._db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+    assert book._db.execute("PRAGMA journal_mode").fetchone() == ("truncate",)
+    book.close()
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=20).close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def _sign(port: int, message: str) -> int:

@@ -209,3 +209,38 @@ def test_a_claim_that_went_with_its_pods_is_restored_anew(
     world.rolled_out()
     claim = world.get("persistentvolumeclaims", "x-data")
     assert claim["metadata"]["annotations"]["test.jiaozi.com/filled-from"] == "copy"
+
+
+def test_a_restart_over_settled_guest_books_and_snapshots_writes_nothing(
+    running: Any, world: Any, api: Api, start: Any
+) -> None:
+    api.patch(running.path, {"spec": {"snapshots": {"schedule": "0 0 1 1 *"}}})
+    world.snapshot("copy")
+    world.reason(HWS, "copy", "Ready", "Completed")
+    world.rolled_out()
+    world.operator.stop()
+
+    second = start()
+    second.says("leads")
+    # It has looked at everything when it does what is asked of it now.
+    world.snapshot("another")
+    world.reason(HWS, "another", "Ready", "Completed")
+
+    others = [each for each in second.writes() if "another" not in each and "event" not in each]
+    assert others in ([], ["patch helloworlds status x"])  # the newest snapshot
+
+
+def test_what_was_not_copied_yet_goes_with_its_helloworld(
+    running: Any, world: Any, api: Api, node: Any
+) -> None:
+    node.jobs = "hang"
+    wish(api, running, NEXT)
+    eventually(lambda: world.names(HWS, UPGRADES) and world.names("jobs"))
+    world.snapshot("by-hand")
+    world.reason(HWS, "by-hand", "Ready", "Copying")
+
+    api.delete(running.path)
+
+    # What a person made is the person's.
+    eventually(lambda: world.names(HWS) == ["by-hand"], timeout=60)
+    eventually(lambda: world.names("jobs") == ["by-hand-snapshot"])
