@@ -2,7 +2,6 @@
 else, and none on a healthy day."""
 
 import json
-import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,6 @@ import pytest
 import yaml
 
 from helloworld_operator.alerts import ALERTS
-from kopfkit.cluster import toolchain
-from kopfkit.errors import KopfkitError
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "config/prometheus/rules.yaml"
@@ -21,22 +18,6 @@ P = "helloworld_operator_"
 MINUTES = 60  # of one story
 
 Promtool = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def promtool() -> Promtool:
-    """Runs promtool; returns what it prints, and fails with that."""
-    try:
-        tool = toolchain.tool("promtool")
-    except KopfkitError as error:
-        pytest.skip(f"no promtool: {error}")
-
-    def run(*arguments: str | Path) -> str:
-        done = subprocess.run([tool, *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return run
 
 
 def pod(name: str, **labels: str) -> str:

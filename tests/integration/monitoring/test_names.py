@@ -1,0 +1,43 @@
+"""Names and help of the metrics, by Prometheus' own conventions."""
+
+import socket
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+
+from helloworld_operator.insight import Insight
+from kopfkit.runtime.store import Store
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+async def test_promtool_has_no_objection_to_any_metric(promtool: Callable[..., str]) -> None:
+    port = free_port()
+    insight, store = Insight(port), Store()
+    condition = {"type": "Ready", "status": "True", "reason": "Ready"}
+    store.put({"metadata": {"namespace": "a", "name": "b"}, "status": {"conditions": [condition]}})
+    silent: Any = SimpleNamespace(observers=[], sent=0, dropped=0)
+    insight.client(silent)
+    insight.queue("helloworld")
+    insight.stores({"HelloWorld": store}, 10)
+    insight.watches({"/apis/x": 0.0})
+    insight.leader(lambda: True)
+    insight.events(silent)
+    insight.conversion(("v1", "v1alpha1"))
+    await insight.start()
+    try:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{port}/metrics") as reply,
+        ):
+            text = await reply.text()
+    finally:
+        await insight.stop()
+
+    assert promtool("check", "metrics", "--lint=all", stdin=text) == ""
