@@ -11,6 +11,7 @@ import pytest
 
 from kopfkit.errors import KopfkitError
 from kopfkit.migration import State, migrate
+from kopfkit.runtime import credentials
 from kopfkit.runtime.client import Client
 
 FAST: dict[str, Any] = {"settle": 0.5, "rate": 0, "patience": 20}
@@ -272,3 +273,47 @@ async def test_managed_fields_and_generation_stay_as_they_were(hello: Any, clien
 async def test_a_crd_that_is_not_there_is_named(client: Client) -> None:
     with pytest.raises(KopfkitError, match=r"CRD nothing\.example\.com: is not in this cluster"):
         await migrate(client, "nothing.example.com", **FAST)
+
+
+class Late(Client):
+    """Somebody does something just before the trim is sent."""
+
+    def __init__(self, before: Callable[[], None]) -> None:
+        super().__init__(credentials.load, manager="migration")
+        self.before, self.trims = before, 0
+
+    async def request(self, method: str, path: str, **more: Any) -> Any:
+        if method == "PATCH" and path.endswith("/status"):
+            self.trims += 1
+            if self.trims == 1:
+                await asyncio.to_thread(self.before)
+        return await super().request(method, path, **more)
+
+
+async def test_a_flip_at_the_moment_of_the_trim_is_not_forgotten(
+    hello: Any, client: Client
+) -> None:
+    hello.fill(4)
+    hello.store("v1")
+
+    def write() -> str:
+        obj = hello.installed.get("v1", "hello-0001")
+        obj["spec"]["replicas"] += 1
+        hello.installed.put("v1", obj)
+        return str(hello.versions()["hello-0001"])
+
+    def flip() -> None:
+        hello.store("v1alpha1")
+        hello.eventually(write, lambda version: version == "v1alpha1")
+        hello.store("v1")
+
+    late = Late(flip)
+    await late.open()
+    try:
+        result = await migrate(late, hello.name, **FAST)
+    finally:
+        await late.close()
+    assert late.trims == 2
+    assert result.trimmed
+    assert set(hello.versions().values()) == {"v1"}
+    assert hello.stored() == ["v1"]
