@@ -97,6 +97,15 @@ def infeasible(live: Object | None) -> str:
     return ""
 
 
+def cannot_grow(live: Object | None, why: str) -> str:
+    """What to tell where the API server refused to let our claim grow."""
+    of = mapping(mapping(live).get("spec")).get("storageClassName")
+    return (
+        f"volumes of StorageClass {of} cannot grow ({why}): set spec.persistence.size back to "
+        f"{capacity(live)}, or have allowVolumeExpansion set in the class"
+    )
+
+
 def parts(owner: Object) -> PodParts:
     """What the volume adds to the greeting server's pod."""
     claimed = {"claimName": names.claim_name(owner["metadata"]["name"])}
