@@ -48,7 +48,7 @@ func run(workers int, namespace string) error {
 	})}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:  scheme,
-		Metrics: server.Options{BindAddress: "0"},
+		Metrics: server.Options{BindAddress: "127.0.0.1:0"},
 		Cache: cache.Options{
 			DefaultTransform: cache.TransformStripManagedFields(),
 			ByObject: map[client.Object]cache.ByObject{

@@ -8,13 +8,18 @@ the API; other lists position by position. A selector is one value to the API (`
 
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 # Characters of a value shown in a log line.
 _SHOWN: Final = 60
 _EMPTY: Final[tuple[Any, ...]] = ("", {}, [], None)
 # Fields whose maps are compared and applied whole.
 _ATOMIC: Final = ("selector", "nodeSelector")
+
+# Where in an object we are: the place around it and the step from there, a key or (item,). It
+# becomes text only where something differs: every reconcile compares every child, and mostly all
+# is well.
+_Place: TypeAlias = tuple["_Place", str | tuple[Any]] | None
 
 _QUANTITY: Final = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(m|[kMGTPE]|[KMGTPE]i|)")
 _FACTORS: Final = {
@@ -25,15 +30,11 @@ _FACTORS: Final = {
 }
 
 
-def differences(wanted: Any, live: Any, path: str = "") -> list[str]:
+def differences(wanted: Any, live: Any) -> list[str]:
     """What has to change in `live` for it to contain `wanted`, as "path: old -> new" lines."""
-    if isinstance(wanted, dict):
-        return _mappings(wanted, live, path)
-    if isinstance(wanted, list):
-        return _lists(wanted, live, path)
-    if _same(wanted, live, path):
-        return []
-    return [f"{path}: {_show(live)} -> {_show(wanted)}"]
+    found: list[str] = []
+    _compare(wanted, live, None, found)
+    return found
 
 
 def project(wanted: Any, live: Any) -> Any:
@@ -54,40 +55,40 @@ def project(wanted: Any, live: Any) -> Any:
     return live
 
 
-def _mappings(wanted: dict[str, Any], live: Any, path: str) -> list[str]:
-    if live in _EMPTY and not wanted:
-        return []
-    if not isinstance(live, dict):
-        return [f"{path}: {_show(live)} -> {_show(wanted)}"]
-    if path.rpartition(".")[2] in _ATOMIC and set(live) != set(wanted):
-        return [f"{path}: {_show(live)} -> {_show(wanted)}"]
-    return [
-        line
-        for key, value in wanted.items()
-        for line in differences(value, live.get(key), f"{path}.{key}" if path else key)
-    ]
+def _compare(wanted: Any, live: Any, place: _Place, found: list[str]) -> None:
+    if isinstance(wanted, dict):
+        _mappings(wanted, live, place, found)
+    elif isinstance(wanted, list):
+        _lists(wanted, live, place, found)
+    elif not _same(wanted, live, place):
+        found.append(_line(wanted, live, place))
 
 
-def _lists(wanted: list[Any], live: Any, path: str) -> list[str]:
-    if live in _EMPTY and not wanted:
-        return []
+def _mappings(wanted: dict[str, Any], live: Any, place: _Place, found: list[str]) -> None:
+    if not wanted and live in _EMPTY:
+        return
+    whole = place is not None and place[1] in _ATOMIC
+    if not isinstance(live, dict) or (whole and set(live) != set(wanted)):
+        found.append(_line(wanted, live, place))
+        return
+    for key, value in wanted.items():
+        _compare(value, live.get(key), (place, key), found)
+
+
+def _lists(wanted: list[Any], live: Any, place: _Place, found: list[str]) -> None:
+    if not wanted and live in _EMPTY:
+        return
     if not isinstance(live, list):
-        return [f"{path}: {_show(live)} -> {_show(wanted)}"]
-    key = _key(wanted)
-    if key is not None:
+        found.append(_line(wanted, live, place))
+    elif (key := _key(wanted)) is not None:
         known = _indexed(live, key)
-        return [
-            line
-            for item in wanted
-            for line in differences(item, known.get(item[key]), f"{path}[{item[key]}]")
-        ]
-    if len(wanted) != len(live):
-        return [f"{path}: {_show(live)} -> {_show(wanted)}"]
-    return [
-        line
-        for number, (one, other) in enumerate(zip(wanted, live, strict=True))
-        for line in differences(one, other, f"{path}[{number}]")
-    ]
+        for item in wanted:
+            _compare(item, known.get(item[key]), (place, (item[key],)), found)
+    elif len(wanted) != len(live):
+        found.append(_line(wanted, live, place))
+    else:
+        for number, (one, other) in enumerate(zip(wanted, live, strict=True)):
+            _compare(one, other, (place, (number,)), found)
 
 
 def _key(items: list[Any]) -> str | None:
@@ -101,15 +102,28 @@ def _indexed(items: list[Any], key: str) -> dict[Any, Any]:
     return {item[key]: item for item in items if isinstance(item, dict) and key in item}
 
 
-def _same(wanted: Any, live: Any, path: str) -> bool:
+def _same(wanted: Any, live: Any, place: _Place) -> bool:
     if wanted == live and isinstance(wanted, bool) == isinstance(live, bool):
         return True
     if wanted in _EMPTY and live in _EMPTY:
         return True
+    path = _path(place)
     if ".requests." in path or ".limits." in path:
         one, other = quantity(wanted), quantity(live)
         return one is not None and one == other
     return False
+
+
+def _line(wanted: Any, live: Any, place: _Place) -> str:
+    return f"{_path(place)}: {_show(live)} -> {_show(wanted)}"
+
+
+def _path(place: _Place) -> str:
+    parts: list[str] = []
+    while place is not None:
+        place, step = place
+        parts.append(f".{step}" if isinstance(step, str) else f"[{step[0]}]")
+    return "".join(reversed(parts)).removeprefix(".")
 
 
 def quantity(value: Any) -> Decimal | None:
