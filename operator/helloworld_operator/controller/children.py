@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from helloworld_operator.controller.kinds import Kind
+from helloworld_operator.controller.kinds import KINDS, Kind
 from helloworld_operator.controller.names import MANAGER
 from helloworld_operator.controller.observe import (
     HELLOWORLDS,
@@ -26,7 +26,7 @@ from helloworld_operator.errors import Vanished
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import AlreadyExists, Conflict, NotFound
 from kopfkit.runtime.fields import differences, project
-from kopfkit.runtime.store import Store, key_of
+from kopfkit.runtime.store import Key, Store, key_of
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,16 @@ class Children:
         # Where an admission webhook or another controller insists on other values than ours: what
         # we wrote and what came of it, so that we do not write the same for ever.
         self._yielded: dict[tuple[Resource, str, str], tuple[str, Any]] = {}
+        # Wishes (by hash) and children (by resourceVersion) that were compared and agreed: most
+        # rounds see the same pair again, and comparing is the dearest part of a round.
+        self._agreed: dict[tuple[Resource, str, str], tuple[str, str]] = {}
+
+    def forget(self, key: Key) -> None:
+        """The HelloWorld is gone."""
+        namespace, name = key
+        for kind in KINDS:
+            self._agreed.pop((kind.resource, namespace, kind.name(name)), None)
+            self._yielded.pop((kind.resource, namespace, kind.name(name)), None)
 
     def ours(self, owner: Object, kind: Kind) -> Object | None:
         """The child as last seen, if it is ours."""
@@ -154,10 +164,16 @@ class Children:
             return None
 
     def _differs(self, resource: Resource, wanted: Object, live: Object) -> bool:
-        if not differences(wanted, live):
+        place = (resource, *key_of(wanted))
+        pair = (_hash(wanted), str(live["metadata"].get("resourceVersion", "")))
+        if self._agreed.get(place) == pair:
             return False
-        yielded = self._yielded.get((resource, *key_of(wanted)))
-        return yielded != (_hash(wanted), project(wanted, live))
+        if differences(wanted, live):
+            yielded = self._yielded.get(place)
+            if yielded != (_hash(wanted), project(wanted, live)):
+                return True
+        self._agreed[place] = pair
+        return False
 
     async def _apply(self, owner: Object, kind: Kind, wanted: Object, what: str) -> Result:
         resource = kind.resource

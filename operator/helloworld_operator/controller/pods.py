@@ -36,6 +36,7 @@ class _Patient:
     next_at: float
     delay: float = _FIRST
     found: tuple[Problem, ...] = ()
+    reserved: bool = False
 
 
 class Pods:
@@ -49,7 +50,8 @@ class Pods:
     def __init__(self, client: Client, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._client, self._clock = client, clock
         self._patients: dict[Key, _Patient] = {}
-        self._tokens, self._counted_at = _BURST, clock()
+        # When the last look that was given away is due.
+        self._slot = clock() - _BURST / _RATE
 
     def forget(self, key: Key) -> None:
         """The HelloWorld is gone."""
@@ -75,9 +77,13 @@ class Pods:
             self._patients[key] = patient
         if patient.next_at > now:
             return patient.found, patient.next_at - now
-        if not self._token(now):
-            patient.next_at = now + 1.0
-            return patient.found, 1.0
+        if not patient.reserved:
+            self._slot = max(self._slot, now - _BURST / _RATE) + 1 / _RATE
+            if self._slot > now:
+                # It comes back once, when it is its turn.
+                patient.next_at, patient.reserved = self._slot, True
+                return patient.found, self._slot - now
+        patient.reserved = False
         selector = selector_text(owner["metadata"]["name"])
         try:
             pods, _ = await self._client.list(PODS, key[0], labels=selector)
@@ -89,14 +95,6 @@ class Pods:
         patient.found, patient.delay = found, min(patient.delay, longest)
         patient.next_at = now + patient.delay
         return found, patient.delay
-
-    def _token(self, now: float) -> bool:
-        self._tokens = min(_BURST, self._tokens + (now - self._counted_at) * _RATE)
-        self._counted_at = now
-        if self._tokens < 1.0:
-            return False
-        self._tokens -= 1.0
-        return True
 
 
 def _told(observed: Observed) -> tuple[Problem, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from helloworld_operator.controller import autoscaling
+from helloworld_operator.controller import autoscaling, volumes
 from helloworld_operator.controller.children import Children, Result
 from helloworld_operator.controller.kinds import KINDS, Kind
 from helloworld_operator.controller.observe import CLAIMS, DEPLOYMENTS, HELLOWORLDS, spec_of
@@ -84,7 +84,8 @@ class Reconciler:
         self._stores, self._plan = stores, plan
         self._children, self._teller, self._clock = children, teller, clock
         self._pods = Pods(client, clock=clock)
-        self._unsettled: dict[Key, float] = {}
+        # Since when, and until when at most, the status waits for the Deployment's controller.
+        self._unsettled: dict[Key, tuple[float, float]] = {}
         self._failing: dict[Key, int] = {}
 
     async def __call__(self, key: Key) -> float | None:
@@ -118,15 +119,19 @@ class Reconciler:
 
     def _settles_in(self, key: Key) -> float:
         """Seconds the status of an object may still wait for others to settle."""
-        since = self._unsettled.setdefault(key, self._clock())
-        others = len(self._unsettled) - 1
-        patience = min(_SETTLE + _SETTLE_EACH * others, _SETTLE_LONGEST)
-        return since + patience - self._clock()
+        now = self._clock()
+        since, until = self._unsettled.get(key, (now, now))
+        others = len(self._unsettled)
+        # Never shorter than it was: who came last is served last, when few others are left.
+        until = max(until, since + min(_SETTLE + _SETTLE_EACH * others, _SETTLE_LONGEST))
+        self._unsettled[key] = since, until
+        return until - now
 
     def _forget(self, key: Key) -> None:
         self._unsettled.pop(key, None)
         self._failing.pop(key, None)
         self._pods.forget(key)
+        self._children.forget(key)
         self._teller.forget(key)
 
     async def _act(self, owner: Object) -> _Acted:
@@ -172,7 +177,7 @@ class Reconciler:
                 if _LEAVING in error.message:
                     raise Vanished(error.message) from error
                 failure = error
-                problems.append(_refused(kind, error))
+                problems.append(_refused(kind, error, self._children.ours(owner, kind)))
             except Unavailable as error:
                 # A server that is away comes back; one that answers 500 again and again (no address
                 # is left, an admission webhook is broken) waits for a person.
@@ -207,10 +212,9 @@ class Reconciler:
         return {kind.resource: self._children.ours(owner, kind) for kind in KINDS}
 
 
-def _refused(kind: Kind, error: Forbidden | Invalid) -> Problem:
+def _refused(kind: Kind, error: Forbidden | Invalid, live: Object | None) -> Problem:
     if kind.resource is CLAIMS and "resize" in error.message:
-        # The admission plugin PersistentVolumeClaimResize, and a volume that is not bound yet.
-        text = f"{error.message}; choose a StorageClass with allowVolumeExpansion for volumes "
-        return Problem("VolumeCannotGrow", text + "that shall grow, or set spec.persistence.size")
+        # The admission plugin PersistentVolumeClaimResize.
+        return Problem("VolumeCannotGrow", volumes.cannot_grow(live, error.message))
     reason = "Forbidden" if isinstance(error, Forbidden) else "Rejected"
     return Problem(reason, f"{kind.kind}: {error.message}")

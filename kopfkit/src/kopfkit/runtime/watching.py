@@ -69,6 +69,26 @@ class _Backoffs:
             delay = min(delay * 2, 3.0)
 
 
+def _no_diffs(kopf: Any) -> "kopf.DiffBaseStorage":
+    """A storage that remembers nothing and compares nothing.
+
+    kopf looks for changes of each object it hears of, whether anyone wants to know or not, and
+    copies the whole object several times for it: that was half of the work of watching.
+    """
+
+    class Nothing(kopf.DiffBaseStorage):  # type: ignore[misc]
+        def fetch(self, *, body: Any) -> None:
+            return None
+
+        def build(self, *, body: Any, extra_fields: Any = None) -> dict[str, Any]:
+            return {}
+
+        def store(self, *, body: Any, patch: Any, essence: Any) -> None:
+            pass
+
+    return Nothing()
+
+
 def load_kopf() -> Any:
     """Import kopf without the client libraries it would import beside it."""
     hidden = [name for name in _UNUSED if name not in sys.modules]
@@ -214,6 +234,7 @@ class Watcher:
         settings.watching.connect_timeout = 5.0
         settings.watching.inactivity_timeout = self._silence
         settings.watching.chunk_size = 500
+        settings.persistence.diffbase_storage = _no_diffs(kopf)
         settings.networking.request_timeout = 60.0
         settings.networking.connect_timeout = 5.0
         settings.networking.error_backoffs = _Backoffs()
