@@ -107,7 +107,8 @@ def test_kubectl_describe_tells_what_a_person_needs(world: Any, variants: Any) -
     assert variants.missing in told
 
     def event() -> str:
-        [line] = re.findall(r"Warning .*ImageMissing.*", world.run("describe", "hw", "hello"))
-        return str(line)
+        found = re.findall(r"Warning .*ImageMissing.*", world.run("describe", "hw", "hello"))
+        assert len(found) == 1, "the same again is counted, not told again"
+        return str(found[0])
 
     assert "helloworld-operator" in eventually(event, timeout=30)
