@@ -73,7 +73,8 @@ class Clockwork:
 async def clockwork(
     plane: Any, api: Api, world: Any, hello: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Clockwork]:
-    monkeypatch.setenv("KUBECONFIG", str(plane.control.kubeconfig))
+    # With the rights that the operator ships with, and no more.
+    monkeypatch.setenv("KUBECONFIG", str(plane.kubeconfig("clockwork")[0]))
     client = Client(credentials.load, manager="helloworld-operator")
     await client.open()
     owner = hello(replicas=0).get()
