@@ -6,6 +6,7 @@ and TLS towards the client: its kubeconfig names `url` and a token.
 """
 
 import asyncio
+import contextlib
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Mapping
@@ -95,7 +96,8 @@ class FaultProxy:
         self._target, self._context = target, context
         self._loop = asyncio.new_event_loop()
         self._count = 0
-        self._open: set[asyncio.Task[Any]] = set()
+        self._open: dict[asyncio.Task[Any], tuple[Request, web.StreamResponse]] = {}
+        self._ending: set[asyncio.Task[Any]] = set()
         self.on_request: OnRequest = _forward
         self.on_line: OnLine = _pass
         self.watches = 0
@@ -114,6 +116,18 @@ class FaultProxy:
     def cut(self) -> None:
         """Close all open watches, as a network that goes away."""
         self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._open])
+
+    def say(self, plural: str, line: bytes) -> None:
+        """Put a line into each open watch of a resource ("helloworlds"), and end the watch."""
+        asyncio.run_coroutine_threadsafe(self._say(plural, line), self._loop).result(30)
+
+    async def _say(self, plural: str, line: bytes) -> None:
+        for task, (request, response) in list(self._open.items()):
+            if request.path.rpartition("/")[2] == plural:
+                with contextlib.suppress(ConnectionError):
+                    await response.write(line)
+                self._ending.add(task)
+                task.cancel()
 
     def _run(self, ready: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
@@ -197,16 +211,18 @@ class FaultProxy:
             self.watches += 1
             task = asyncio.current_task()
             assert task is not None
-            self._open.add(task)
+            self._open[task] = (request, response)
             try:
                 async for line in answer.content:
                     await self.on_line(request, line, response.write)
             except (Drop, aiohttp.ClientError, ConnectionError):
                 pass
             except asyncio.CancelledError:
-                if incoming.transport is not None:
-                    incoming.transport.abort()
-                raise
+                if task not in self._ending:
+                    if incoming.transport is not None:
+                        incoming.transport.abort()
+                    raise
             finally:
-                self._open.discard(task)
+                self._open.pop(task, None)
+                self._ending.discard(task)
             return response
