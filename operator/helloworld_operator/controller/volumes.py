@@ -46,17 +46,15 @@ def claim(owner: Object, persistence: v1.Persistence, live: Object | None, fille
         # Never another class than it has: it cannot be changed.
         given = mapping(mapping(live).get("spec")).get("storageClassName")
         spec["storageClassName"] = given or persistence.storage_class_name
-    wanted = signed(
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": metadata(owner, names.claim_name(owner["metadata"]["name"])),
-            "spec": spec,
-        }
-    )
+    wanted: Object = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": metadata(owner, names.claim_name(owner["metadata"]["name"])),
+        "spec": spec,
+    }
     if filled:
-        wanted["metadata"]["annotations"][FILLED] = filled
-    return wanted
+        wanted["metadata"]["annotations"] = {FILLED: filled}
+    return signed(wanted)
 
 
 def filled_from(live: Object | None) -> str:

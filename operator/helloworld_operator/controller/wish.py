@@ -92,5 +92,5 @@ def metadata(owner: Object, name: str | None = None) -> Object:
 def signed(child: Object) -> Object:
     """The child with the hash of itself among its annotations."""
     digest = hashlib.sha256(msgspec.json.encode(child, order="deterministic")).hexdigest()
-    child["metadata"]["annotations"] = {HASH: digest[:16]}
+    child["metadata"].setdefault("annotations", {})[HASH] = digest[:16]
     return child

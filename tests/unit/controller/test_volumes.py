@@ -6,6 +6,7 @@ import pytest
 
 from helloworld_operator.api import v1
 from helloworld_operator.controller import volumes
+from helloworld_operator.controller.wish import HASH
 
 OWNER: dict[str, Any] = {"metadata": {"name": "x", "namespace": "ns", "uid": "u"}}
 
@@ -58,6 +59,8 @@ def test_a_claim_notes_what_it_was_filled_with_once_that_is_known() -> None:
     unknown = volumes.claim(OWNER, v1.Persistence(), None, "")
     known = volumes.claim(OWNER, v1.Persistence(), None, "copy")
 
+    # The hash says that they differ: what was compared once is not compared again.
+    assert unknown["metadata"]["annotations"][HASH] != known["metadata"]["annotations"][HASH]
     assert volumes.filled_from(unknown) == ""
     assert volumes.filled_from(known) == "copy"
     assert volumes.filled_from(None) == ""
