@@ -20,6 +20,7 @@ from helloworld_operator.controller.observe import (
     mapping,
     ownership,
 )
+from helloworld_operator.controller.status import MADE, conditions_of
 from helloworld_operator.controller.telling import Recorder, about, lives
 from helloworld_operator.controller.wish import HASH
 from helloworld_operator.errors import Vanished
@@ -109,7 +110,7 @@ class Children:
             else:
                 self._stores[resource].put(live)
                 log.info("created %s", what, extra=about(owner))
-                if _asked_before(owner):
+                if _was_complete(owner):
                     self._recorder.normal(owner, "ChildMissing", f"{what} was gone: made again")
                 return Result(live, wrote=True)
         whose = ownership(live, owner)
@@ -122,7 +123,12 @@ class Children:
             )
         if not self._differs(resource, wanted, live):
             return Result(live)
-        return await self._apply(owner, kind, wanted, what)
+        try:
+            return await self._apply(owner, kind, wanted, what)
+        except NotFound:
+            # It went unseen: what we remember is wrong.
+            self._stores[resource].forget(key_of(wanted))
+            return await self.ensure(owner, kind, wanted, first)
 
     async def remove(self, owner: Object, kind: Kind) -> bool:
         """Delete our child of a kind that is no longer wanted; whether there was one.
@@ -257,6 +263,12 @@ def _asked_before(owner: Object) -> bool:
     """Whether this generation was told already: then what is done now is a repair."""
     told = mapping(owner.get("status")).get("observedGeneration")
     return bool(told == owner["metadata"].get("generation", 0))
+
+
+def _was_complete(owner: Object) -> bool:
+    """Whether all children of this generation were there when it was told last."""
+    progressing = conditions_of(mapping(owner.get("status"))).get("Progressing", {})
+    return _asked_before(owner) and progressing.get("reason") in MADE
 
 
 def _cut(fields: dict[str, Any], path: tuple[str, ...]) -> bool:

@@ -16,6 +16,8 @@ from helloworld_operator.controller.observed import Observed, Problem
 from kopfkit.runtime.client import Object
 
 TYPES: Final = ("Available", "Progressing", "Degraded")
+# Reasons of Progressing that are told only when all children are there.
+MADE: Final = ("RolloutComplete", "RollingOut", "RolloutStuck")
 
 
 @dataclass(frozen=True)

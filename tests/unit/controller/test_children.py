@@ -1,0 +1,174 @@
+"""Children brought to what is wanted, on an API server of a few lines that remembers objects."""
+
+from typing import Any
+
+import pytest
+
+from helloworld_operator.api import v1
+from helloworld_operator.controller import autoscaling
+from helloworld_operator.controller.children import Children
+from helloworld_operator.controller.kinds import KINDS, Kind
+from helloworld_operator.controller.observe import AUTOSCALERS, HELLOWORLDS, SERVICES
+from helloworld_operator.controller.sources import new_stores
+from helloworld_operator.controller.wish import Wish
+from kopfkit.runtime.client import Client, Resource
+from kopfkit.runtime.errors import Conflict, NotFound
+from kopfkit.runtime.store import key_of
+
+OWNER: dict[str, Any] = {
+    "apiVersion": "test.jiaozi.com/v1",
+    "kind": "HelloWorld",
+    "metadata": {"name": "x", "namespace": "ns", "uid": "u", "generation": 1},
+    "status": {
+        "observedGeneration": 1,
+        "conditions": [{"type": "Progressing", "status": "True", "reason": "RollingOut"}],
+    },
+}
+SERVICE, SCALER = (
+    next(kind for kind in KINDS if kind.resource is resource)
+    for resource in (SERVICES, AUTOSCALERS)
+)
+WISH = Wish(OWNER, v1.Spec(autoscaling=v1.Autoscaling(max_replicas=3)), "i:1")
+
+
+class Server(Client):
+    """Objects by resource and name; counts what is asked."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[Resource, str], Any] = {(HELLOWORLDS, "x"): OWNER}
+        self.asked: list[str] = []
+        self.version = 10
+        self.fails: Exception | None = None
+
+    def _keep(self, resource: Resource, body: Any) -> Any:
+        self.version += 1
+        metadata = {**body["metadata"], "resourceVersion": str(self.version), "uid": "child"}
+        self.objects[(resource, metadata["name"])] = {**body, "metadata": metadata}
+        return self.objects[(resource, metadata["name"])]
+
+    async def get(self, resource: Resource, namespace: str | None, name: str) -> Any:
+        self.asked.append(f"get {resource.plural}")
+        try:
+            return self.objects[(resource, name)]
+        except KeyError:
+            raise NotFound(name) from None
+
+    async def create(self, resource: Resource, namespace: str | None, body: Any) -> Any:
+        self.asked.append(f"create {resource.plural}")
+        return self._keep(resource, body)
+
+    async def apply(self, resource: Resource, namespace: str | None, body: Any) -> Any:
+        self.asked.append(f"apply {resource.plural}")
+        return self._keep(resource, body)
+
+    async def delete(
+        self, resource: Resource, namespace: str | None, name: str, *, uid: str
+    ) -> None:
+        self.asked.append(f"delete {resource.plural} {uid}")
+        if self.fails is not None:
+            raise self.fails
+        self.objects.pop((resource, name), None)
+
+
+class Events:
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def normal(self, obj: Any, reason: str, note: str) -> None:
+        self.told.append(reason)
+
+    def warning(self, obj: Any, reason: str, note: str) -> None:
+        self.told.append(reason)
+
+
+class World:
+    def __init__(self) -> None:
+        self.server, self.events = Server(), Events()
+        self.stores = new_stores()
+        self.stores[HELLOWORLDS].put(OWNER)
+        self.children = Children(self.server, self.stores, recorder=self.events)
+
+    async def ensure(self, kind: Kind, wish: Wish = WISH) -> Any:
+        wanted = kind.build(wish)
+        assert wanted is not None
+        return await self.children.ensure(wish.owner, kind, wanted, kind.first(wish, wanted))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_a_child_that_went_unseen_is_made_again_at_once(world: World) -> None:
+    await world.ensure(SERVICE)
+    del world.server.objects[(SERVICES, "x")]  # and no event told us
+    other = Wish(OWNER, v1.Spec(service=v1.Service(port=81)), "i:1")
+    result = await world.ensure(SERVICE, other)
+
+    assert result.live["spec"]["ports"][0]["port"] == 81
+    assert world.server.asked[-1] == "create services"
+
+
+async def test_what_agreed_is_not_compared_again_until_one_of_both_changes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.ensure(SERVICE)
+    compared: list[Any] = []
+
+    def differences(wanted: Any, live: Any) -> list[str]:
+        compared.append(wanted)
+        return []
+
+    monkeypatch.setattr("helloworld_operator.controller.children.differences", differences)
+    for _ in range(3):
+        await world.ensure(SERVICE)
+    assert len(compared) == 1
+    live = world.stores[SERVICES].get(("ns", "x"))
+    assert live is not None
+    world.stores[SERVICES].put({**live, "metadata": {**live["metadata"], "resourceVersion": "99"}})
+    await world.ensure(SERVICE)
+    assert len(compared) == 2
+    await world.ensure(SERVICE, Wish(OWNER, v1.Spec(service=v1.Service(port=81)), "i:1"))
+    assert len(compared) == 3
+    # And nothing is remembered of what is gone.
+    world.children.forget(key_of(OWNER))
+    await world.ensure(SERVICE)
+    assert len(compared) == 4
+
+
+async def test_what_is_no_longer_wanted_is_deleted_by_its_uid(world: World) -> None:
+    await world.ensure(SCALER)
+
+    assert await world.children.remove(OWNER, SCALER)
+    assert world.server.asked[-1] == "delete horizontalpodautoscalers child"
+    assert not await world.children.remove(OWNER, SCALER)
+
+
+async def test_a_conflict_on_deleting_what_still_lives_is_tried_again(world: World) -> None:
+    await world.ensure(SCALER)
+    world.server.fails = Conflict("too many writers")
+
+    with pytest.raises(Conflict):
+        await world.children.remove(OWNER, SCALER)
+    world.server.fails = NotFound("gone")
+    assert await world.children.remove(OWNER, SCALER)
+
+
+async def test_one_of_somebody_else_is_not_deleted(world: World) -> None:
+    foreign = autoscaling.autoscaler(WISH)
+    assert foreign is not None
+    del foreign["metadata"]["ownerReferences"]
+    world.stores[AUTOSCALERS].put(foreign)
+
+    assert not await world.children.remove(OWNER, SCALER)
+    assert world.server.asked == []
+
+
+async def test_a_child_that_was_there_before_and_is_gone_is_an_event(world: World) -> None:
+    await world.ensure(SERVICE)
+    assert world.events.told == ["ChildMissing"]
+    waiting = {"type": "Progressing", "status": "True", "reason": "WaitingForSnapshot"}
+    for status in ({}, {**OWNER["status"], "conditions": [waiting]}):
+        held = World()
+        await held.ensure(SERVICE, Wish({**OWNER, "status": status}, WISH.spec, "i:1"))
+        assert held.events.told == []
