@@ -4,8 +4,12 @@
     client        raw JSON requests to the API server, with its failures as own types (`errors`)
     store         the objects last seen, fed by watch events and by a slow resync
     queue         the keyed work queue: deduplicated, serial per key, backoff that news interrupts
+    recovery      the API server is well again: what waited for it is tried at once
     lease         leader election by Lease, with client-go's meaning of every field
-    watching      kopf as the source of events, kept alive
+    watching      kopf as the source of events, kept alive; watchdog: a watch that has gone silent;
+                  kopftasks: kopf's tasks, ended for certain
+    events        Kubernetes Events in series, limited per object
+    operatorcondition  OLM's condition Upgradeable
     fields        which fields of a wanted object the live one lacks
     logs, health  one line per decision; /healthz and /readyz
     metrics       Prometheus metrics of queues, requests, watches; metricobjects: of the objects;
