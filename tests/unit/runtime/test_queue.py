@@ -245,8 +245,8 @@ async def test_an_observer_is_told_of_everything_in_the_task_that_handles() -> N
     handled = [("added", "a"), ("started", "a", True)]
     assert told == [
         *handled,
-        ("ended", "a", True, None, "once"),
         ("retried", "a"),
+        ("ended", "a", True, None, "once"),
         *handled,
         ("ended", "a", True, 0.001, ""),
         *handled,

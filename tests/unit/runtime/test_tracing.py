@@ -18,7 +18,7 @@ from kopfkit.errors import KopfkitError
 from kopfkit.runtime import otlp
 from kopfkit.runtime.logs import JsonFormatter
 from kopfkit.runtime.otlp import Exporter, Target, target, wanted
-from kopfkit.runtime.queue import WorkQueue
+from kopfkit.runtime.queue import Observer, WorkQueue
 from kopfkit.runtime.tracing import (
     ConversionTracing,
     QueueTracing,
@@ -280,16 +280,25 @@ async def test_log_lines_of_a_reconcile_carry_the_trace() -> None:
 
     async def handle(key: Key) -> None:
         log.warning("inside")
+        raise ValueError("no")
 
-    queue: WorkQueue[Key] = WorkQueue(handle, observers=[QueueTracing("box", Tracer(spans.append))])
+    class Last(Observer[Key]):
+        def ended(self, key: Key, took: float, again: Any, error: Any) -> None:
+            log.warning("outside")
+
+    queue: WorkQueue[Key] = WorkQueue(
+        handle,
+        failed=lambda key, error, delay: log.warning("failed"),
+        observers=[QueueTracing("box", Tracer(spans.append)), Last()],
+    )
     queue.start(1)
     queue.resume()
     queue.add(("ns", "a"))
     await asyncio.sleep(0.02)
     await queue.drain(1)
-    log.warning("outside")
 
-    inside, outside = map(json.loads, stream.getvalue().splitlines())
-    assert inside["trace_id"] == spans[0].trace_id
+    inside, failed, outside = map(json.loads, stream.getvalue().splitlines())
+    assert inside["trace_id"] == failed["trace_id"] == spans[0].trace_id
     assert inside["span_id"] == spans[0].span_id
+    assert outside["message"] == "outside"
     assert "trace_id" not in outside

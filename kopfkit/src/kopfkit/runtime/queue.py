@@ -200,12 +200,14 @@ class WorkQueue(Generic[K]):
     async def _once(self, key: K, started: float) -> None:
         again: float | None = None
         failure: BaseException | None = None
+        ending = False
         try:
             again = await self._handle(key)
         except asyncio.CancelledError as error:
             failure = error
             task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            ending = task is not None and task.cancelling() > 0
+            if ending:
                 raise
             # Something it awaited was cancelled, not this worker (kopf cancels every task of the
             # loop that it does not know when it stops): a failure as any other.
@@ -213,10 +215,12 @@ class WorkQueue(Generic[K]):
             failure = error
         finally:
             took = time.monotonic() - started
+            if failure is not None and not ending:
+                # Before `ended`: what is logged about the failure belongs to its trace.
+                self._retry(key, failure)
             for observer in self._observers:
                 observer.ended(key, took, again, failure)
         if failure is not None:
-            self._retry(key, failure)
             return
         self._failures.pop(key, None)
         self._blameless.pop(key, None)
