@@ -129,8 +129,10 @@ class Teller:
         of = "/".join(key_of(observed.owner))
         rolling = conditions_of(new)["Progressing"]
         old, now = new.get("image"), image_of(observed.deployment)
-        exchanged = rolling["reason"] == "RollingOut" and old and now != old
-        if rolling["status"] == "True" and (exchanged or rolling["reason"] in _OBJECTS):
+        exchanged = rolling["reason"] == "RollingOut" and now != old
+        # What never ran has nothing to lose by another operator going on with it.
+        busy = bool(old) and (exchanged or rolling["reason"] in _OBJECTS)
+        if rolling["status"] == "True" and busy:
             self._upgradeable.set(False, "RolloutInProgress", f"{of}: {rolling['message']}", of=of)
         else:
             self._upgradeable.set(True, of=of)

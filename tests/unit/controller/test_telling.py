@@ -137,6 +137,8 @@ async def test_a_stuck_exchange_and_an_object_that_is_gone_hold_nothing(world: W
 async def test_waiting_for_a_snapshot_holds_upgrades_and_for_a_deletion_does_not(
     world: World,
 ) -> None:
+    await world.rolled("a", done=False, waiting=Waiting("WaitingForSnapshot", "to restore it"))
+    assert world.objections.held == {}
     await world.rolled("a", done=True)
     await world.rolled("a", done=True, waiting=Waiting("WaitingForSnapshot", "soon"))
     assert world.objections.held == {"ns/x": "RolloutInProgress"}
