@@ -20,11 +20,12 @@ from kopfkit.runtime.errors import Forbidden
 from kopfkit.runtime.store import Key, key_of
 
 # Seconds a rollout gets before its pods are looked at.
-_PATIENCE: Final = 4.0
-# Seconds between two looks: doubled each time, up to one of the two.
-_FIRST: Final = 4.0
-_LONGEST_FOUND: Final = 30.0
-_LONGEST_NOTHING: Final = 300.0
+_PATIENCE: Final = 5.0
+# Seconds between two looks, how much longer they get each time, and at most: where the last one
+# found something, and where it did not (pods that wait for nothing but time).
+_FIRST: Final = 5.0
+_LONGER_FOUND, _LONGEST_FOUND = 2.0, 30.0
+_LONGER_NOTHING, _LONGEST_NOTHING = 3.0, 300.0
 # Looks a second over all, and how many may come at once.
 _RATE: Final = 5.0
 _BURST: Final = 20.0
@@ -90,9 +91,12 @@ class Pods:
         except Forbidden:  # less is told then, but nothing stops
             pods = []
         found = troubles(pods, observed.claim)
-        patient.delay = _FIRST if found != patient.found else patient.delay * 2
-        longest = _LONGEST_FOUND if found else _LONGEST_NOTHING
-        patient.found, patient.delay = found, min(patient.delay, longest)
+        if found != patient.found:
+            patient.found, patient.delay = found, _FIRST
+        elif found:
+            patient.delay = min(patient.delay * _LONGER_FOUND, _LONGEST_FOUND)
+        else:
+            patient.delay = min(patient.delay * _LONGER_NOTHING, _LONGEST_NOTHING)
         patient.next_at = now + patient.delay
         return found, patient.delay
 

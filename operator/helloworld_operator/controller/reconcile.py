@@ -32,7 +32,7 @@ _SETTLE: Final = 1.0
 # controller a while (it is allowed 20 requests a second), and a second write for each of them would
 # make it longer.
 _SETTLE_EACH: Final = 0.2
-_SETTLE_LONGEST: Final = 60.0
+_SETTLE_LONGEST: Final = 30.0
 # Seconds between two looks at an obstacle that sends us no events.
 _RECHECK: Final = 10.0
 # What the API server says when something is to be made in a namespace that is being deleted
