@@ -250,13 +250,9 @@ class _Process:
                     if told:
                         log.info("goes on: %s.%s is served", PLURAL, GROUP)
                     return
-                missing = PLURAL if PLURAL not in served else SNAPSHOT.plural
-                text = f"{missing}.{GROUP} is not served at version v1"
+                text = _missing(PLURAL if PLURAL not in served else SNAPSHOT.plural)
             except NotFound:
-                text = (
-                    f"the CRD {PLURAL}.{GROUP} is not installed; waits for it "
-                    "(`make install` or the OLM bundle brings it)"
-                )
+                text = _missing(PLURAL)
             except ApiError as error:
                 text = f"cannot reach the API server, waits: {error}"
             if text != told:
@@ -290,3 +286,10 @@ def _failed(about: Mapping[str, object], error: BaseException, delay: float) -> 
         log.error("failed, again in %.1f s: %s", delay, error, extra=about)
     else:
         log.error("failed, again in %.1f s", delay, exc_info=error, extra=about)
+
+
+def _missing(plural: str) -> str:
+    return (
+        f"the CRD {plural}.{GROUP} is not installed, or does not serve v1; waits for it "
+        "(`make install` or the OLM bundle brings it)"
+    )

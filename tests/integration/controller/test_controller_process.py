@@ -213,7 +213,7 @@ def test_a_health_port_that_is_taken_is_one_clear_line(start: Start) -> None:
 def test_it_answers_healthz_and_readyz(start: Start) -> None:
     operator = start()
     operator.says("knows")
-    port = operator.logs().split("health on port ")[1].split()[0]
+    port = int(operator.logs().split("health on port ")[1].split()[0].rstrip(","))
     for path in ("healthz", "readyz"):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}") as answer:
             assert answer.status == 200
