@@ -74,28 +74,35 @@ def main(
         bursts = ((objects or 1000, rounds or 3, wanted),)
     plan = Plan(bursts, plan.settle if settle is None else settle, plan.settle_rounds)
     settings = {"form": form, "plan": plan.__dict__, "operators": wanted}
+    samples: list[Sample] = []
+    missing: dict[str, str] = {}
+    status = 0
     try:
-        samples, missing = _run(plan, wanted)
+        _run(plan, wanted, samples, missing)
     except KopfkitError as error:
         click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        status = 1
     except KeyboardInterrupt:
         click.echo("interrupted: everything that was started has ended", err=True)
-        sys.exit(130)
-    report.write(output, samples, settings, missing)
-    shown = [name for name in wanted if any(each.operator == name for each in samples)]
-    report.show(Console(width=max(Console().width, 150)), samples, shown)
+        status = 130
+    if samples:  # also what was measured before an end that came too early
+        report.write(output, samples, settings, missing)
+        shown = [name for name in wanted if any(each.operator == name for each in samples)]
+        report.show(Console(width=max(Console().width, 150)), samples, shown)
+        click.echo(f"all samples: {output}", err=True)
     for name, why in missing.items():
         click.echo(f"left out: {name}: {why}", err=True)
-    click.echo(f"all samples: {output}", err=True)
+    sys.exit(status)
 
 
-def _run(plan: Plan, wanted: tuple[str, ...]) -> tuple[list[Sample], dict[str, str]]:
+def _run(
+    plan: Plan, wanted: tuple[str, ...], samples: list[Sample], missing: dict[str, str]
+) -> None:
     progress = Progress()
-    samples: list[Sample] = []
     with contextlib.ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kopfkit-bench-")))
-        ready, missing = operators.available(wanted, work, progress)
+        ready, unavailable = operators.available(wanted, work, progress)
+        missing.update(unavailable)
         for name, why in missing.items():
             progress.say(f"  left out: {name}: {why}")
         known = {operator.name: operator for operator in ready}
@@ -106,7 +113,6 @@ def _run(plan: Plan, wanted: tuple[str, ...]) -> tuple[list[Sample], dict[str, s
         for kind, count, name in turns:
             if name in known and count:
                 samples.append(_one(bench, progress, kind, known[name], count))
-    return samples, missing
 
 
 def _turns(names: Sequence[str], rounds: int) -> list[str]:
