@@ -80,14 +80,18 @@ class Bench:
         namespace, audit, running = self._begin(operator, sample)
         api = self.plane.api
         try:
-            cpu = running.cpu()
+            cpu, began = running.cpu(), time.time()
             names = set(workload.create(api, namespace, count))
-            _, writes = self._until_converged(running, audit, namespace, names)
+            done, writes = self._until_converged(running, audit, namespace, names)
             self._wait(running, lambda: workload.rolled_out(api, namespace), 0.5)
             writes += [each for each in self._until_quiet(running, audit) if each.write]
             own = [each for each in writes if each.name in names or _event(each, namespace)]
             sample.values["writes_per_object"] = len(own) / count
             sample.values["settled_cpu_per_object"] = (running.cpu() - cpu) / count * 1000
+            sample.values["first_status"] = done - began
+            if workload.final(api, namespace):  # plain kopf tells the first status only
+                told = (each.at for each in own if each.resource == "helloworlds/status")
+                sample.values["final_status"] = max(told) - began
             sample.writes = dict(Counter(map(_named, own)))
         finally:
             running.stop()

@@ -71,6 +71,14 @@ def unfinished(api: Api, namespace: str, names: Iterable[str]) -> list[str]:
     return sorted(set(names) - current)
 
 
+def final(api: Api, namespace: str) -> bool:
+    """Whether each status tells all of the HelloWorld's pods, so that nothing is left to tell."""
+    return all(
+        each.get("status", {}).get("replicas") == each["spec"]["replicas"]
+        for each in items(api, f"{HELLOWORLDS}/namespaces/{namespace}/{PLURAL}")
+    )
+
+
 def rolled_out(api: Api, namespace: str) -> bool:
     """Whether the controller manager has made every pod and told so."""
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments"
