@@ -172,3 +172,31 @@ def test_when_the_leaders_node_is_lost_its_greetings_come_back_elsewhere(
         world.change("hello", {"replicas": 3})
         eventually(lambda: world.ready("hello", 3), timeout=LOST)
     controllers.whole()
+
+
+def test_a_guest_book_comes_back_with_its_node(
+    world: Any, kubectl: Kubectl, worker: str, losing: Any
+) -> None:
+    with only_on(kubectl, worker):
+        world.create("book", {"replicas": 1, "persistence": {"size": "1Mi"}})
+        eventually(lambda: world.ready("book", 1), timeout=LOST)
+    book = f"/api/v1/namespaces/{world.namespace}/services/book:80/proxy/guestbook"
+    eventually(lambda: world.api.post(book, {"name": "e2e", "message": "kept"}), timeout=60)
+    with losing(worker):
+        # Its volume is on the node, so that no other one can have the pod; and it is told.
+        world.becomes("book", "Available", "False", "NoReplicasAvailable", timeout=LOST)
+    eventually(lambda: world.ready("book", 1), timeout=LOST)
+    found = eventually(lambda: world.api.get(book), timeout=LOST, interval=0.5)
+    assert [entry["message"] for entry in found["entries"]] == ["kept"]
+
+
+@contextlib.contextmanager
+def only_on(kubectl: Kubectl, node: str) -> Iterator[None]:
+    """New pods go to `node` meanwhile."""
+    others = [n["metadata"]["name"] for n in kubectl.list("nodes")]
+    others.remove(node)
+    kubectl.run("cordon", *others)
+    try:
+        yield
+    finally:
+        kubectl.run("uncordon", *others)
