@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,10 +18,13 @@ from kopfkit.testing.client import Api, ApiError
 from kopfkit.testing.waiting import eventually
 
 SHA256 = "5" * 64
-TAKEN = "2026-11-25T01:02:03Z"
-SUCCESS = {"sha256": SHA256, "bytes": 16384, "entries": 7, "taken": TAKEN}
+SUCCESS = {"sha256": SHA256, "bytes": 16384, "entries": 7}
 # A class that binds at once to the volumes the node makes, and one that may grow.
 CLASSES = ({"name": "fixed", "grows": False}, {"name": "grows", "grows": True})
+
+
+def _place(obj: Any) -> tuple[str, str]:
+    return obj["metadata"]["namespace"], obj["metadata"]["name"]
 
 
 @dataclass
@@ -28,6 +32,7 @@ class Node:
     """Plays until it is stopped.
 
     Attributes:
+        namespace: where it plays; "" for everywhere.
         bad: images whose pods never become ready.
         jobs: what a Job's pod does: "succeed", "fail" (finally), or "hang".
         binds: whether volumes are made.
@@ -56,26 +61,27 @@ class Node:
         assert not self._failed, self._failed
 
     def _turn(self) -> None:
-        base = f"/api/v1/namespaces/{self.namespace}"
-        claims = self.api.get(f"{base}/persistentvolumeclaims")["items"]
+        scope = f"/namespaces/{self.namespace}" if self.namespace else ""
+        claims = self.api.get(f"/api/v1{scope}/persistentvolumeclaims")["items"]
         for claim in claims:
             if claim["status"].get("phase") == "Pending" and self.binds:
                 self._provision(claim)
-        bound = {each["metadata"]["name"] for each in claims if each["status"]["phase"] == "Bound"}
-        for pod in self.api.get(f"{base}/pods")["items"]:
+        bound = {_place(each) for each in claims if each["status"].get("phase") == "Bound"}
+        for pod in self.api.get(f"/api/v1{scope}/pods")["items"]:
             volumes = [each.get("persistentVolumeClaim") for each in pod["spec"].get("volumes", [])]
-            mounted = {each["claimName"] for each in volumes if each}
+            namespace, name = _place(pod)
+            mounted = {(namespace, each["claimName"]) for each in volumes if each}
             if pod["metadata"].get("deletionTimestamp") or not mounted <= bound:
                 continue
             status = self._status(pod)
             if status and status["phase"] != pod["status"].get("phase"):
-                path = f"{base}/pods/{pod['metadata']['name']}/status"
+                path = f"/api/v1/namespaces/{namespace}/pods/{name}/status"
                 self.api.patch(path, {"status": status})
 
     def _provision(self, claim: Any) -> None:
         # No controller binds here: the controllers of disks are switched off.
-        path = f"/api/v1/namespaces/{self.namespace}/persistentvolumeclaims"
-        path += f"/{claim['metadata']['name']}"
+        namespace, name = _place(claim)
+        path = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{name}"
         self.api.patch(path, {"spec": {"volumeName": f"pv-{claim['metadata']['uid']}"}})
         status = {
             "phase": "Bound",
@@ -93,13 +99,15 @@ class Node:
             return {"phase": "Running", "conditions": [ready]}
         if self.jobs == "hang":
             return None
-        told = SUCCESS if self.jobs == "succeed" else {"error": "the disk: is broken"}
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        success = {**SUCCESS, "taken": now}
+        told = success if self.jobs == "succeed" else {"error": "the disk: is broken"}
         code = 0 if self.jobs == "succeed" else 3
         terminated = {
             "exitCode": code,
             "message": json.dumps(told),
-            "startedAt": TAKEN,
-            "finishedAt": TAKEN,
+            "startedAt": now,
+            "finishedAt": now,
         }
         entry = {
             "name": container["name"],
@@ -222,4 +230,22 @@ def world(api: Api, namespace: str, node: Node) -> World:
     return World(api, namespace)
 
 
-Create = Callable[..., Any]
+@pytest.fixture
+def make_world(plane: Any, api: Api) -> Iterator[Callable[[], World]]:
+    """Makes namespaces, with one node for all of them; they are deleted without waiting."""
+    made: list[str] = []
+
+    def make() -> World:
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "kill-"}}
+        made.append(api.post("/api/v1/namespaces", body)["metadata"]["name"])
+        return World(api, made[-1])
+
+    with Api(plane.control.kubeconfig) as own:
+        node = Node(own, "")
+        thread = threading.Thread(target=node.run)
+        thread.start()
+        yield make
+        node.stop()
+        thread.join()
+    for namespace in made:
+        api.delete(f"/api/v1/namespaces/{namespace}")

@@ -161,31 +161,6 @@ def test_a_new_default_image_of_the_operator_is_an_upgrade_like_another(
     world.rolled_out(image=NEXT)
 
 
-def test_an_operator_killed_at_any_moment_of_an_upgrade_is_succeeded_by_one_that_ends_it(
-    running: Any, world: Any, api: Api, node: Any, start: Any
-) -> None:
-    """Killed after each of its writes: the number of writes of a clean run tells how many."""
-    world.operator.stop()
-    images = [NEXT, DEFAULT]
-    for kill_after in range(1, 7):
-        operator = start()
-        wished = images[(kill_after + 1) % 2]
-        wish(api, running, wished)
-
-        def wrote(operator: Any = operator, kill_after: int = kill_after) -> bool:
-            done = world.get("helloworlds", "x")["status"].get("image") == wished  # noqa: B023
-            return done or len(operator.writes()) >= kill_after
-
-        eventually(wrote, interval=0.01, timeout=60)
-        operator.kill()
-        successor = start()
-        world.rolled_out(image=wished)
-        successor.stop()
-        assert world.image() == wished
-        taken = world.names(HWS, UPGRADES)
-        assert 1 <= len(taken) <= 2
-
-
 def test_a_claim_that_went_with_its_pods_is_restored_anew(
     hello: Create, world: Any, api: Api, start: Any
 ) -> None:

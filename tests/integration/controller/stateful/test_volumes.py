@@ -93,7 +93,8 @@ def test_a_class_that_cannot_grow_is_a_condition_and_the_rest_goes_on(
     api.patch(one.path, {"spec": change})
 
     told = world.reason("helloworlds", "x", "Degraded", "VolumeCannotGrow")
-    assert "allowVolumeExpansion" in told["message"]
+    assert "StorageClass fixed cannot grow" in told["message"]
+    assert "spec.persistence.size back to 10Mi" in told["message"]
     environment = one.deployment()["spec"]["template"]["spec"]["containers"][0]["env"]
     assert environment[0]["value"] == "still here"
     eventually(lambda: world.condition("helloworlds", "x", "Available")["status"] == "True")
