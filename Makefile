@@ -14,7 +14,7 @@ CLUSTER          ?= auto## auto, existing, kind or control-plane
 CLUSTER_NAME     ?= kopfkit## name of the cluster that cluster-up makes
 PYTHON           ?= python3## a Python of at least 3.11
 DEBUG_PORT       ?= 2345## port that make debug listens on
-BENCH            ?= quick## what make bench runs: quick (under 5 minutes) or full (about an hour)
+BENCH            ?= quick## what make bench runs: quick (under 5 minutes) or full (about two hours)
 TESTS            ?= tests/unit tests/integration tests/e2e## what make test runs; any pytest arguments
 
 export CLUSTER CONTAINER_TOOL

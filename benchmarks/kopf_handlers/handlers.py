@@ -26,6 +26,8 @@ DEPLOYMENTS, SERVICES = Resource("apps", "v1", "deployments"), Resource("", "v1"
 OURS = (greeting.GROUP, greeting.VERSION, greeting.PLURAL)
 
 client = Client(credentials.load, manager=greeting.MANAGER)
+told: dict[tuple[str, str], Any] = {}
+locks: dict[tuple[str, str], asyncio.Lock] = {}
 
 
 @kopf.on.startup()
@@ -68,8 +70,8 @@ async def owners(namespace: str, name: str, body: kopf.Body, **_: Any) -> Any:
 @kopf.on.update(*OURS, field="spec", backoff=1.0)
 @kopf.on.resume(*OURS, backoff=1.0)
 async def reconcile(
-    body: kopf.Body, spec: Any, meta: Any, status: Any, name: str, namespace: str,
-    deployments: kopf.Index[Any, Any], services: kopf.Index[Any, Any], patch: kopf.Patch, **_: Any,
+    body: kopf.Body, spec: Any, name: str, namespace: str,
+    deployments: kopf.Index[Any, Any], services: kopf.Index[Any, Any], **_: Any,
 ) -> None:  # fmt: skip
     """Bring the children and the status to what is wanted."""
     wanted = greeting.deployment(name, spec, IMAGE), greeting.service(name, spec)
@@ -78,27 +80,43 @@ async def reconcile(
         _ensure(DEPLOYMENTS, namespace, wanted[0], _first(deployments, (namespace, name))),
         _ensure(SERVICES, namespace, wanted[1], _first(services, (namespace, name))),
     )
-    new = greeting.status(meta, spec, live, status)
-    if any(status.get(key) != value for key, value in new.items()):
-        patch.status.update(new)
+    await _tell(body, deployments, live)
 
 
 @kopf.on.event("apps", "v1", "deployments", labels=greeting.SELECTOR)
 async def follow(
     name: str, namespace: str, type: str | None, body: kopf.Body,
-    owners: kopf.Index[Any, Any], **_: Any,
+    deployments: kopf.Index[Any, Any], owners: kopf.Index[Any, Any], **_: Any,
 ) -> None:  # fmt: skip
     """Carry the Deployment's state into the status."""
     owner = _first(owners, (namespace, name))
-    before = (owner or {}).get("status") or {}
-    if owner is None or type in (None, "DELETED") or not before.get("observedGeneration"):
-        return
-    new = greeting.status(owner["metadata"], owner["spec"], body, before)
-    if any(before.get(key) != value for key, value in new.items()):
+    if owner is not None and type not in (None, "DELETED"):
+        await _tell(owner, deployments, body)
+
+
+@kopf.on.event(*OURS)
+async def forget(name: str, namespace: str, type: str | None, **_: Any) -> None:
+    """Nothing is kept of what is gone."""
+    if type == "DELETED":
+        told.pop((namespace, name), None)
+        locks.pop((namespace, name), None)
+
+
+async def _tell(owner: Any, deployments: kopf.Index[Any, Any], live: Any) -> None:
+    """Write the status where it differs. What was told last is remembered, because the object as
+    kopf has it may be older than that; and one at a time, so that the newest is told last."""
+    meta = owner["metadata"]
+    key = (meta["namespace"], meta["name"])
+    async with locks.setdefault(key, asyncio.Lock()):
+        before = told.get(key) or owner.get("status") or {}
+        new = greeting.status(meta, owner["spec"], _first(deployments, key) or live, before)
+        if all(before.get(field) == value for field, value in new.items()):
+            return
         try:
-            await client.merge(HELLOWORLDS, namespace, name, {"status": new}, subresource="status")
+            await client.merge(HELLOWORLDS, *key, {"status": new}, subresource="status")
         except NotFound:
             return
+        told[key] = new
 
 
 async def _ensure(resource: Resource, namespace: str, wanted: Any, live: Any) -> Any:
