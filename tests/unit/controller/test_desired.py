@@ -4,7 +4,7 @@ from typing import Any
 
 from helloworld_operator.api import v1
 from helloworld_operator.controller import autoscaling, desired
-from helloworld_operator.controller.children import own_by_apply
+from helloworld_operator.controller.fieldowners import own_by_apply
 from helloworld_operator.controller.wish import HASH, PodParts, Wish
 
 OWNER: dict[str, Any] = {"metadata": {"name": "x", "namespace": "ns", "uid": "u"}}
