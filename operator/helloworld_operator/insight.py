@@ -16,6 +16,7 @@ from helloworld_operator import __version__
 if TYPE_CHECKING:
     from kopfkit.conversion.observation import Counts
     from kopfkit.conversion.observation import Observer as ConversionObserver
+    from kopfkit.migration.keeper import Report
     from kopfkit.runtime.client import Client
     from kopfkit.runtime.events import Recorder
     from kopfkit.runtime.exposition import Exposition
@@ -155,6 +156,41 @@ class Insight:
                 "Events given up: too many about an object, or refused.",
                 lambda: recorder.dropped,
             )
+
+    def migration(self, report: "Callable[[], Report | None]") -> None:
+        """How far the storage migration is; the last report is asked for at each scrape."""
+        if self._metrics is None:
+            return
+
+        def is_so(state: "Callable[[Report], bool]") -> Callable[[], float]:
+            return lambda: float((last := report()) is not None and state(last))
+
+        def objects() -> dict[tuple[str, ...], float]:
+            state = last.state if (last := report()) is not None else None
+            return {
+                ("pending",): state.total - state.done if state else 0,
+                ("rewritten",): state.rewritten if state else 0,
+                ("current",): state.current if state else 0,
+                ("gone",): state.gone if state else 0,
+                ("refused",): state.refused if state else 0,
+            }
+
+        self._metrics.read(
+            "storage_migration_running",
+            "1 while stored objects are written in another version, else 0.",
+            is_so(lambda last: not (last.done or last.problem)),
+        )
+        self._metrics.read(
+            "storage_migration_blocked",
+            "1 where the last storage migration could not be finished, else 0.",
+            is_so(lambda last: bool(last.problem)),
+        )
+        self._metrics.read_each(
+            "storage_migration_objects",
+            "Objects of the storage migration that runs or ran last, by what became of them.",
+            ("result",),
+            objects,
+        )
 
     def conversion(self, versions: tuple[str, ...]) -> "ConversionObserver":
         """The observer of a conversion server."""

@@ -145,6 +145,28 @@ PERMISSIONS = (
             Rule(("events.k8s.io",), ("events",), ("create", "patch")),
         ),
     ),
+    # After a release that stores another version: HelloWorlds are written again as they are, and
+    # the CRD says how far that is (an annotation) and what it stores (its status).
+    Permission(
+        service_account=NAME,
+        cluster=True,
+        name="storage-migration",
+        rules=(
+            Rule(
+                ("apiextensions.k8s.io",),
+                ("customresourcedefinitions",),
+                ("get", "patch"),
+                names=(HELLOWORLD.crd_name,),
+            ),
+            Rule(
+                ("apiextensions.k8s.io",),
+                ("customresourcedefinitions/status",),
+                ("patch",),
+                names=(HELLOWORLD.crd_name,),
+            ),
+            Rule((GROUP,), (PLURAL,), ("patch",)),
+        ),
+    ),
     Permission(
         service_account=NAME,
         cluster=False,

@@ -8,6 +8,7 @@ from typing import Any
 
 from helloworld_operator.api import GROUP, KIND, PLURAL, SNAPSHOT
 from helloworld_operator.controller import telling
+from helloworld_operator.controller.migration import Migration
 from helloworld_operator.controller.names import MANAGER
 from helloworld_operator.controller.observe import HELLOWORLDS, SNAPSHOTS
 from helloworld_operator.controller.reconcilers import Reconcilers
@@ -95,6 +96,8 @@ class _Process:
         )
         self._insight.watches(self._watcher.watchdog.heard_at)
         self._insight.leader(lambda: self._leading)
+        self._migration = Migration(self._client, may=self._acts, upgradeable=self._upgradeable)
+        self._insight.migration(lambda: self._migration.report)
         self._health = Health()
         self._health.checks["caches"] = self._caches
         self._health.checks["watches"] = self._watcher.stalled
@@ -158,6 +161,7 @@ class _Process:
         if self._stop.is_set():
             return
         self._start(self._sources.run(), "resync")
+        self._start(self._migration.run(), "storage migration")
         await self._watcher.run(self._stop)
         if self._broken:
             raise KopfkitError(self._broken, "ended unexpectedly; the log says why")
@@ -196,9 +200,7 @@ class _Process:
         from kopfkit.runtime.monitoring import MonitoringObjects
 
         name = f"{MANAGER}-monitoring"  # the ConfigMap that is installed with us
-        await MonitoringObjects(
-            self._client, namespace, name, may=lambda: self._leading and self._sources.filled
-        ).run()
+        await MonitoringObjects(self._client, namespace, name, may=self._acts).run()
 
     async def _certificates(self, namespace: str) -> None:
         from kopfkit.runtime.certificates import Rotator, Webhook  # cryptography, 12 MB
@@ -216,13 +218,18 @@ class _Process:
         self._leading = leading
         self._go()
 
+    def _acts(self) -> bool:
+        return self._leading and self._sources.filled
+
     def _go(self) -> None:
         for queue in (self._queue, self._snapshots):
-            if self._leading and self._sources.filled:
+            if self._acts():
                 queue.resume()
                 queue.hurry()
             else:
                 queue.pause()
+        if self._acts():
+            self._migration.wake()
 
     def _caches(self) -> str:
         return "" if self._sources.filled else "not filled yet"

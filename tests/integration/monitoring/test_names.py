@@ -29,6 +29,7 @@ async def test_promtool_has_no_objection_to_any_metric(promtool: Callable[..., s
     insight.watches({"/apis/x": 0.0})
     insight.leader(lambda: True)
     insight.events(silent)
+    insight.migration(lambda: None)
     insight.conversion(("v1", "v1alpha1"))
     await insight.start()
     try:

@@ -93,9 +93,19 @@ def test_the_rotators_rights_and_its_switch_are_not_in_the_bundle(
 ) -> None:
     assert any(one.modes == {KUSTOMIZE} for one in project.permissions)
     install = csv["spec"]["install"]["spec"]
-    text = json.dumps(install)
-    for word in ("customresourcedefinitions", "manage-certificates"):
-        assert word not in text
+    assert "manage-certificates" not in json.dumps(install)
+    # The storage migration reaches the one CRD and its status.
+    definitions = [
+        (rule["resources"], rule["resourceNames"], rule["verbs"])
+        for one in install["permissions"] + install["clusterPermissions"]
+        for rule in one["rules"]
+        if "apiextensions.k8s.io" in rule["apiGroups"]
+    ]
+    crd = ["helloworlds.test.jiaozi.com"]
+    assert definitions == [
+        (["customresourcedefinitions"], crd, ["get", "patch"]),
+        (["customresourcedefinitions/status"], crd, ["patch"]),
+    ]
     # The webhook owns its certificate's Secret under OLM, and reaches no other.
     reaching = [
         (one["serviceAccountName"], rule["resourceNames"], rule["verbs"])

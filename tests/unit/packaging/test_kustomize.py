@@ -59,9 +59,12 @@ def test_secrets_and_crds_are_reached_by_name_only(tree: Tree) -> None:
         if not path.endswith("_role.yaml"):
             continue
         for rule in yaml.safe_load(text)["rules"]:
-            if {"secrets", "customresourcedefinitions"} & set(rule["resources"]):
+            reached = set(rule["resources"])
+            if "secrets" in reached:
                 assert path.startswith("certificates/")
                 assert rule["verbs"] == ["create"] or rule["resourceNames"]
+            if {"customresourcedefinitions", "customresourcedefinitions/status"} & reached:
+                assert rule["resourceNames"] == ["helloworlds.test.jiaozi.com"]
 
 
 def test_the_namespace_enforces_the_restricted_standard(tree: Tree) -> None:

@@ -8,6 +8,7 @@ Upgradeable. Left out: where these go.
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 
 # Seconds between two looks at the CRD: one small request each.
 LOOK: Final = 60.0
+# How many times that long it waits at most after run upon run that could not be finished: each of
+# them asks for every object again.
+_LONGEST: Final = 16
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class Keeper:
         client: an open client. Its gate ends a run when the Lease is lost.
         crd: the CRD's name.
         may: whether this process may write now.
-        report: told after each object and at each run's end; must not raise.
-        look: seconds between two looks.
+        report: told before a run's first object, after each and at each look's end; must not raise.
+        look: seconds between two looks; doubled after each that met a problem, 16 times at most.
         options: of `migrate` (rate, page, concurrency, settle, patience).
     """
 
@@ -74,13 +78,23 @@ class Keeper:
         self._look, self._options = look, options
         self._state = State()
         self._told = ""
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look now: this process may write from now on."""
+        self._woken.set()
 
     async def run(self) -> None:
         """Look for ever."""
+        wait = self._look
         while True:
+            self._woken.clear()
             if self._may():
-                await self.once()
-            await asyncio.sleep(self._look)
+                good = await self.once()
+                wait = self._look if good else min(wait * 2, self._look * _LONGEST)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._woken.wait()
 
     async def once(self) -> bool:
         """Migrate if there is anything to; returns whether everything is stored in one version."""
@@ -94,6 +108,10 @@ class Keeper:
             return False  # the next leader goes on
         except (KopfkitError, ApiError) as error:
             problem = str(error)
+        except Exception as error:
+            # It runs beside the controller's real work, which must not end with it.
+            log.exception("Storage migration of %s: failed", self._crd)
+            problem = f"the storage migration of {self._crd} failed: {error!r}"
         else:
             if result.refused:
                 key, why = result.refused[0]

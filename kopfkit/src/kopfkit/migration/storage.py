@@ -112,7 +112,7 @@ async def migrate(
         concurrency: rewrites at a time.
         settle: seconds that API servers get to see the CRD as it is.
         patience: seconds that a request is repeated for while nobody answers.
-        progress: called after each object; must not raise.
+        progress: called before the first object and after each; must not raise.
 
     Raises:
         KopfkitError: it cannot be done; says why and what helps.
@@ -153,6 +153,8 @@ class _Run:
             if not self.dry_run:
                 await self.crd.note(found, None)
             return Result(found.storage, needed=False, trimmed=True)
+        # Before anything is written, so that whoever is told can tell others in time.
+        self.progress(self.state)
         await asyncio.sleep(settle)
         await self.crd.announced(found)
         await self._everything(found)
