@@ -101,6 +101,17 @@ def test_a_pod_finds_and_reaches_a_service_by_its_name(kube: Kubectl, image: str
     assert _run(kube, image, code).strip() == service["spec"]["clusterIP"]
 
 
+def test_a_connection_to_a_service_that_is_not_there_ends_on_the_node(
+    kube: Kubectl, image: str
+) -> None:
+    code = (
+        "import socket\ntry: socket.create_connection(('10.96.255.250', 443), 10)\n"
+        "except ConnectionRefusedError: print('refused')"
+    )
+    assert _run(kube, image, code) == "refused\n"
+    assert _run(kube, image, code, hostNetwork=True) == "refused\n"
+
+
 def test_a_pod_reaches_a_pod_on_another_node(kube: Kubectl, image: str) -> None:
     # CoreDNS is on some node, so that from one node at least the way leads across.
     pods = kube.list("pods", "kube-system", "k8s-app=kube-dns")

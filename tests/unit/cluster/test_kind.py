@@ -102,6 +102,13 @@ def test_each_node_gets_its_own_subnet_and_a_route_to_the_others() -> None:
     assert "ip route replace 10.244.2.0/24 via 172.18.0.2" in engine.extra["b"]
 
 
+def test_packets_to_services_that_nobody_knows_yet_stay_on_the_node() -> None:
+    engine = Nodes("unix:///nowhere.sock", own=True)
+    podnetwork.give(engine, {"a": True, "b": False})
+    for chain in ("OUTPUT", "FORWARD"):
+        assert f"iptables -A {chain} -d 10.96.0.0/16 -j REJECT" in engine.extra["b"]
+
+
 def test_a_node_without_a_subnet_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(podnetwork, "_SUBNET_TIMEOUT", 0.0)
     with pytest.raises(KopfkitError, match="node c: got no subnet"):

@@ -212,8 +212,9 @@ def _await(kubectl: Kubectl) -> None:
         if waited > READY_TIMEOUT:
             raise KopfkitError("OLM", f"is not ready\n{_pods(kubectl)}", "Look at the pods' logs.")
         if waited > RESTART_AFTER and not restarted:
-            # Seen on a machine under load: a package server that runs, answers 404 for its own API
-            # and stays so, which OLM waits out for ever. A new pod of it answers.
+            # Seen where something outside the cluster answered for the address of a Service that
+            # kube-proxy did not know yet (see podnetwork): the API server keeps that connection,
+            # and OLM waits for ever. A node image that is not ours may still have it.
             kubectl.run(
                 "delete", "pods", "--selector=app=packageserver", f"--namespace={NAMESPACE}"
             )

@@ -2,6 +2,11 @@
 
 The public node image brings kindnet for this. Each node has the pod subnet that the controller
 manager gave it; a packet to another node's subnet goes through that node's address.
+
+And no packet to a Service leaves the nodes. Until kube-proxy has heard of a Service, its address is
+like any other, and on a network where something answers for every address, the API server's
+connection to an aggregated API ends there and is kept: OLM's package server then "answered" 404 for
+ever.
 """
 
 import json
@@ -12,6 +17,8 @@ from typing import Any
 from kopfkit.cluster.docker import Engine
 from kopfkit.errors import KopfkitError
 
+# kind's default for IPv4.
+SERVICES = "10.96.0.0/16"
 _TARGET = "/etc/cni/net.d/10-kopfkit.conflist"
 # Seconds until the controller manager has given each node its subnet: 3 on two idle cores.
 _SUBNET_TIMEOUT = 60.0
@@ -33,6 +40,9 @@ def give(engine: Engine, nodes: Mapping[str, bool]) -> None:
     places = _places(engine, control_plane, set(nodes))
     for name, (_, subnet) in places.items():
         command = f"mkdir -p /etc/cni/net.d && cat > {_TARGET}"
+        # What kube-proxy knows has a pod's address when it comes to this table.
+        for rule in (f"{chain} -d {SERVICES} -j REJECT" for chain in ("OUTPUT", "FORWARD")):
+            command += f" && {{ iptables -C {rule} 2>/dev/null || iptables -A {rule}; }}"
         for other, (address, their_subnet) in places.items():
             if other != name:
                 command += f" && ip route replace {their_subnet} via {address}"
