@@ -12,6 +12,7 @@ from helloworld_operator.project import PROJECT
 from kopfkit.cluster import context, digests
 from kopfkit.cluster.docker import Engine
 from kopfkit.cluster.kubectl import Kubectl
+from kopfkit.cluster.process import CommandFailed
 from kopfkit.cluster.state import ClusterState
 from kopfkit.testing.waiting import eventually
 
@@ -116,9 +117,20 @@ def growing(kubectl: Kubectl, engine: Engine) -> Iterator[str]:
         },
     )
     yield "growing"
+    unused = "! grep -q 'volumes/e2e~growing' /proc/mounts"
+    eventually(lambda: _succeeds(engine, node, unused), timeout=90, interval=0.5)
     kubectl.run("delete", "pv,sc", "growing", "--wait=false")
     gone = f"umount /var/growing/*; rm -rf {_PLUGINS} /var/growing"
     engine.docker("exec", node, "sh", "-c", gone)
+
+
+def _succeeds(engine: Engine, node: str, command: str) -> bool:
+    """Whether a shell command does, on a node."""
+    try:
+        engine.docker("exec", node, "sh", "-c", command)
+    except CommandFailed:
+        return False
+    return True
 
 
 @pytest.fixture
