@@ -142,6 +142,16 @@ ALERTS: Final = (
         description="There is no copy of that moment. Older snapshots are unharmed.",
     ),
     Alert(
+        name="HelloWorldStorageMigrationBlocked",
+        expr="max by (namespace) (helloworld_operator_storage_migration_blocked) == 1",
+        minutes=30,
+        severity="warning",
+        summary="Stored HelloWorlds cannot be written in the version that is stored now.",
+        description=(
+            "Nothing fails by it, but the old version has to stay in the CRD until it is done."
+        ),
+    ),
+    Alert(
         name="HelloWorldConversionAbsent",
         expr="absent(helloworld_operator_conversion_reviews_total)",
         minutes=5,

@@ -55,6 +55,7 @@ LEADER, STANDBY = P + "leader" + pod("c-0"), P + "leader" + pod("c-1")
 LONGEST = P + "reconcile_longest_running_seconds" + pod("c-0", controller="helloworld")
 WATCH = P + "watch_last_event_timestamp_seconds" + pod("c-0", path="/apis/x")
 EXPIRES = P + "certificate_expiry_timestamp_seconds" + pod("w-0")
+BLOCKED = P + "storage_migration_blocked" + pod("c-0")
 ALWAYS = f"x{MINUTES}"
 STEADY = f"0+60{ALWAYS}"
 
@@ -74,6 +75,7 @@ HEALTHY: Mapping[str, str] = {
     condition("HelloWorld", "Available", "False", "ScaledToZero"): f"2{ALWAYS}",
     condition("HelloWorld", "Degraded", "False", "AsExpected"): f"9{ALWAYS}",
     condition("HelloWorldSnapshot", "Failed", "False", "AsExpected"): f"3{ALWAYS}",
+    BLOCKED: f"0{ALWAYS}",
     reviews("success"): STEADY,
     reviews("failure"): f"0{ALWAYS}",
     conversion("0.01"): STEADY,
@@ -112,6 +114,7 @@ STORIES = {
     "HelloWorldSnapshotFailed": Story(
         {condition("HelloWorldSnapshot", "Failed", "True", "ClaimPending"): f"1{ALWAYS}"}
     ),
+    "HelloWorldStorageMigrationBlocked": Story({BLOCKED: f"1{ALWAYS}"}),
     "HelloWorldConversionAbsent": Story({}, gone=(reviews("success"), reviews("failure"))),
     "HelloWorldConversionFailing": Story({reviews("failure"): f"0+1{ALWAYS}"}),
     "HelloWorldConversionSlow": Story({conversion("0.01"): f"0{ALWAYS}"}),
