@@ -61,13 +61,18 @@ async def test_what_comes_on_a_watch_is_heard_and_other_requests_are_not() -> No
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/prefix{PATH}"
-    dog = Watchdog([PATH], wall=lambda: 1234.5)
+    lists: list[str] = []
+    dog = Watchdog([PATH], listed=lambda: lists.append("listed"), wall=lambda: 1234.5)
     try:
         async with ClientSession(middlewares=(dog.middleware,)) as session:
             dog.passed(1.0)
             async with session.get(url) as response:
                 await response.read()
             assert dog.longest() == (PATH, 1.0)
+            assert lists == ["listed"]
+            async with session.get(url + "/other") as response:
+                assert response.status == 404
+            assert lists == ["listed"]
 
             async with session.get(url, params={"watch": "true"}) as response:
                 assert dog.longest() == (PATH, 0.0)

@@ -23,6 +23,7 @@ class Watchdog:
 
     Args:
         paths: the URL path of each watch that is expected to be heard.
+        listed: called when one of the paths was listed, whatever the list held.
         wall: Unix time, for `heard_at`.
 
     Attributes:
@@ -30,10 +31,16 @@ class Watchdog:
         counted: seconds counted since the start.
     """
 
-    def __init__(self, paths: Iterable[str], *, wall: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        paths: Iterable[str],
+        *,
+        listed: Callable[[], None] = lambda: None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self._silent = dict.fromkeys(paths, 0.0)
         self.heard_at = dict.fromkeys(self._silent, 0.0)
-        self._wall = wall
+        self._listed, self._wall = listed, wall
         self.counted = 0.0
 
     async def run(self) -> None:
@@ -71,12 +78,14 @@ class Watchdog:
     async def middleware(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """For aiohttp's ClientSession: takes note of what comes on watches."""
+        """For aiohttp's ClientSession: takes note of lists, and of what comes on watches."""
         response = await handler(request)
         # The server's address may have a path of its own before the API's.
         asked = request.url.path
         path = next((path for path in self._silent if asked.endswith(path)), "")
-        if path and request.url.query.get("watch") == "true":
+        if path and request.url.query.get("watch") != "true" and response.status < 400:
+            self._listed()
+        elif path and request.url.query.get("watch") == "true":
             if response.status < 400:
                 self.heard(path)
             response.content = _Noted(response.content, lambda: self.heard(path))  # type: ignore[assignment]

@@ -9,8 +9,9 @@ annotations, finalizers, events) is used. What it does not do by itself is done 
   JSON. Then it is started again; it lists everything anew.
 - A stream that says nothing, not even the API server's bookmark every minute, is opened anew; if
   that does not help, because kopf waits for something that does not come, kopf is started again.
-- After a 410 it lists again and says nothing about objects that vanished meanwhile: `relisted`
-  tells the owner of the store, who compares it with a list of his own.
+- It lists at its start and after a 410, and says nothing about objects that vanished meanwhile, and
+  nothing at all where nothing is left: `relisted` tells the owner of the store, who compares it
+  with a list of his own.
 """
 
 import asyncio
@@ -139,11 +140,12 @@ class Watcher:
         self._event, self._relisted = event, relisted
         self._ready, self._started = ready, started
         self._silence = silence
-        self.watchdog = Watchdog(
+        paths = [
             each.resource.path(namespace)
             for each in watched
             for namespace in (tuple(namespaces) or (None,))
-        )
+        ]
+        self.watchdog = Watchdog(paths, listed=relisted)
         self.running = False
 
     def stalled(self) -> str:
