@@ -19,7 +19,7 @@ to its copy.
       volumes      the claim, and how it grows (pure)
       restoring    filling an empty volume
       retention, schedule     the snapshots the operator makes and deletes; when (pure)
-    snapshots    one reconcile of a HelloWorldSnapshot
+    snapshots, originals      one reconcile of a HelloWorldSnapshot; what it is taken of
     jobs, owned  the Jobs; making what is never changed
     reconcilers, waiters      both reconcilers, and who waits for whom
     sources      events, lists and the slow resync that feed stores and queue

@@ -30,6 +30,15 @@ def reference(owner: Object) -> Object:
     }
 
 
+def metadata(owner: Object, name: str) -> Object:
+    """The metadata of such an object, in the namespace of its owner."""
+    return {
+        "name": name,
+        "namespace": owner["metadata"]["namespace"],
+        "ownerReferences": [reference(owner)],
+    }
+
+
 class Owned:
     """Makes and deletes such objects."""
 

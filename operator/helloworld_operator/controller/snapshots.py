@@ -15,26 +15,13 @@ from typing import Any, Final
 import msgspec
 
 from helloworld_operator.api import snapshot as api
-from helloworld_operator.api import v1
-from helloworld_operator.controller import desired, jobs, names, upgrades, volumes
-from helloworld_operator.controller.observe import (
-    CLAIMS,
-    DEPLOYMENTS,
-    HELLOWORLDS,
-    JOBS,
-    PODS,
-    SNAPSHOTS,
-    Ownership,
-    mapping,
-    ownership,
-    spec_of,
-)
-from helloworld_operator.controller.owned import Owned, reference
-from helloworld_operator.controller.retention import MADE_BY, OF_UID
+from helloworld_operator.controller import jobs, names
+from helloworld_operator.controller.observe import CLAIMS, JOBS, PODS, SNAPSHOTS, mapping
+from helloworld_operator.controller.originals import Obstacle, Originals
+from helloworld_operator.controller.owned import Owned, metadata
 from helloworld_operator.controller.status import condition, conditions_of
 from helloworld_operator.controller.telling import about, lives
 from helloworld_operator.controller.waiters import Waiters
-from helloworld_operator.errors import InvalidSpec
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import Conflict, Forbidden, Invalid, NotFound
 from kopfkit.runtime.store import Key, Store, key_of
@@ -94,6 +81,7 @@ class SnapshotReconciler:
         self._client, self._stores, self._image = client, stores, image
         self._now, self._tell, self._changed = now, tell, changed
         self._owned = Owned(client, stores)
+        self._originals = Originals(client, stores)
         self.waiting = Waiters()
 
     async def __call__(self, key: Key) -> float | None:
@@ -106,7 +94,7 @@ class SnapshotReconciler:
         self.waiting.forget(key)
         if snapshot is None or snapshot["metadata"].get("deletionTimestamp"):
             return None  # its claim and its Job go with it by their owner references
-        if self._useless(snapshot):
+        if await self._originals.vanished(snapshot):
             await self._owned.delete(SNAPSHOTS, snapshot, snapshot, "its HelloWorld went before it")
             return None
         refused = None
@@ -122,20 +110,6 @@ class SnapshotReconciler:
         if refused is not None:
             raise refused
         return _RECHECK * random.uniform(0.8, 1.2) if look.again else None
-
-    def _useless(self, snapshot: Object) -> bool:
-        """Whether we made it for a HelloWorld that is gone, and it holds nothing. One of the same
-        name that was made since is another one."""
-        uid = mapping(snapshot["metadata"].get("labels")).get(OF_UID)
-        states = conditions_of(mapping(snapshot.get("status")))
-        ours = uid and MADE_BY in snapshot["metadata"]["labels"]
-        if not ours or states.get("Ready", {}).get("status") == "True":
-            return False
-        of = str(mapping(snapshot.get("spec")).get("helloWorldName", ""))
-        source = self._stores[HELLOWORLDS].get((snapshot["metadata"]["namespace"], of))
-        if source is None:
-            return True
-        return bool(source["metadata"]["uid"] != uid)
 
     async def _look(self, snapshot: Object) -> Look | None:
         name = names.snapshot_child_name(snapshot["metadata"]["name"])
@@ -165,88 +139,26 @@ class SnapshotReconciler:
         namespace = snapshot["metadata"]["namespace"]
         source_key = (namespace, spec.hello_world_name)
         self.waiting.add(source_key, key_of(snapshot))
-        source = self._stores[HELLOWORLDS].get(source_key)
-        obstacle = self._obstacle(source, spec.hello_world_name)
-        if obstacle is not None or source is None:
-            return obstacle or Look("SourceMissing", "")
-        wished = spec_of(source)
-        persistence = wished.persistence or v1.Persistence()
+        if not self._image:
+            text = "no image to copy with: set RELATED_IMAGE_HELLOWORLD for the operator"
+            return Look("ImageMissing", text)
+        source = self._originals.find(source_key)
+        if isinstance(source, Obstacle):
+            return Look(source.reason, source.message)
         claim = await self._owned.find(snapshot, CLAIMS, name)
         if claim.live is None and not (claim.collision or claim.waiting):
-            wanted = self._claim(snapshot, spec, persistence, source, name)
+            wanted = self._originals.claim(source, spec, metadata(snapshot, name))
             claim = await self._owned.make(snapshot, CLAIMS, wanted)
         if claim.collision:
             return Look("NameCollision", claim.collision, again=True)
         if claim.waiting:
             return Look("WaitingForDeletion", claim.waiting, again=True)
-        url = desired.url(source, wished)
-        wanted = jobs.snapshot(_metadata(snapshot, name), str(self._image), url, name)
+        wanted = jobs.snapshot(metadata(snapshot, name), self._image, source.url, name)
         made = await self._owned.make(snapshot, JOBS, wanted)
         if made.collision:
             return Look("NameCollision", made.collision, again=True)
         self.waiting.forget(key_of(snapshot))
         return Look("Copying", f"a Job copies the guest book of {spec.hello_world_name}")
-
-    def _obstacle(self, source: Object | None, name: str) -> Look | None:
-        """Why the source cannot be copied now."""
-        if source is None or source["metadata"].get("deletionTimestamp"):
-            text = f"HelloWorld {name} does not exist: create it, or delete this snapshot"
-            return Look("SourceMissing", text)
-        if not self._image:
-            text = "no image to copy with: set RELATED_IMAGE_HELLOWORLD for the operator"
-            return Look("ImageMissing", text)
-        try:
-            spec = spec_of(source)
-        except InvalidSpec as error:
-            return Look("SourceNotAvailable", f"HelloWorld {name} is not understood: {error}")
-        if spec.persistence is None:
-            text = f"HelloWorld {name} has no volume: add spec.persistence to it"
-            return Look("SourceNotPersistent", text)
-        if not self._answers(source):
-            text = (
-                f"HelloWorld {name} has no pod that answers with its guest book: a copy is "
-                "fetched from the running one, as soon as it is available"
-            )
-            return Look("SourceNotAvailable", text)
-        return None
-
-    def _answers(self, source: Object) -> bool:
-        namespace, name = key_of(source)
-        live = self._stores[DEPLOYMENTS].get((namespace, names.child_name(name)))
-        if live is None or ownership(live, source) is not Ownership.OURS:
-            return False
-        found = upgrades.running(live, desired.CONTAINER)
-        pod = mapping(mapping(mapping(live.get("spec")).get("template")).get("spec"))
-        wanted = {"claimName": names.claim_name(name)}
-        mounts = [mapping(each).get("persistentVolumeClaim") for each in pod.get("volumes") or []]
-        return found is not None and found.complete and wanted in mounts
-
-    def _claim(
-        self,
-        snapshot: Object,
-        spec: api.Spec,
-        persistence: v1.Persistence,
-        source: Object,
-        name: str,
-    ) -> Object:
-        namespace, of = key_of(source)
-        live = self._stores[CLAIMS].get((namespace, names.claim_name(of)))
-        size = str(spec.size) if spec.size is not None else None
-        if size is None:
-            size = volumes.larger(str(persistence.size), volumes.capacity(live))
-        made: dict[str, Any] = {
-            "accessModes": ["ReadWriteOnce"],
-            "resources": {"requests": {"storage": size}},
-        }
-        storage = spec.storage_class_name or persistence.storage_class_name
-        if storage:
-            made["storageClassName"] = storage
-        return {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": {**_metadata(snapshot, name), "labels": jobs.labels("snapshot")},
-            "spec": made,
-        }
 
     async def _follow(self, snapshot: Object, job: Object) -> Look:
         """What the Job says."""
@@ -325,14 +237,6 @@ class SnapshotReconciler:
                 self._tell(snapshot, look.failed, reason, look.message)
         of = str(mapping(snapshot.get("spec")).get("helloWorldName", ""))
         self._changed(snapshot, (snapshot["metadata"]["namespace"], of))
-
-
-def _metadata(snapshot: Object, name: str) -> Object:
-    return {
-        "name": name,
-        "namespace": snapshot["metadata"]["namespace"],
-        "ownerReferences": [reference(snapshot)],
-    }
 
 
 def _sound(fields: Mapping[str, Any]) -> bool:

@@ -12,8 +12,11 @@ from kopfkit.testing.waiting import eventually
 pytestmark = pytest.mark.usefixtures("operator")
 
 Create = Callable[..., Any]
+# Seconds: the garbage collector looks for new kinds every 30 s, and ours are new.
+COLLECTED = 90.0
 SMALL = {"size": "10Mi", "storageClassName": "fixed"}
 HWS = "helloworldsnapshots"
+CLAIMS = "persistentvolumeclaims"
 
 
 @pytest.fixture
@@ -41,7 +44,7 @@ def test_a_snapshot_says_what_it_holds_and_survives_its_helloworld(
     assert claim["spec"]["resources"]["requests"]["storage"] == "10Mi"
     assert claim["spec"]["storageClassName"] == "fixed"
     api.delete(source.path)
-    eventually(lambda: not api.exists(world.path("persistentvolumeclaims", "x-data")))
+    eventually(lambda: not api.exists(world.path(CLAIMS, "x-data")), timeout=COLLECTED)
     assert api.exists(world.path("persistentvolumeclaims", "copy-snapshot"))
     assert world.condition(HWS, "copy", "Ready")["status"] == "True"
 
@@ -125,10 +128,7 @@ def test_a_snapshot_deleted_in_the_middle_leaves_nothing(
         pods = world.names("pods", "app.kubernetes.io/component=snapshot")
         return not (pods or world.names("jobs") or "copy-snapshot" in world.names(CLAIMS))
 
-    eventually(nothing)
-
-
-CLAIMS = "persistentvolumeclaims"
+    eventually(nothing, timeout=COLLECTED)
 
 
 def test_a_job_that_lost_its_pod_and_its_words_is_asked_again(

@@ -9,6 +9,8 @@ from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
 Create = Callable[..., Any]
+# Seconds: the garbage collector looks for new kinds every 30 s, and ours are new.
+COLLECTED = 90.0
 SMALL = {"size": "10Mi", "storageClassName": "fixed"}
 HWS = "helloworldsnapshots"
 DEFAULT = "localhost:5001/helloworld-operator:test"
@@ -218,4 +220,4 @@ def test_what_was_not_copied_yet_goes_with_its_helloworld(
 
     # What a person made is the person's.
     eventually(lambda: world.names(HWS) == ["by-hand"], timeout=60)
-    eventually(lambda: world.names("jobs") == ["by-hand-snapshot"])
+    eventually(lambda: world.names("jobs") == ["by-hand-snapshot"], timeout=COLLECTED)

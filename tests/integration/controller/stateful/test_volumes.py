@@ -11,6 +11,8 @@ from kopfkit.testing.waiting import eventually
 pytestmark = pytest.mark.usefixtures("operator")
 
 Create = Callable[..., Any]
+# Seconds: the garbage collector looks for new kinds every 30 s, and ours are new.
+COLLECTED = 90.0
 SMALL = {"size": "10Mi", "storageClassName": "fixed"}
 MINE = {"fieldManager": "somebody-else"}
 
@@ -158,7 +160,8 @@ def test_everything_is_destroyed_and_a_new_one_is_restored_before_its_first_pod(
 ) -> None:
     _stored_snapshot(world, hello)
     api.delete(world.path("helloworlds", "source"))
-    eventually(lambda: not api.exists(world.path("persistentvolumeclaims", "source-data")))
+    gone = world.path("persistentvolumeclaims", "source-data")
+    eventually(lambda: not api.exists(gone), timeout=COLLECTED)
     node.jobs = "hang"
 
     hello(persistence=SMALL, restoreFrom={"snapshotName": "copy"})
@@ -177,7 +180,8 @@ def test_everything_is_destroyed_and_a_new_one_is_restored_before_its_first_pod(
     assert claim["metadata"]["annotations"]["test.jiaozi.com/filled-from"] == "copy"
     # It is needed no longer.
     api.delete(world.path("helloworldsnapshots", "copy"))
-    eventually(lambda: not api.exists(world.path("persistentvolumeclaims", "copy-snapshot")))
+    gone = world.path("persistentvolumeclaims", "copy-snapshot")
+    eventually(lambda: not api.exists(gone), timeout=COLLECTED)
     assert world.condition("helloworlds", "x", "Degraded")["status"] == "False"
 
 
