@@ -193,17 +193,6 @@ async def test_every_write_names_its_field_manager_and_asks_the_gate(serve: Serv
     await client.get(THINGS, "ns", "x")
 
 
-async def test_a_write_is_given_up_when_the_gate_says_so(serve: Serve) -> None:
-    async def answer(request: web.Request) -> web.Response:
-        await asyncio.sleep(5)
-        return web.json_response({})
-
-    client = await serve(answer)
-    client.gate = lambda: 0.05
-    with pytest.raises(Unavailable, match="no answer"):
-        await client.create(THINGS, "ns", {})
-
-
 def test_paths_are_those_of_the_api() -> None:
     assert Resource("", "v1", "services").path("ns", "x") == "/api/v1/namespaces/ns/services/x"
     assert THINGS.path() == "/apis/example.com/v1/things"
@@ -262,3 +251,38 @@ async def nowhere() -> Credentials:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return Credentials(server=f"http://127.0.0.1:{sock.getsockname()[1]}")
+
+
+async def test_a_write_waits_for_its_answer_as_long_as_the_lease_is_renewed(serve: Serve) -> None:
+    sent = 0
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal sent
+        sent += 1
+        await asyncio.sleep(0.5)
+        return web.json_response({})
+
+    client = await serve(answer)
+    client.gate = lambda: 0.2
+    await client.create(THINGS, "ns", {"metadata": {"name": "x"}})
+    assert sent == 1
+
+
+async def test_a_write_on_its_way_is_given_up_when_the_lease_is_lost(serve: Serve) -> None:
+    received = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        received.set()
+        await asyncio.sleep(30)
+        return web.json_response({})
+
+    def gate() -> float:
+        if received.is_set():
+            raise NotLeading("lost")
+        return 0.2
+
+    client = await serve(answer)
+    client.gate = gate
+    async with asyncio.timeout(20):
+        with pytest.raises(Unavailable, match="no answer in"):
+            await client.create(THINGS, "ns", {"metadata": {"name": "x"}})

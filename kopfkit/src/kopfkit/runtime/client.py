@@ -4,6 +4,7 @@ Objects stay plain dictionaries: no model classes to import or to fill. The clie
 by itself (but once after a 401, with fresh credentials); who calls it knows when to try again.
 """
 
+import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -80,6 +81,42 @@ class _Request(aiohttp.ClientRequest):
             conn.close()
             return
         await super().write_bytes(writer, conn, content_length)
+
+
+class _WhileWeMay:
+    """Lets a request wait for its answer as long as the gate gives time, asking again and again.
+
+    A write that is cut off would be sent once more, and that when the API server is slow. So it may
+    go on while the Lease is renewed, and no longer than that.
+
+    Args:
+        gate: gives seconds, or raises `NotLeading`.
+
+    Raises:
+        NotLeading: it gives none at the start. TimeoutError where it gives none later.
+    """
+
+    def __init__(self, gate: Callable[[], float]) -> None:
+        self._gate, self._first = gate, gate()
+        self._loop = asyncio.get_running_loop()
+        self._limit = asyncio.timeout(self._first)
+
+    async def __aenter__(self) -> None:
+        await self._limit.__aenter__()
+        self._next = self._loop.call_later(self._first / 2, self._look)
+
+    async def __aexit__(self, *error: Any) -> None:
+        self._next.cancel()
+        await self._limit.__aexit__(*error)
+
+    def _look(self) -> None:
+        try:
+            left = self._gate()
+        except NotLeading:
+            return
+        if not self._limit.expired():
+            self._limit.reschedule(self._loop.time() + left)
+            self._next = self._loop.call_later(left / 2, self._look)
 
 
 class Client:
@@ -290,24 +327,27 @@ class Client:
         content_type: str,
         gated: bool,
     ) -> Object:
-        seconds = REQUEST_TIMEOUT
         query = dict(params or {})
         gated = gated and method != "GET"
         if method != "GET":
             query["fieldManager"] = self.manager
+        may = _WhileWeMay(self.gate if gated else _always)
         if gated:
-            seconds = min(seconds, self.gate())
             self.writes += 1
         _LAST_LOOK.set(self.gate if gated else None)
         what = f"{method} {path}"
         started, status = time.perf_counter(), 0
         try:
-            async with self._send(method, path, query, body, content_type, seconds) as response:
+            async with (
+                may,
+                self._send(method, path, query, body, content_type, REQUEST_TIMEOUT) as response,
+            ):
                 status = response.status
                 await self._check(response, what)
                 answer = msgspec.json.decode(await response.read())
         except TimeoutError as error:
-            raise Unavailable(f"{what}: no answer in {seconds:.0f} s") from error
+            seconds = time.perf_counter() - started
+            raise Unavailable(f"{what}: no answer in {seconds:.1f} s") from error
         except (aiohttp.ClientError, socket.gaierror, OSError) as error:
             raise Unavailable(f"{what}: {error}") from error
         except msgspec.DecodeError as error:
