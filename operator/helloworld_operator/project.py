@@ -39,20 +39,23 @@ ICON = b"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">
 
 DESCRIPTION = """\
 Keeps a greeting service running for each `HelloWorld`: a Deployment of a small HTTP server that \
-answers with the message, and the Service in front of it.
+answers with the message, the Service in front of it, and an autoscaler or a volume where they are \
+asked for.
 
 It is small on purpose. It shows what an operator written in Python needs to be installed, \
-upgraded and removed by the Operator Lifecycle Manager: an API in two versions with a conversion \
-webhook, status conditions, the scale subresource, least privileges.
+upgraded and removed by the Operator Lifecycle Manager, and to look after something with state.
 
 ## What it does
 
-* **Reconciles** a Deployment and a Service by server-side apply, and where the object asks for \
-them a HorizontalPodAutoscaler and a volume; a deleted or edited child comes back.
-* **Keeps** a guest book on the volume, copies it on demand and by a schedule \
-(`HelloWorldSnapshot`), and restores it.
-* **Converts** between `v1alpha1` and `v1` without losing a field, in a Deployment of its own.
-* **Reports** conditions, counts and the URL of the greeting in the object's status.
+* **Reconciles** its children by server-side apply; a deleted or edited child comes back, what is \
+not its own is never touched.
+* **Converts** between `v1alpha1` and `v1` without losing a field, in a Deployment of its own, and \
+migrates stored objects when the stored version changes.
+* **Keeps data**: a guest book on a volume that grows, `HelloWorldSnapshot` copies on demand and \
+by a schedule, restores; an upgrade takes a snapshot first and goes back by itself if it fails.
+* **Reports** conditions with reasons and cures, Events, Prometheus metrics and alerts with \
+runbooks, traces.
+* **Is highly available**: two controllers with a leader Lease, two webhook pods.
 
 ## Try it
 
