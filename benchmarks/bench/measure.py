@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from bench import machine, workload
 from bench.audit import AuditLog, Request
 from bench.operators import Operator, Running
 from bench.plane import Plane
 from kopfkit.errors import KopfkitError
+from kopfkit.runtime.fields import differences
 
 # Seconds without a request and almost without processor time after which an operator is idle.
 QUIET: Final = 2.0
@@ -47,6 +48,7 @@ class Bench:
     plane: Plane
     directory: Path
     number: int = 0
+    made: dict[str, Any] = field(default_factory=dict)
 
     def converge(self, operator: Operator, count: int) -> Sample:
         """A burst of `count` new objects. Raises KopfkitError if it does not end."""
@@ -119,6 +121,7 @@ class Bench:
         running = self._start(operator)
         try:
             requests = self._until_quiet(running, audit, least=2.0, write=True)
+            self._compare(operator, namespace)
         except BaseException:
             running.stop()
             raise
@@ -127,6 +130,22 @@ class Bench:
         )
         sample.values["rss_idle"] = running.rss()
         return namespace, audit, running
+
+    def _compare(self, operator: Operator, namespace: str) -> None:
+        """All operators must make the same, or nothing else here can be compared."""
+        made = workload.children(self.plane.api, namespace, "first-00000")
+        lines = [
+            f"{what}: {line}"
+            for what, part in self.made.items()
+            for line in differences(part, made[what]) + differences(made[what], part)
+        ]
+        if lines:
+            raise KopfkitError(
+                f"operator {operator.name}",
+                "makes other objects than the one before\n" + "\n".join(lines[:10]),
+                "Bring the peers in benchmarks/ up to the operator.",
+            )
+        self.made = made
 
     def _start(self, operator: Operator) -> Running:
         log = self.directory / f"{operator.name}.log"

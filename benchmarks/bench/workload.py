@@ -79,6 +79,23 @@ def final(api: Api, namespace: str) -> bool:
     )
 
 
+def children(api: Api, namespace: str, name: str) -> dict[str, Any]:
+    """What an operator made for one HelloWorld, with the API server's defaults and without what
+    differs from one object to the next: for telling whether all operators make the same."""
+    space = f"namespaces/{namespace}"
+    deployment = api.get(f"/apis/apps/v1/{space}/deployments/{name}")
+    service = api.get(f"/api/v1/{space}/services/{name}")
+    given = ("clusterIP", "clusterIPs")
+    status = api.get(f"{HELLOWORLDS}/{space}/{PLURAL}/{name}").get("status", {})
+    return {
+        "Deployment": deployment["spec"],
+        "Deployment's labels": deployment["metadata"]["labels"],
+        "Service": {key: value for key, value in service["spec"].items() if key not in given},
+        "Service's labels": service["metadata"]["labels"],
+        "condition types": sorted(each["type"] for each in status.get("conditions", [])),
+    }
+
+
 def rolled_out(api: Api, namespace: str) -> bool:
     """Whether the controller manager has made every pod and told so."""
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments"

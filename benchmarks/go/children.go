@@ -67,7 +67,7 @@ func wantDeployment(owner *HelloWorld, image string, d *appsv1.Deployment) {
 }
 
 func wantPod(owner *HelloWorld, image string, pod *corev1.PodSpec) {
-	no, yes, user, grace := false, true, int64(65532), int64(10)
+	no, yes, user, grace := false, true, int64(65532), int64(14)
 	pod.AutomountServiceAccountToken = &no
 	pod.EnableServiceLinks = &no
 	pod.TerminationGracePeriodSeconds = &grace
@@ -100,6 +100,7 @@ func wantPod(owner *HelloWorld, image string, pod *corev1.PodSpec) {
 	}
 	c.ReadinessProbe.ProbeHandler = handler
 	c.ReadinessProbe.PeriodSeconds, c.ReadinessProbe.FailureThreshold = 5, 3
+	c.Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: 4}}}
 	c.Resources = resources
 	c.SecurityContext = &corev1.SecurityContext{
 		AllowPrivilegeEscalation: &no, ReadOnlyRootFilesystem: &yes,

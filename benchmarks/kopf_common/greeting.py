@@ -43,6 +43,7 @@ def deployment(name: str, spec: Any, default_image: str) -> Object:
         ],
         "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
         "readinessProbe": {**probe, "periodSeconds": 5, "failureThreshold": 3},
+        "lifecycle": {"preStop": {"sleep": {"seconds": 4}}},
         "resources": {
             "requests": {"cpu": "10m", "memory": "32Mi"},
             "limits": {"memory": "128Mi"},
@@ -65,7 +66,7 @@ def deployment(name: str, spec: Any, default_image: str) -> Object:
             "runAsGroup": 65532,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "terminationGracePeriodSeconds": 10,
+        "terminationGracePeriodSeconds": 14,
     }
     return {
         "apiVersion": "apps/v1",
