@@ -240,7 +240,7 @@ REFUSED = [
     ("v1", {"replicas": -1}, r"spec\.replicas.*0"),
     ("v1", {"greeting": {"message": ""}}, r"spec\.greeting\.message.*1"),
     ("v1", {"greeting": {"language": "not a tag"}}, r"spec\.greeting\.language.*en or zh-Hans"),
-    ("v1", {"image": "https://example.com/x"}, r"spec\.image.*without a scheme"),
+    ("v1", {"image": "https://example.com/x"}, r"spec\.image.*no scheme like https://"),
     ("v1alpha1", {"size": 101}, r"spec\.size.*100"),
     ("v1alpha1", {"message": "x" * 1025}, r"spec\.message.*1024"),
 ]
