@@ -103,7 +103,14 @@ def test_undeploying_removes_all_that_was_deployed_and_the_greetings_with_it(
     now = set(kubectl.run("get", CLUSTER_WIDE, "--output=name").split())
     assert now - set(deployed.split()) <= {f"namespace/{world.namespace}", *leaving(kubectl)}
     assert set(deployed.split()) - now == set()
-    eventually(lambda: world.run("get", "pods,services", "-o=name").strip() == "", timeout=90)
+
+    def gone() -> bool:
+        found = kubectl.list("deployments,pods,services", world.namespace)
+        left = [{"kind": each["kind"], **each["metadata"]} for each in found]
+        assert left == []
+        return True
+
+    eventually(gone, timeout=120, interval=0.5)
 
 
 def leaving(kubectl: Kubectl) -> set[str]:
