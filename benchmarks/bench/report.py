@@ -20,7 +20,7 @@ from bench.statistics import ratio
 ROWS: Final = (
     ("first_reconcile", "converge", "exec to first reconcile, s", 2),
     ("children", "converge", "children of {count} new objects made, s", 2),
-    ("converge", "converge", "and their first status told, s", 2),
+    ("converge", "converge", "first status of {count} new objects told, s", 2),
     ("cpu_per_object", "converge", "operator CPU per new object ({count}), ms", 2),
     ("cluster_cpu_per_object", "converge", "API server, etcd, controllers: CPU per object, ms", 1),
     ("rss_idle", "converge", "memory idle, MB", 0),
