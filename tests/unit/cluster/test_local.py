@@ -114,8 +114,10 @@ def test_module_and_version_come_from_the_checkout() -> None:
 
 
 def test_flags_for_this_machine_replace_those_for_the_pod() -> None:
-    arguments = OPERATOR.arguments("helloworld-operator-webhook", port=1, health_port=2)
-    assert arguments == ["webhook", "--port=1", "--health-port=2"]
+    arguments = OPERATOR.arguments(
+        "helloworld-operator-webhook", port=1, health_port=2, metrics_port=3
+    )
+    assert arguments == ["webhook", "--port=1", "--health-port=2", "--metrics-port=3"]
 
 
 def test_the_operand_image_is_the_flag_then_the_variable_then_the_projects_own() -> None:

@@ -114,7 +114,11 @@ class _Run:
         port, (health,) = self.options.webhook_port, ports.free(1)
         made = localtls.ensure(self.target.directory, self.host, now=datetime.now(UTC))
         arguments = self.operator.arguments(
-            webhook.deployment, cert_dir=made.directory, port=port, health_port=health
+            webhook.deployment,
+            cert_dir=made.directory,
+            port=port,
+            health_port=health,
+            **self._metrics(webhook.deployment),
         )
         child = self._start("webhook", ["-m", self.operator.module, *arguments])
         deadline = time.monotonic() + READY_TIMEOUT
@@ -152,10 +156,20 @@ class _Run:
                 # A process that stands at a breakpoint cannot renew its Lease, and every write
                 # after it would be refused. With another operator about, the Lease is needed.
                 flags = [] if self.others else ["--no-leader-elect"]
-            arguments = self.operator.arguments(name, health_port=self._health)
+            arguments = self.operator.arguments(
+                name, health_port=self._health, **self._metrics(name)
+            )
             child = self._start("operator", [*words, *arguments, *flags])
             if self.options.debug is not None:
                 self._tell_debugger(child, self.options.debug)
+
+    def _metrics(self, deployment: str) -> dict[str, int]:
+        """The flag for a process that serves metrics: pods may all use one port, these cannot."""
+        if not self.operator.project.deployment(deployment).metrics_port:
+            return {}
+        (port,) = ports.free(1)
+        self.say(f"metrics of {deployment}: http://{ports.HOST}:{port}/metrics")
+        return {"metrics_port": port}
 
     def _tell_debugger(self, child: Child, port: int) -> None:
         deadline = time.monotonic() + READY_TIMEOUT
