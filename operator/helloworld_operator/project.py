@@ -158,7 +158,7 @@ PERMISSIONS = (
             Rule(
                 ("apiextensions.k8s.io",),
                 ("customresourcedefinitions",),
-                ("get", "patch"),
+                ("get", "update"),
                 names=(HELLOWORLD.crd_name,),
             ),
             Rule(

@@ -214,7 +214,7 @@ def test_a_flip_is_followed_by_itself_and_no_upgrade_begins_meanwhile(
     crd = f"customresourcedefinitions {HELLOWORLD.crd_name}"
     trim = f"patch customresourcedefinitions status {HELLOWORLD.crd_name}"
     assert sorted(_writes(new)) == sorted(
-        [*(f"patch helloworlds {each.name}" for each in made), trim, *[f"patch {crd}"] * 2]
+        [*(f"patch helloworlds {each.name}" for each in made), trim, *[f"update {crd}"] * 2]
     )
 
 

@@ -34,7 +34,7 @@ async def limited(
 
     crds = "customresourcedefinitions"
     rules = [
-        rule("apiextensions.k8s.io", crds, "get", "patch", name=hello.name),
+        rule("apiextensions.k8s.io", crds, "get", "update", name=hello.name),
         rule("apiextensions.k8s.io", f"{crds}/status", "patch", name=hello.name),
         rule(hello.group, "helloworlds", "list", "get", "patch"),
     ]

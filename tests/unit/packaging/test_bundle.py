@@ -103,7 +103,7 @@ def test_the_rotators_rights_and_its_switch_are_not_in_the_bundle(
     ]
     crd = ["helloworlds.test.jiaozi.com"]
     assert definitions == [
-        (["customresourcedefinitions"], crd, ["get", "patch"]),
+        (["customresourcedefinitions"], crd, ["get", "update"]),
         (["customresourcedefinitions/status"], crd, ["patch"]),
     ]
     # The webhook owns its certificate's Secret under OLM, and reaches no other.

@@ -87,11 +87,20 @@ class Crd:
             return
         noted = {"uid": found.uid, "generation": found.generation, "after": after}
         value = None if after is None else msgspec.json.encode(noted).decode()
-        body = {"metadata": {"annotations": {name: value}}}
+
+        async def write() -> None:
+            # Not a patch: validators of bundles take the right to patch CRDs for the right to
+            # create them (operator-framework/api, good_practices.go).
+            live = await self.client.get(DEFINITIONS, None, self.name)
+            annotations = dict(live["metadata"].get("annotations") or {})
+            annotations.pop(name, None)
+            if value is not None:
+                annotations[name] = value
+            metadata = {**live["metadata"], "annotations": annotations}
+            await self.client.replace(DEFINITIONS, None, {**live, "metadata": metadata})
+
         try:
-            await self.pace.patiently(
-                f"CRD {self.name}", lambda: self.client.merge(DEFINITIONS, None, self.name, body)
-            )
+            await self.pace.patiently(f"CRD {self.name}", write)
         except (Forbidden, NotFound, Conflict) as error:
             # Without a checkpoint a run that is ended starts over, nothing worse.
             log.debug("no checkpoint in CRD %s: %s", self.name, error)
