@@ -6,14 +6,13 @@ Prometheus tells as `up == 0`. No TLS and no login: the metrics name objects and
 their content; a NetworkPolicy says who may ask.
 """
 
-import socket
 from typing import Final
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from kopfkit.errors import KopfkitError
+from kopfkit.runtime.listening import listen
 
 PATH: Final = "/metrics"
 
@@ -31,16 +30,9 @@ class Exposition:
         Raises:
             KopfkitError: the port is taken.
         """
-        try:
-            both = socket.has_dualstack_ipv6()
-            family = socket.AF_INET6 if both else socket.AF_INET
-            listening = socket.create_server(("", port), family=family, dualstack_ipv6=both)
-        except OSError as error:
-            raise KopfkitError(
-                f"metrics port {port}",
-                f"cannot listen ({error.strerror or error})",
-                "choose another with --metrics-port, or 0 for no metrics.",
-            ) from error
+        listening = listen(
+            "metrics", port, "choose another with --metrics-port, or 0 for no metrics."
+        )
         application = web.Application()
         application.router.add_get(PATH, self._metrics)
         self._runner = web.AppRunner(

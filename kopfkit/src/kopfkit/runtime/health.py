@@ -14,7 +14,7 @@ from typing import Final
 
 from aiohttp import web
 
-from kopfkit.errors import KopfkitError
+from kopfkit.runtime.listening import listen
 
 # The kubelet asks in short intervals; a connection left open would hold the process up at its end.
 _HEADERS: Final = {"Connection": "close"}
@@ -51,17 +51,7 @@ class Health:
         Raises:
             KopfkitError: the port is taken.
         """
-        try:
-            # One socket for both address families: with port 0 two would get two ports.
-            both = socket.has_dualstack_ipv6()
-            family = socket.AF_INET6 if both else socket.AF_INET
-            listening = socket.create_server(("", port), family=family, dualstack_ipv6=both)
-        except OSError as error:
-            raise KopfkitError(
-                f"health port {port}",
-                f"cannot listen ({error.strerror or error})",
-                "choose another with --health-port.",
-            ) from error
+        listening = listen("health", port, "choose another with --health-port.")
         taken = int(listening.getsockname()[1])
         self._alive()
         ready = threading.Event()
