@@ -11,7 +11,7 @@
     events        Kubernetes Events in series, limited per object
     operatorcondition  OLM's condition Upgradeable
     fields        which fields of a wanted object the live one lacks
-    logs, health  one line per decision; /healthz and /readyz
+    logs, health  one line per decision; /healthz and /readyz; listening: the sockets of servers
     metrics       Prometheus metrics of queues, requests, watches; metricobjects: of the objects;
                   conversionmetrics: of a webhook; exposition: the /metrics server
     monitoring    ServiceMonitor and PrometheusRule where their API is served
