@@ -18,6 +18,7 @@ from kopfkit.runtime.errors import (
     Gone,
     Invalid,
     NotFound,
+    NotKnownYet,
     NotLeading,
     Unauthorized,
     Unavailable,
@@ -93,6 +94,28 @@ async def test_a_refusal_is_an_error_of_its_own_type_in_the_servers_words(
 
     assert type(caught.value) is kind
     assert (caught.value.status, caught.value.reason) == (status, reason)
+
+
+async def test_a_kind_that_the_restarted_server_has_not_met_yet_is_a_trouble_of_the_server(
+    serve: Serve,
+) -> None:
+    # What a kube-apiserver 1.34.4 with OwnerReferencesPermissionEnforcement said after a restart.
+    words = (
+        'services "x2" is forbidden: cannot set blockOwnerDeletion in this case because cannot find'
+        " RESTMapping for APIVersion test.jiaozi.com/v1 Kind HelloWorld: no matches for kind"
+        ' "HelloWorld" in version "test.jiaozi.com/v1"'
+    )
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        body = {"kind": "Status", "code": 403, "reason": "Forbidden", "message": words}
+        return web.json_response(body, status=403)
+
+    client = await serve(answer)
+    with pytest.raises(NotKnownYet) as caught:
+        await client.get(THINGS, "ns", "x")
+
+    assert caught.value.transient
+    assert caught.value.longest_delay <= 5.0
 
 
 async def test_the_time_the_server_asks_for_is_passed_on(serve: Serve) -> None:

@@ -64,6 +64,22 @@ class Unavailable(ApiError):
     transient = True
 
 
+class NotKnownYet(Unavailable):
+    """403: the API server cannot check a reference to an owner whose kind it has not met yet.
+
+    The admission plugin OwnerReferencesPermissionEnforcement looks kinds up in a mapping that is
+    made anew every 30 s (kubernetes, plugin/pkg/admission/gc/gc_admission.go): after the API server
+    was started, and after a CRD was made, it answers so although nothing is forbidden.
+    """
+
+    # Seconds: it ends by itself within 30 s, for all objects at once.
+    longest_delay = 5.0
+
+
+# What that plugin says then; its answer has no field of its own for it.
+_NO_MAPPING = "cannot find RESTMapping for APIVersion"
+
+
 class NotLeading(Exception):
     """A write was about to happen without a valid Lease. It was not sent."""
 
@@ -102,6 +118,8 @@ def from_answer(status: int, answer: Any, retry_after: str | None, what: str) ->
     kind = _BY_STATUS.get(status, Unavailable if status >= 500 else ApiError)
     if kind is Conflict and reason == "AlreadyExists":
         kind = AlreadyExists
+    if kind is Forbidden and _NO_MAPPING in message:
+        kind = NotKnownYet
     try:
         seconds = float(retry_after) if retry_after else None
     except ValueError:  # the HTTP-date form, which the API server never sends
