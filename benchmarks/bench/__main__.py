@@ -5,13 +5,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from bench import operators, report
+from bench import bundles, conversion, operators, report
 from bench.measure import Bench, Sample
 from bench.operators import NAMES, Operator
 from bench.plane import plane
@@ -19,18 +19,24 @@ from kopfkit.cli._signals import sigterm_like_ctrl_c
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
 
+PARTS = ("conversion", "bundle", "operators")
+
 
 @dataclass(frozen=True)
 class Plan:
     """What is run.
 
     Attributes:
+        conversion: of the webhooks.
+        bundle: how often each bundle is made.
         settle, settle_rounds: objects and rounds of the calm runs, which come first.
         bursts: (objects, rounds, operators) of each group of bursts. In a group the operators take
             turns, every second round backwards.
         limit: seconds after which no turn begins that would not end in time; 0 for none.
     """
 
+    conversion: conversion.Plan
+    bundle: int
     settle: int
     settle_rounds: int
     bursts: tuple[tuple[int, int, tuple[str, ...]], ...]
@@ -39,6 +45,8 @@ class Plan:
 
 PLANS = {
     "quick": Plan(
+        conversion=conversion.PLANS["quick"],
+        bundle=5,
         settle=20,
         settle_rounds=1,
         bursts=((1000, 1, ("ours", "go1")), (100, 5, ("ours", "go1", "kopf0"))),
@@ -46,6 +54,8 @@ PLANS = {
     ),
     # About two hours on two processors.
     "full": Plan(
+        conversion=conversion.PLANS["full"],
+        bundle=15,
         settle=300,
         settle_rounds=3,
         bursts=((100, 7, ("ours", "go1")), (1000, 7, NAMES), (10_000, 1, ("ours", "go1"))),
@@ -59,6 +69,7 @@ PLANS = {
 @click.option("--rounds", type=click.IntRange(1, 100), help="Rounds of that size.")
 @click.option("--settle", type=click.IntRange(0, 5000), help="Objects of the calm run; 0: none.")
 @click.option("--operators", "chosen", help=f"Comma separated, of {', '.join(NAMES)}.")
+@click.option("--parts", default=",".join(PARTS), show_default=True, help="Comma separated.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("build/bench/result.json"))
 def main(
     form: str,
@@ -66,13 +77,16 @@ def main(
     rounds: int | None,
     settle: int | None,
     chosen: str | None,
+    parts: str,
     output: Path,
 ) -> None:
-    """Run HelloWorld operators side by side on a control plane of its own, and compare them."""
+    """Run HelloWorld operators and conversion webhooks side by side on a control plane of its own,
+    time `make bundle` beside operator-sdk, and compare them."""
     sigterm_like_ctrl_c()
     plan = PLANS[form]
     wanted = tuple(chosen.split(",")) if chosen else NAMES
-    unknown = set(wanted) - set(NAMES)
+    asked = tuple(parts.split(","))
+    unknown = (set(wanted) - set(NAMES)) | (set(asked) - set(PARTS))
     if unknown:
         raise click.BadParameter(f"unknown: {', '.join(sorted(unknown))}")
     bursts = plan.bursts
@@ -81,15 +95,14 @@ def main(
         limit = 0.0
     else:
         limit = plan.limit
-    plan = Plan(
-        plan.settle if settle is None else settle, plan.settle_rounds, bursts=bursts, limit=limit
-    )
-    settings = {"form": form, "plan": plan.__dict__, "operators": wanted}
+    calm = plan.settle if settle is None else settle
+    plan = replace(plan, settle=calm, bursts=bursts, limit=limit)
+    settings = {"form": form, "plan": asdict(plan), "operators": wanted, "parts": asked}
     samples: list[Sample] = []
     missing: dict[str, str] = {}
     status = 0
     try:
-        _run(plan, wanted, samples, missing)
+        _run(plan, asked, wanted, samples, missing)
     except KopfkitError as error:
         click.echo(f"error: {error}", err=True)
         status = 1
@@ -107,32 +120,57 @@ def main(
 
 
 def _run(
-    plan: Plan, wanted: tuple[str, ...], samples: list[Sample], missing: dict[str, str]
+    plan: Plan,
+    parts: Sequence[str],
+    wanted: tuple[str, ...],
+    samples: list[Sample],
+    missing: dict[str, str],
 ) -> None:
+    """Run what `parts` names; samples and what was left out are added as they come."""
     progress = Progress()
     began = time.monotonic()
-    took: dict[tuple[str, int], float] = {}
     with contextlib.ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kopfkit-bench-")))
-        ready, unavailable = operators.available(wanted, work, progress)
-        missing.update(unavailable)
-        for name, why in missing.items():
-            progress.say(f"  left out: {name}: {why}")
-        known = {operator.name: operator for operator in ready}
-        bench = Bench(stack.enter_context(plane(work, progress)), work)
-        turns = [("settle", plan.settle, name) for name in _turns(wanted, plan.settle_rounds)]
-        for count, rounds, names in plan.bursts:
-            turns += [("converge", count, name) for name in _turns(names, rounds)]
-        for kind, count, name in turns:
-            if name not in known or not count:
-                continue
-            start = time.monotonic()
-            if plan.limit and start - began + took.get((kind, count), 0.0) > plan.limit:
-                progress.say("The time is over: the remaining rounds are left out.")
-                break
-            samples.append(_one(bench, progress, kind, known[name], count))
-            spent = time.monotonic() - start
-            took[kind, count] = max(spent, took.get((kind, count), 0.0))
+        if "bundle" in parts:
+            missing.update(bundles.measure(plan.bundle, work, progress, samples))
+        if set(parts) <= {"bundle"}:
+            return
+        control = stack.enter_context(plane(work, progress))
+        if "conversion" in parts:
+            missing.update(conversion.measure(plan.conversion, work, progress, control, samples))
+        if "operators" in parts:
+            ready, unavailable = operators.available(wanted, work, progress)
+            missing.update(unavailable)
+            for name, why in unavailable.items():
+                progress.say(f"  left out: {name}: {why}")
+            limit = began + plan.limit if plan.limit else None
+            _bursts(plan, ready, Bench(control, work), progress, samples, limit)
+
+
+def _bursts(
+    plan: Plan,
+    ready: Sequence[Operator],
+    bench: Bench,
+    progress: Progress,
+    samples: list[Sample],
+    limit: float | None,
+) -> None:
+    """The calm runs and the bursts, until the time is over."""
+    known = {operator.name: operator for operator in ready}
+    took: dict[tuple[str, int], float] = {}
+    turns = [("settle", plan.settle, name) for name in _turns([*known], plan.settle_rounds)]
+    for count, rounds, names in plan.bursts:
+        turns += [("converge", count, name) for name in _turns(names, rounds)]
+    for kind, count, name in turns:
+        if name not in known or not count:
+            continue
+        start = time.monotonic()
+        if limit and start + took.get((kind, count), 0.0) > limit:
+            progress.say("The time is over: the remaining rounds are left out.")
+            break
+        samples.append(_one(bench, progress, kind, known[name], count))
+        spent = time.monotonic() - start
+        took[kind, count] = max(spent, took.get((kind, count), 0.0))
 
 
 def _turns(names: Sequence[str], rounds: int) -> list[str]:

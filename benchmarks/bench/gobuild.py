@@ -1,4 +1,4 @@
-"""Builds the controller-runtime peer into kopfkit's cache, named by all that goes into it."""
+"""Builds the controller-runtime peers into kopfkit's cache, named by all that goes into them."""
 
 import hashlib
 import os
@@ -12,10 +12,17 @@ from kopfkit.cluster.progress import Progress
 
 # The Go release that go.mod asks for.
 NEEDED = (1, 26)
+# Name of each executable and its package below the directory with go.mod.
+_PACKAGES = {"operator": ".", "webhook": "./webhook"}
 
 
 def operator(source: Path, progress: Progress) -> Path:
-    """The executable, built first if it is not in the cache.
+    """The operator's executable, built first if it is not in the cache; see `webhook`."""
+    return _build("operator", source, progress)
+
+
+def webhook(source: Path, progress: Progress) -> Path:
+    """The conversion webhook's executable, built first if it is not in the cache.
 
     Args:
         source: the directory with go.mod, go.sum and the Go files.
@@ -24,22 +31,26 @@ def operator(source: Path, progress: Progress) -> Path:
     Raises:
         KopfkitError: there is no Go, a module cannot be downloaded, or it does not compile.
     """
+    return _build("webhook", source, progress)
+
+
+def _build(name: str, source: Path, progress: Progress) -> Path:
     store = paths.cache_dir() / "benchmarks"
-    target = store / f"go-{_key(source)}" / "operator"
+    target = store / f"go-{_key(source)}" / name
     if target.exists():
         return target
     go = golang.ensure(NEEDED, progress)
     with (
-        progress.step("Building the controller-runtime peer") as step,
+        progress.step(f"Building the controller-runtime peer ({name})") as step,
         files.locked(store / ".lock", lambda: step.note("waiting for another build")),
         tempfile.TemporaryDirectory(prefix=".building-", dir=store) as scratch,
     ):
         if target.exists():
             return target
-        out = Path(scratch) / "operator"
+        out = Path(scratch) / name
         try:
             process.run(
-                [go, "build", "-v", "-trimpath", "-o", out, "."],
+                [go, "build", "-v", "-trimpath", "-o", out, _PACKAGES[name]],
                 cwd=source,
                 env=golang.environment(Path(scratch)),
                 on_line=step.glance,
@@ -53,6 +64,7 @@ def operator(source: Path, progress: Progress) -> Path:
 
 def _key(source: Path) -> str:
     digest = hashlib.sha256(f"{sys.platform} {platform.machine()}".encode())
-    for path in sorted([source / "go.mod", source / "go.sum", *source.glob("*.go")]):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for path in sorted([source / "go.mod", source / "go.sum", *source.rglob("*.go")]):
+        name = path.relative_to(source).as_posix()
+        digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]

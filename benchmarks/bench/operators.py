@@ -49,7 +49,7 @@ def available(
         KopfkitError: ours cannot be run.
     """
     # An interpreter without site-packages of its own, for those who run on this one's.
-    python = _bare_python(work)
+    python = bare_python(work)
     made: list[Operator] = []
     missing: dict[str, str] = {}
     for name in wanted:
@@ -129,7 +129,8 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-def _bare_python(work: Path) -> Path:
+def bare_python(work: Path) -> Path:
+    """An interpreter without packages of its own. KopfkitError if it cannot be made."""
     home = work / "python"
     if not home.exists():
         base = getattr(sys, "_base_executable", sys.executable)

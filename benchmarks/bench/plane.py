@@ -93,13 +93,18 @@ def plane(directory: Path, progress: Progress) -> Iterator[Plane]:
         control.stop()
 
 
-def _prepare(api: Api) -> None:
+def install_crds(api: Api) -> None:
+    """The CRDs with the stored version only, served when this returns."""
     for resource in (HELLOWORLD, SNAPSHOT):
         crd: Any = custom_resource_definition(resource, conversion=None)
         crd["spec"]["versions"] = [one for one in crd["spec"]["versions"] if one["storage"]]
         api.apply(crd)
         path = f"/apis/{resource.group}/{crd['spec']['versions'][0]['name']}/{resource.plural}"
         _until(lambda path=path: api.exists(path), "the CRDs are not served")  # type: ignore[misc]
+
+
+def _prepare(api: Api) -> None:
+    install_crds(api)
     _make(api, "/api/v1/namespaces", {"metadata": {"name": ACCOUNTS}})
     # Every operator may do everything: the cost of a right is no part of the comparison.
     group = {

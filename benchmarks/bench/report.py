@@ -13,6 +13,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from bench import bundles, webhooks
 from bench.measure import Sample
 from bench.statistics import ratio
 
@@ -32,23 +33,49 @@ ROWS: Final = (
     ("writes_at_restart", "settle", "API writes per object at a quiet restart", 2),
     ("cpu_at_restart", "settle", "CPU of a restart over {count} objects, s", 2),
 )
+# Conversion: webhooks beside each other.
+CONVERSION: Final = (
+    ("p50_ms", "convert", "one conversion over TLS, median, ms", 2),
+    ("p99_ms", "convert", "one conversion over TLS, p99, ms", 2),
+    ("cpu_ms", "convert", "webhook CPU of it, ms", 2),
+    ("seconds", "reviews", "10,000 objects in reviews of {count}, s", 2),
+    ("cpu_ms", "reviews", "webhook CPU per object in reviews of {count}, ms", 3),
+    ("first", "list", "LIST of {count} through v1alpha1, first one, s", 2),
+    ("cpu_ms", "list", "webhook CPU per object of it, ms", 2),
+    ("again", "list", "the same LIST again, from the API server's cache, s", 2),
+    ("rss_idle", "webhook", "webhook memory idle, MB", 0),
+    ("rss_single", "webhook", "webhook memory after conversions of one object, MB", 0),
+    ("rss_reviews", "webhook", "webhook memory after all reviews, MB", 0),
+)
+BUNDLE: Final = (
+    ("seconds", "bundle", "one bundle, s", 2),
+    ("cpu", "bundle", "CPU of it, s", 2),
+)
 _REFERENCE: Final = "ours"
 # Rows that say the same of every burst: told once, from the runs of the main size.
 _ONCE: Final = frozenset({"first_reconcile", "rss_idle", "cluster_cpu_per_object"})
 
 
-def table(samples: Sequence[Sample], operators: Sequence[str]) -> Table:
+Row = tuple[str, str, str, int]
+
+
+def table(
+    samples: Sequence[Sample],
+    operators: Sequence[str],
+    rows: Sequence[Row] = ROWS,
+    title: str = "Operators",
+) -> Table:
     """One row per figure: the median of each operator and the ratio ours / other with its 95 %
     interval."""
-    made = Table(title="Less is better. In brackets: ours / other, median and 95 % interval")
+    made = Table(title=f"{title}. Less is better. In brackets: ours / other, median, 95 % interval")
     made.add_column("")
     for operator in operators:
         made.add_column(operator, justify="right")
-    for key, kind, title, digits in ROWS:
+    for key, kind, text, digits in rows:
         for count in _counts(samples, kind, key):
             cells = [_cell(samples, kind, count, key, name, digits) for name in operators]
             if any(cells):
-                made.add_row(title.format(count=count), *cells)
+                made.add_row(text.format(count=f"{count:,}"), *cells)
     return made
 
 
@@ -76,10 +103,25 @@ def strangers(samples: Iterable[Sample]) -> float:
 
 
 def show(console: Console, samples: Sequence[Sample], operators: Sequence[str]) -> None:
-    """Print everything."""
-    console.print(table(samples, operators))
+    """Print everything.
+
+    Args:
+        operators: the columns of the operators' table.
+    """
+    for rows, names, title in (
+        (CONVERSION, webhooks.NAMES, "Conversion webhooks"),
+        (BUNDLE, bundles.NAMES, "make bundle and operator-sdk generate bundle"),
+        (ROWS, operators, "Operators"),
+    ):
+        kinds = {kind for _, kind, _, _ in rows}
+        there = {each.operator for each in samples if each.kind in kinds}
+        if there:
+            shown = [name for name in names if name in there]
+            console.print(table(samples, shown, rows, title))
     for line in growth(samples, operators):
         console.print(line)
+    if not any("strangers" in each.values for each in samples):
+        return
     share = strangers(samples)
     console.print(f"Other processes took {share:.2f} of one processor meanwhile (median).")
     if share > 0.1:
