@@ -86,7 +86,7 @@ test: $(STAMP) ## Unit, integration (real kube-apiserver and etcd) and e2e tests
 	@$(BIN)/pytest $(TESTS)
 
 .PHONY: bench
-bench: $(STAMP) ## Compare HelloWorld operators on a control plane: ours, plain kopf, controller-runtime.
+bench: $(STAMP) ## Compare operator, webhook and make bundle with plain kopf, controller-runtime, operator-sdk.
 	@PYTHONPATH=benchmarks $(BIN)/python -m bench --form $(BENCH) $(BENCH_FLAGS)
 
 .PHONY: verify
