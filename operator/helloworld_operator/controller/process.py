@@ -12,13 +12,14 @@ from helloworld_operator.controller.migration import Migration
 from helloworld_operator.controller.names import MANAGER
 from helloworld_operator.controller.observe import HELLOWORLDS, SNAPSHOTS
 from helloworld_operator.controller.reconcilers import Reconcilers
+from helloworld_operator.controller.serving import Serving
 from helloworld_operator.controller.sources import WATCHED, Sources, new_stores
 from helloworld_operator.insight import Insight
 from helloworld_operator.settings import Settings, own_namespace
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime import credentials
-from kopfkit.runtime.client import Client, Resource
-from kopfkit.runtime.errors import ApiError, NotFound, NotLeading
+from kopfkit.runtime.client import Object, Resource
+from kopfkit.runtime.errors import ApiError, NotLeading
 from kopfkit.runtime.events import Recorder
 from kopfkit.runtime.health import Health
 from kopfkit.runtime.lease import Election, identity
@@ -26,6 +27,7 @@ from kopfkit.runtime.operatorcondition import Upgradeable, condition_name
 from kopfkit.runtime.queue import WorkQueue
 from kopfkit.runtime.recovery import Recovery
 from kopfkit.runtime.store import Key
+from kopfkit.runtime.views import ViewingClient
 from kopfkit.runtime.watching import Watcher, load_kopf
 
 log = logging.getLogger(__name__)
@@ -55,7 +57,8 @@ async def run(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
 class _Process:
     def __init__(self, settings: Settings, stop: asyncio.Event) -> None:
         self._settings, self._stop = settings, stop
-        self._client = Client(credentials.load, manager=MANAGER)
+        self._client = ViewingClient(credentials.load, manager=MANAGER)
+        self._serving = Serving(self._client, stop)
         self._insight = Insight(settings.metrics_port)
         self._insight.client(self._client)
         self._stores = new_stores()
@@ -82,13 +85,14 @@ class _Process:
             resync=settings.resync,
             queues={SNAPSHOTS: self._snapshots},
             waiting=reconcilers.waiting,
+            served=self._serving.serves,
         )
         self._watcher = Watcher(
             WATCHED,
             settings.namespaces,
             load=credentials.load,
             agent=MANAGER,
-            event=self._sources.event,
+            event=self._event,
             relisted=self._sources.relisted,
             ready=self._crd,
             started=self._signals,
@@ -246,33 +250,13 @@ class _Process:
         log.info("knows %d HelloWorlds", len(self._stores[WATCHED[0].resource]))
         self._go()
 
-    async def _crd(self) -> None:
-        """Wait until the API server serves HelloWorlds."""
-        told = ""
-        while not self._stop.is_set():
-            try:
-                found = await self._client.request("GET", f"/apis/{GROUP}/v1")
-                served = {item.get("name") for item in found.get("resources") or []}
-                if {PLURAL, SNAPSHOT.plural} <= served:
-                    if told:
-                        log.info("goes on: %s.%s is served", PLURAL, GROUP)
-                    return
-                text = _missing(PLURAL if PLURAL not in served else SNAPSHOT.plural)
-            except NotFound:
-                text = _missing(PLURAL)
-            except ApiError as error:
-                text = f"cannot reach the API server, waits: {error}"
-            if text != told:
-                log.warning("%s", text)
-                told = text
-            await self._pause()
+    def _event(self, resource: Resource, kind: str | None, obj: Object) -> None:
+        self._sources.event(*self._serving.seen(resource, kind, obj))
 
-    async def _pause(self) -> None:
-        try:
-            async with asyncio.timeout(_LOOK):
-                await self._stop.wait()
-        except TimeoutError:
-            pass
+    async def _crd(self) -> None:
+        """Wait until the API server serves HelloWorlds; then it is known in which version."""
+        await self._serving.wait()
+        self._watcher.watch(self._serving.watched)
 
     async def _until_stop(self, coroutine: Coroutine[Any, Any, None]) -> None:
         work = asyncio.create_task(coroutine)
@@ -293,10 +277,3 @@ def _failed(about: Mapping[str, object], error: BaseException, delay: float) -> 
         log.error("failed, again in %.1f s: %s", delay, error, extra=about)
     else:
         log.error("failed, again in %.1f s", delay, exc_info=error, extra=about)
-
-
-def _missing(plural: str) -> str:
-    return (
-        f"the CRD {plural}.{GROUP} is not installed, or does not serve v1; waits for it "
-        "(`make install` or the OLM bundle brings it)"
-    )

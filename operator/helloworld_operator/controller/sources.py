@@ -104,6 +104,7 @@ class Sources:
         queue: of HelloWorld keys.
         queues: of the keys of other resources that are reconciled.
         waiting: who waits for an object, as (resource, key).
+        served: whether a resource is there to be listed.
         namespaces: to list; empty means all.
         resync: seconds between two unconditional comparisons.
     """
@@ -118,8 +119,9 @@ class Sources:
         resync: float,
         queues: Mapping[Resource, WorkQueue[Key]] = MappingProxyType({}),
         waiting: Callable[[Resource, Key], Iterable[tuple[Resource, Key]]] = lambda *_: (),
+        served: Callable[[Resource], bool] = lambda _: True,
     ) -> None:
-        self._waiting = waiting
+        self._waiting, self._served = waiting, served
         self._client, self._stores = client, stores
         self._queues = {**queues, HELLOWORLDS: queue}
         self._namespaces: tuple[str | None, ...] = tuple(namespaces) or (None,)
@@ -146,6 +148,7 @@ class Sources:
         lists = [
             self._compare(watched, namespace)
             for watched in WATCHED
+            if self._served(watched.resource)
             for namespace in self._namespaces
         ]
         for failed in await asyncio.gather(*lists, return_exceptions=True):

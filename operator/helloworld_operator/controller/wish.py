@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from helloworld_operator.api import GROUP, KIND, v1
+from helloworld_operator.api import KIND, v1
 from helloworld_operator.controller.names import child_name, labels
 
 Object = dict[str, Any]
@@ -69,7 +69,8 @@ class Wish:
 def owner_reference(owner: Object) -> Object:
     """The reference that makes `owner` the controller of an object."""
     return {
-        "apiVersion": f"{GROUP}/v1",
+        # As it was read: the garbage collector must find the owner in a version that is served.
+        "apiVersion": owner["apiVersion"],
         "kind": KIND,
         "name": owner["metadata"]["name"],
         "uid": owner["metadata"]["uid"],

@@ -7,7 +7,10 @@ from helloworld_operator.controller import autoscaling, desired
 from helloworld_operator.controller.fieldowners import own_by_apply
 from helloworld_operator.controller.wish import HASH, PodParts, Wish
 
-OWNER: dict[str, Any] = {"metadata": {"name": "x", "namespace": "ns", "uid": "u"}}
+OWNER: dict[str, Any] = {
+    "apiVersion": "test.jiaozi.com/v1",
+    "metadata": {"name": "x", "namespace": "ns", "uid": "u"},
+}
 
 
 def wish(spec: v1.Spec, **more: Any) -> Wish:

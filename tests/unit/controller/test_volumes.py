@@ -8,7 +8,10 @@ from helloworld_operator.api import v1
 from helloworld_operator.controller import volumes
 from helloworld_operator.controller.wish import HASH
 
-OWNER: dict[str, Any] = {"metadata": {"name": "x", "namespace": "ns", "uid": "u"}}
+OWNER: dict[str, Any] = {
+    "apiVersion": "test.jiaozi.com/v1",
+    "metadata": {"name": "x", "namespace": "ns", "uid": "u"},
+}
 
 
 def live(asked: str, has: str = "", **status: Any) -> dict[str, Any]:

@@ -83,3 +83,19 @@ async def test_what_comes_on_a_watch_is_heard_and_other_requests_are_not() -> No
             assert dog.heard_at == {PATH: 1234.5}
     finally:
         await runner.cleanup()
+
+
+def test_other_watches_are_expected_from_now_on_and_what_is_known_stays() -> None:
+    dog = Watchdog(["/a", "/b"], wall=lambda: 7.0)
+    told = dog.heard_at
+    dog.heard("/a")
+
+    dog.expect(["/a", "/c"])
+
+    assert told == {"/a": 7.0, "/c": 0.0}
+    for _ in range(9):
+        dog.passed(1.0)
+    assert dog.stalled(1.0)
+    dog.heard("/a")
+    dog.heard("/c")
+    assert not dog.stalled(1.0)

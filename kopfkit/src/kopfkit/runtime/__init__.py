@@ -2,6 +2,7 @@
 
     credentials   where the API server is and who we are; the only importer of `kubernetes`
     client        raw JSON requests to the API server, with its failures as own types (`errors`)
+    views         a resource seen through another version than the code is written for
     store         the objects last seen, fed by watch events and by a slow resync
     queue         the keyed work queue: deduplicated, serial per key, backoff that news interrupts
     recovery      the API server is well again: what waited for it is tried at once

@@ -38,10 +38,19 @@ class Watchdog:
         listed: Callable[[], None] = lambda: None,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._silent = dict.fromkeys(paths, 0.0)
-        self.heard_at = dict.fromkeys(self._silent, 0.0)
+        self._silent: dict[str, float] = {}
+        self.heard_at: dict[str, float] = {}
+        self.expect(paths)
         self._listed, self._wall = listed, wall
         self.counted = 0.0
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """Expect these watches from now on, and no others; what is known of them stays."""
+        wanted = list(paths)
+        for known in (self._silent, self.heard_at):
+            before = dict(known)
+            known.clear()  # the same mapping: metrics read it
+            known.update({path: before.get(path, 0.0) for path in wanted})
 
     async def run(self) -> None:
         """Count, for ever."""

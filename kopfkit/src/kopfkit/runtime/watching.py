@@ -140,13 +140,18 @@ class Watcher:
         self._event, self._relisted = event, relisted
         self._ready, self._started = ready, started
         self._silence = silence
-        paths = [
+        self.watchdog = Watchdog((), listed=relisted)
+        self.watch(watched)
+        self.running = False
+
+    def watch(self, watched: Sequence[Watched]) -> None:
+        """Watch these from the next start of kopf on."""
+        self._watched = watched
+        self.watchdog.expect(
             each.resource.path(namespace)
             for each in watched
-            for namespace in (tuple(namespaces) or (None,))
-        ]
-        self.watchdog = Watchdog(paths, listed=relisted)
-        self.running = False
+            for namespace in (tuple(self._namespaces) or (None,))
+        )
 
     def stalled(self) -> str:
         """Which watch has been silent for too long, in words; "" for none."""
