@@ -51,3 +51,14 @@ def test_values_of_another_type_than_expected_stay() -> None:
     junk = {"spec": {"oneItem": "text", "items": {"a": 1}, "byName": [1], "free": None}}
     assert prune(junk, FIELDS) == junk
     assert prune({"spec": None}, FIELDS) == {"spec": None}
+
+
+def test_what_has_nothing_to_prune_is_given_back_itself() -> None:
+    known = prune({"spec": {"junk": 1}}, {"spec": {"size": None}})
+    assert known == {"spec": {}}
+    value = {"spec": {"size": 2, "tags": {"a": {"b": 1}}, "list": [{"c": 3}]}}
+    fields = {"spec": {"size": None, "tags": {"*": {"b": None}}, "list": [{"c": None}]}}
+    assert prune(value, fields) is value
+    value["spec"]["list"] = [{"c": 3, "d": 4}]  # type: ignore[index]
+    assert prune(value, fields) == {"spec": {**value["spec"], "list": [{"c": 3}]}}
+    assert value["spec"]["list"] == [{"c": 3, "d": 4}]

@@ -1,5 +1,6 @@
 """Whatever is sent, a well-formed review comes back."""
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -157,6 +158,50 @@ def test_no_bytes_whatever_make_it_raise(body: bytes) -> None:
     )
 )
 def test_no_review_like_body_makes_it_raise(body: dict[str, Any]) -> None:
-    reply = msgspec.json.decode(answer(msgspec.json.encode(body), CONVERTER).body)
+    text = msgspec.json.encode(body)
+    tally: Counter[tuple[str, str, bool]] = Counter()
+    given = answer(text, CONVERTER)
+    reply = msgspec.json.decode(given.body)
     assert reply["response"]["result"]["status"] in ("Success", "Failure")
     assert isinstance(reply["response"]["uid"], str)
+    # Answers are made of one object after the other, and must be those of the whole review.
+    assert reply == convert_review(text, CONVERTER, tally)
+    assert given.counts == tally
+    assert given.objects == len(reply["response"]["convertedObjects"])
+
+
+@pytest.mark.parametrize(
+    ("bad", "word"),
+    [
+        (b'{"apiVersion":"example.com/v1","kind":"Box","metadata":{},"spec":"\\ud800"}', "JSON"),
+        (b'{"apiVersion":"example.com/v1","kind":"Box","metadata":{},"spec":"\xff"}', "JSON"),
+        (b"[" * 100_000 + b"]" * 100_000, "JSON"),
+        (b'{"kind":"Box"}', "apiVersion"),
+        (b"7", "int"),
+    ],
+)
+def test_one_object_that_cannot_be_read_fails_the_review_with_the_reason(
+    bad: bytes, word: str
+) -> None:
+    text = msgspec.json.encode(review(box("a"), "here"))
+    reply = answer(text.replace(b'"here"', bad), CONVERTER)
+    assert_failure(msgspec.json.decode(reply.body), word)
+    assert word in reply.failure
+
+
+def test_what_a_converter_makes_and_json_cannot_hold_fails_the_review() -> None:
+    broken = Converter(
+        group="example.com",
+        kind="Box",
+        hub="v2",
+        spokes=[
+            Spoke(
+                "v1",
+                to_hub=lambda content: {**content, "spec": "\ud800"},
+                from_hub=lambda content: {"spec": "a"},
+            )
+        ],
+        annotation="example.com/kept",
+    )
+    reply = answer(msgspec.json.encode(review(box("a", spec="a"))), broken)
+    assert_failure(msgspec.json.decode(reply.body), "cannot be written as JSON")

@@ -69,11 +69,16 @@ class Converter:
         self.annotation = annotation
         self._spokes = {spoke.name: spoke for spoke in spokes}
         self._fields = {hub: hub_fields, **{spoke.name: spoke.fields for spoke in spokes}}
+        self._versions = {f"{group}/{name}": name for name in self._fields}
 
     @property
     def api_versions(self) -> list[str]:
         """Every apiVersion this converter knows, the hub's first."""
-        return [f"{self.group}/{name}" for name in self._fields]
+        return [*self._versions]
+
+    def short(self, api_version: object) -> str:
+        """ "v1" of "example.com/v1"; "" for what this converter does not know."""
+        return self._versions.get(api_version, "") if isinstance(api_version, str) else ""
 
     def convert(self, obj: Any, api_version: str) -> dict[str, Any]:
         """The object in another version.
@@ -86,38 +91,37 @@ class Converter:
             ConversionError: the object is not one of ours, or one of the operator's functions
                 failed on it, or what must be kept is too big for an annotation.
         """
-        what = name_of(obj)
-        target = self._version(api_version, what, "is wanted in")
+        target = self._version(api_version, obj, "is wanted in")
         if not isinstance(obj, dict):
-            raise ConversionError(what, f"is not an object but {type(obj).__name__}")
+            raise ConversionError(name_of(obj), f"is not an object but {type(obj).__name__}")
         if obj.get("kind") != self.kind:
-            raise ConversionError(what, f"is not of kind {self.kind}")
-        source = self._version(obj.get("apiVersion"), what, "has")
+            raise ConversionError(name_of(obj), f"is not of kind {self.kind}")
+        source = self._version(obj.get("apiVersion"), obj, "has")
         if not isinstance(obj.get("metadata"), dict):
-            raise ConversionError(what, "has no metadata")
+            raise ConversionError(name_of(obj), "has no metadata")
         if source == target:
             return obj
+        what = obj
         try:
             if source != self.hub and target != self.hub:
-                obj = self._step(obj, source, self.hub, what)
+                obj = self._step(obj, source, self.hub)
                 source = self.hub
-            return self._step(obj, source, target, what)
+            return self._step(obj, source, target)
         except ConversionError:
             raise
         except RecursionError:
-            raise ConversionError(what, "is nested too deeply") from None
+            raise ConversionError(name_of(what), "is nested too deeply") from None
         except Exception as error:
             raise ConversionError(
-                what,
+                name_of(what),
                 f"cannot be converted from {source} to {target}: {type(error).__name__}: {error}",
             ) from error
 
-    def _version(self, api_version: Any, what: str, how: str) -> str:
-        if isinstance(api_version, str) and api_version in self.api_versions:
-            return api_version.rpartition("/")[2]
-        raise ConversionError(
-            what, f"{how} apiVersion {api_version!r}, known are {', '.join(self.api_versions)}"
-        )
+    def _version(self, api_version: Any, obj: Any, how: str) -> str:
+        if name := self.short(api_version):
+            return name
+        known = ", ".join(self._versions)
+        raise ConversionError(name_of(obj), f"{how} apiVersion {api_version!r}, known are {known}")
 
     def _plain(self, source: str, target: str) -> Step:
         """The operator's function for one step; one of the two versions is the hub."""
@@ -125,7 +129,7 @@ class Converter:
             return self._spokes[source].to_hub
         return self._spokes[target].from_hub
 
-    def _step(self, obj: dict[str, Any], source: str, target: str, what: str) -> dict[str, Any]:
+    def _step(self, obj: dict[str, Any], source: str, target: str) -> dict[str, Any]:
         """One conversion from or to the hub, annotation included."""
         content = {key: value for key, value in obj.items() if key not in _ENVELOPE}
         metadata = obj["metadata"]
@@ -146,7 +150,7 @@ class Converter:
         }
         if annotations is not None and not isinstance(annotations, dict):
             if kept.versions:
-                raise ConversionError(what, "has annotations that are not an object")
+                raise ConversionError(name_of(obj), "has annotations that are not an object")
             return result
         fresh = annotation.write(annotations, self.annotation, kept)
         if fresh and lost and annotation.size(fresh) > ANNOTATIONS_LIMIT:
@@ -156,7 +160,7 @@ class Converter:
             fresh = annotation.write(annotations, self.annotation, kept)
             if fresh and annotation.size(fresh) > ANNOTATIONS_LIMIT:
                 raise ConversionError(
-                    what,
+                    name_of(obj),
                     f"has more in {source} than {target} has fields for, and annotations cannot "
                     f"hold it: {annotation.size(fresh)} bytes of at most {ANNOTATIONS_LIMIT}",
                 )

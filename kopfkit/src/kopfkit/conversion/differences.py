@@ -37,6 +37,8 @@ Changes = Mapping[str, Change]
 
 def same(one: Any, other: Any) -> bool:
     """Whether two JSON values are the same text; unlike ==, True is not 1 and 1 is not 1.0."""
+    if one is other:
+        return True
     if type(one) is not type(other):
         return False
     if isinstance(one, dict):
@@ -54,15 +56,17 @@ def difference(base: Any, wanted: Any) -> dict[str, Change]:
 
 
 def _compare(base: Any, wanted: Any, pointer: str, changes: dict[str, Change]) -> None:
+    # Most of an object passes through a conversion as it is, the very same dict: nothing below it
+    # has to be looked at, and no pointer to it is needed.
     if isinstance(wanted, dict) and (isinstance(base, dict) or (base is ABSENT and wanted)):
         there: dict[str, Any] = base if isinstance(base, dict) else {}
-        for key in {**there, **wanted}:
-            _compare(
-                there.get(key, ABSENT),
-                wanted.get(key, ABSENT),
-                f"{pointer}/{_escape(key)}",
-                changes,
-            )
+        for key, item in wanted.items():
+            current = there.get(key, ABSENT)
+            if current is not item:
+                _compare(current, item, f"{pointer}/{_escape(key)}", changes)
+        for key, current in there.items():
+            if key not in wanted:
+                changes[f"{pointer}/{_escape(key)}"] = Change(ABSENT, current)
     elif not same(base, wanted):
         changes[pointer] = Change(wanted, base)
 

@@ -5,6 +5,7 @@ have. The converter has to know beforehand, or a field that an older program pas
 lost without a word.
 """
 
+from operator import is_
 from typing import Any
 
 import msgspec
@@ -43,11 +44,22 @@ def _fields(kind: Type) -> Fields:
 
 
 def prune(value: Any, fields: Fields) -> Any:
-    """The value without the members its version does not know. Never changes its argument."""
+    """The value without the members its version does not know.
+
+    Never changes its argument, and gives it back itself where there is nothing to take away: what
+    compares the two sees at once that they are the same.
+    """
     if isinstance(fields, dict) and isinstance(value, dict):
-        if _ANY in fields:
-            return {key: prune(item, fields[_ANY]) for key, item in value.items()}
-        return {key: prune(item, fields[key]) for key, item in value.items() if key in fields}
+        any_key = _ANY in fields
+        kept: dict[Any, Any] = {}
+        for key, item in value.items():
+            if any_key or key in fields:
+                tree = fields[_ANY if any_key else key]
+                kept[key] = item if tree is None else prune(item, tree)
+        if len(kept) == len(value) and all(map(is_, kept.values(), value.values())):
+            return value
+        return kept
     if isinstance(fields, list) and isinstance(value, list):
-        return [prune(item, fields[0]) for item in value]
+        items = [prune(item, fields[0]) for item in value]
+        return value if all(map(is_, items, value)) else items
     return value

@@ -7,9 +7,9 @@ and the reason, and the API server shows it to whoever asked.
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -26,6 +26,9 @@ _NAMED: Final = 3
 # apiVersion and request.uid first, and takes no answer without the uid.
 HEAD: Final = 1024
 _UID: Final = re.compile(rb'"uid"\s*:\s*"([^"\\]{1,128})"')
+
+# What encoding says of a value that has no JSON: a lone surrogate, a number that is too large.
+_UNWRITABLE: Final = (UnicodeError, TypeError, ValueError, OverflowError)
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,65 @@ class Answer:
 
 
 def answer(body: bytes, converter: Converter) -> Answer:
-    """The reply to a request's body, both JSON; never raises, see `convert_review`."""
+    """The reply to a request's body, both JSON; never raises, see `convert_review`.
+
+    A review in which everything is as it should be is converted by `_one_by_one`. Whatever that
+    stumbles over is left to `convert_review`, which finds out what is wrong.
+    """
+    if (done := _one_by_one(body, converter)) is not None:
+        return done
     tally: Counter[tuple[str, str, bool]] = Counter()
     response = (review := convert_review(body, converter, tally))["response"]
     try:
         encoded = msgspec.json.encode(review)
-    except (RecursionError, UnicodeEncodeError, TypeError, ValueError, OverflowError) as error:
+    except (RecursionError, *_UNWRITABLE) as error:
         return refusal(response["uid"], f"the converted objects cannot be written as JSON: {error}")
     message = response["result"].get("message", "")
     return Answer(encoded, len(response["convertedObjects"]), message, tally)
+
+
+class _Request(msgspec.Struct):
+    """The request of a review whose objects are left as JSON."""
+
+    uid: str
+    desired: str = msgspec.field(name="desiredAPIVersion")
+    objects: list[msgspec.Raw]
+
+
+class _Review(msgspec.Struct):
+    """A review as it should be; what does not fit is no such review."""
+
+    api_version: Literal["apiextensions.k8s.io/v1"] = msgspec.field(name="apiVersion")
+    kind: Literal["ConversionReview"]
+    request: _Request
+
+
+_reviews: Final = msgspec.json.Decoder(_Review)
+
+
+def _one_by_one(body: bytes, converter: Converter) -> Answer | None:
+    """The reply to a good review; None for any other.
+
+    One object after the other is decoded, converted and encoded: a page of 500 objects never is in
+    memory as a tree, which would be twenty times as large as its text and make the garbage
+    collector look through all of it again and again.
+    """
+    tally: Counter[tuple[str, str, bool]] = Counter()
+    try:
+        request = _reviews.decode(body).request
+        wanted = converter.short(request.desired)
+        if not request.uid or not wanted:
+            return None
+        converted = []
+        for text in request.objects:
+            obj = msgspec.json.decode(text)
+            made = converter.convert(obj, request.desired)
+            converted.append(msgspec.Raw(msgspec.json.encode(made)))
+            tally[converter.short(obj["apiVersion"]), wanted, True] += 1
+        encoded = msgspec.json.encode(_success(request.uid, converted))
+    except (msgspec.MsgspecError, ConversionError, RecursionError, *_UNWRITABLE):
+        return None
+    return Answer(encoded, len(converted), counts=tally)
 
 
 def refusal(uid: str, message: str) -> Answer:
@@ -131,13 +184,6 @@ def _request(document: Any) -> tuple[str, str, list[Any]]:
     return known, version, objects
 
 
-def _short(version: object, known: Iterable[str]) -> str:
-    """ "v1" of "example.com/v1"; "unknown" for what is not known."""
-    return (
-        version.rpartition("/")[2] if isinstance(version, str) and version in known else "unknown"
-    )
-
-
 def _convert_all(
     objects: list[Any],
     version: str,
@@ -147,10 +193,10 @@ def _convert_all(
     """All objects in their order; _BadReview names the first few that cannot be converted."""
     converted: list[dict[str, Any]] = []
     reasons: list[str] = []
-    if version not in converter.api_versions:
+    wanted = converter.short(version)
+    if not wanted:
         known = ", ".join(converter.api_versions)
         raise _BadReview(f"request.desiredAPIVersion {version!r} is unknown, known are {known}")
-    wanted = _short(version, converter.api_versions)
     for obj in objects:
         stated = obj.get("apiVersion") if isinstance(obj, dict) else None
         bad = len(reasons)
@@ -158,17 +204,17 @@ def _convert_all(
             converted.append(converter.convert(obj, version))
         except ConversionError as error:
             reasons.append(str(error))
-        tally[_short(stated, converter.api_versions), wanted, len(reasons) == bad] += 1
+        tally[converter.short(stated) or "unknown", wanted, len(reasons) == bad] += 1
     if reasons:
         more = f" (and {len(reasons) - _NAMED} more objects)" if len(reasons) > _NAMED else ""
         raise _BadReview("; ".join(reasons[:_NAMED]) + more)
     return converted
 
 
-def _success(uid: str, objects: list[dict[str, Any]]) -> dict[str, Any]:
+def _success(uid: str, objects: Sequence[Any]) -> dict[str, Any]:
     return _review(uid, objects, {"status": "Success"})
 
 
-def _review(uid: str, objects: list[dict[str, Any]], result: dict[str, str]) -> dict[str, Any]:
+def _review(uid: str, objects: Sequence[Any], result: dict[str, str]) -> dict[str, Any]:
     response = {"uid": uid, "convertedObjects": objects, "result": result}
     return {"apiVersion": API_VERSION, "kind": KIND, "response": response}
