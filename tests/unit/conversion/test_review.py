@@ -105,9 +105,13 @@ def test_objects_that_are_not_a_list_are_answered_with_the_reason() -> None:
 
 
 def test_bytes_are_answered_with_bytes() -> None:
-    reply = answer(msgspec.json.encode(review(box("a"))), CONVERTER)
-    assert (reply.objects, reply.failure) == (1, "")
-    assert msgspec.json.decode(reply.body)["response"]["convertedObjects"] == [box("a", "v2")]
+    reply = answer(msgspec.json.encode(review(box("a"), box("b", "v2"))), CONVERTER)
+    assert (reply.objects, reply.failure) == (2, "")
+    assert reply.counts == {("v1", "v2", True): 1, ("v2", "v2", True): 1}
+    assert msgspec.json.decode(reply.body)["response"]["convertedObjects"] == [
+        box("a", "v2"),
+        box("b", "v2"),
+    ]
 
 
 # Slow machines draw slowly; that is no failure of what is tested.
