@@ -1,12 +1,12 @@
 # HelloWorld operator. `make help` lists the targets. Names of targets and variables are operator-sdk's.
 
 ##@ Variables (make TARGET NAME=value)
-VERSION          ?= 0.1.0## the release to build
+VERSION          ?= 0.4.0## the release to build
 IMAGE_TAG_BASE   ?= localhost:5001/helloworld-operator## your registry and repository
 IMG              ?= $(IMAGE_TAG_BASE):v$(VERSION)## the operator image
 BUNDLE_IMG       ?= $(IMAGE_TAG_BASE)-bundle:v$(VERSION)## the bundle image
 CATALOG_IMG      ?= $(IMAGE_TAG_BASE)-catalog:v$(VERSION)## the catalog image
-CHANNELS         ?= stable## channels of the bundle, comma separated
+CHANNELS         ?= candidate,stable## channels of the bundle, comma separated
 DEFAULT_CHANNEL  ?= stable## channel of a Subscription that names none
 CONTAINER_TOOL   ?= docker## docker, or podman
 BASE_IMAGE       ?=## base of the operator image; default: the public Python image, or one made here

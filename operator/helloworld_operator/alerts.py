@@ -9,6 +9,9 @@ from typing import Final
 
 from kopfkit.project import Alert
 
+# Whose alerts a release without a conversion is without.
+WEBHOOK = "helloworld-operator-webhook"
+
 ALERTS: Final = (
     Alert(
         name="HelloWorldOperatorAbsent",
@@ -153,6 +156,7 @@ ALERTS: Final = (
     ),
     Alert(
         name="HelloWorldConversionAbsent",
+        deployment=WEBHOOK,
         expr="absent(helloworld_operator_conversion_reviews_total)",
         minutes=5,
         severity="critical",
@@ -164,6 +168,7 @@ ALERTS: Final = (
     ),
     Alert(
         name="HelloWorldConversionFailing",
+        deployment=WEBHOOK,
         expr=(
             "sum by (namespace) (increase("
             'helloworld_operator_conversion_reviews_total{result="failure"}[10m])) > 0'
@@ -175,6 +180,7 @@ ALERTS: Final = (
     ),
     Alert(
         name="HelloWorldConversionSlow",
+        deployment=WEBHOOK,
         expr=(
             "histogram_quantile(0.99, sum by (namespace, le) "
             "(rate(helloworld_operator_conversion_duration_seconds_bucket[5m]))) > 2.5"
@@ -186,6 +192,7 @@ ALERTS: Final = (
     ),
     Alert(
         name="HelloWorldCertificateExpires",
+        deployment=WEBHOOK,
         expr=(
             "min by (namespace, pod) (helloworld_operator_certificate_expiry_timestamp_seconds)"
             # OLM renews a day before the end, the controller long before.

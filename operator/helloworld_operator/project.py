@@ -3,7 +3,7 @@
 Nothing that runs in the cluster imports it.
 """
 
-from helloworld_operator.alerts import ALERTS
+from helloworld_operator.alerts import ALERTS, WEBHOOK
 from helloworld_operator.api import GROUP, HELLOWORLD, KIND, PLURAL, SNAPSHOT
 from kopfkit.project import (
     KUSTOMIZE,
@@ -23,7 +23,6 @@ from kopfkit.project import (
 )
 
 NAME = "helloworld-operator"
-WEBHOOK = "helloworld-operator-webhook"
 # Placeholders on names reserved for examples (RFC 2606): set both where the operator is published.
 REPOSITORY = "https://example.com/helloworld-operator"
 EMAIL = "maintainers@example.com"

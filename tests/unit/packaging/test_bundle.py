@@ -248,9 +248,9 @@ def test_a_kind_with_one_version_needs_no_conversion(
 
 
 def test_a_kind_that_came_later_is_not_in_an_earlier_release(
-    project: Project, release: Release
+    project: Project, release: Release, history: History
 ) -> None:
-    early = replace(release, served=("v1alpha1",), stored="v1alpha1")
+    early = history.release("0.1.0")
     assert not [name for name in bundle.manifests(project, early, IMAGE) if "snapshot" in name]
     # While both versions are served, a kind without the stored one stores its own.
     between = replace(release, stored="v1alpha1")
@@ -296,8 +296,9 @@ def test_labels_and_annotations_of_the_bundle_agree(project: Project, release: R
 def test_a_release_serves_and_stores_what_its_entry_says(
     project: Project, release: Release
 ) -> None:
-    early = replace(release, served=("v1alpha1",), stored="v1alpha1")
-    objects = bundle.manifests(project, early, IMAGE)
+    # v1 was served before, and objects may be stored in it.
+    back = replace(release, served=("v1alpha1",), stored="v1alpha1", deprecated_versions=())
+    objects = bundle.manifests(project, back, IMAGE)
     versions = objects["test.jiaozi.com_helloworlds.yaml"]["spec"]["versions"]
     assert [(one["name"], one["served"], one["storage"]) for one in versions] == [
         ("v1", False, False),
@@ -306,6 +307,45 @@ def test_a_release_serves_and_stores_what_its_entry_says(
     csv = objects["helloworld-operator.clusterserviceversion.yaml"]
     owned = csv["spec"]["customresourcedefinitions"]["owned"]
     assert [one["version"] for one in owned] == ["v1alpha1"]
+
+
+def test_a_first_release_has_neither_a_webhook_nor_what_only_a_webhook_needs(
+    project: Project, history: History
+) -> None:
+    objects = bundle.manifests(project, history.release("0.1.0"), IMAGE)
+
+    crd = objects["test.jiaozi.com_helloworlds.yaml"]
+    assert [(one["name"], one["storage"]) for one in crd["spec"]["versions"]] == [
+        ("v1alpha1", True)
+    ]
+    assert "conversion" not in crd["spec"]
+    csv = objects["helloworld-operator.clusterserviceversion.yaml"]
+    assert "webhookdefinitions" not in csv["spec"]
+    install = csv["spec"]["install"]["spec"]
+    assert [one["name"] for one in install["deployments"]] == ["helloworld-operator"]
+    granted = [*install["clusterPermissions"], *install["permissions"]]
+    assert {one["serviceAccountName"] for one in granted} == {"helloworld-operator"}
+    rules = [rule for one in granted for rule in one["rules"]]
+    assert not [name for rule in rules for name in rule["resources"] if "snapshot" in name]
+    assert not [rule for rule in rules if "secrets" in rule["resources"]]
+    samples = json.loads(csv["metadata"]["annotations"]["alm-examples"])
+    assert {one["apiVersion"] for one in samples} == {"test.jiaozi.com/v1alpha1"}
+    alerts = str(objects["helloworld-operator-monitoring_v1_configmap.yaml"])
+    assert "HelloWorldDegraded" in alerts
+    assert "HelloWorldConversion" not in alerts
+
+
+def test_a_deprecated_version_warns_its_clients(project: Project, history: History) -> None:
+    def warning(version: str) -> object:
+        objects = bundle.manifests(project, history.release(version), IMAGE)
+        for one in objects["test.jiaozi.com_helloworlds.yaml"]["spec"]["versions"]:
+            if one["name"] == "v1alpha1":
+                return one.get("deprecated"), one.get("deprecationWarning")
+        raise LookupError(version)
+
+    assert warning("0.2.0") == (None, None)
+    text = "test.jiaozi.com/v1alpha1 HelloWorld is deprecated; use test.jiaozi.com/v1 HelloWorld"
+    assert warning("0.3.0") == (True, text)
 
 
 def test_an_upgrade_edge_is_in_the_csv(project: Project, release: Release) -> None:
@@ -327,7 +367,7 @@ def test_every_invalid_input_is_named_at_once(history: History) -> None:
 
 
 def test_a_version_that_is_in_no_release_is_refused_with_the_known_ones(history: History) -> None:
-    with pytest.raises(KopfkitError, match=r"version 9\.9\.9: is not in .* \(it has 0\.1\.0\)"):
+    with pytest.raises(KopfkitError, match=r"version 9\.9\.9: is not in .* \(it has 0\.1\.0, "):
         bundle.check_inputs(history, "9.9.9", IMAGE, ["stable"], "stable")
 
 

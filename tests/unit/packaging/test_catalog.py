@@ -1,6 +1,5 @@
 """The file-based catalog says what opm would make of the bundle, and the graph of the releases."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -37,7 +36,7 @@ def test_the_package_has_icon_description_and_default_channel(
 def test_the_bundle_has_both_api_versions_and_the_metadata_of_its_csv(
     project: Project, history: History
 ) -> None:
-    (bundle,) = documents(project, history)["olm.bundle"]
+    *_, bundle = documents(project, history)["olm.bundle"]
     assert bundle["image"] == BUNDLE
     types = [one["type"] for one in bundle["properties"]]
     assert types == ["olm.gvk", "olm.gvk", "olm.gvk", "olm.package", "olm.csv.metadata"]
@@ -51,17 +50,24 @@ def test_the_bundle_has_both_api_versions_and_the_metadata_of_its_csv(
 
 
 def test_channel_entries_are_the_graph_of_the_releases(project: Project, history: History) -> None:
-    first = history.newest
-    second = replace(first, version="0.2.0", replaces="0.1.0", skip_range=">=0.1.0 <0.2.0")
-    (channel,) = documents(project, replace(history, releases=(first, second)))["olm.channel"]
-    assert channel["entries"] == [
+    candidate, stable = documents(project, history)["olm.channel"]
+    assert (candidate["name"], stable["name"]) == ("candidate", "stable")
+    assert stable["entries"] == [
         {"name": "helloworld-operator.v0.1.0"},
+        {"name": "helloworld-operator.v0.2.0", "replaces": "helloworld-operator.v0.1.0"},
+        {"name": "helloworld-operator.v0.3.0", "replaces": "helloworld-operator.v0.2.0"},
         {
-            "name": "helloworld-operator.v0.2.0",
-            "replaces": "helloworld-operator.v0.1.0",
-            "skipRange": ">=0.1.0 <0.2.0",
+            "name": "helloworld-operator.v0.4.0",
+            "replaces": "helloworld-operator.v0.3.0",
+            "skipRange": ">=0.2.0 <0.4.0",
         },
     ]
+
+
+def test_a_bundle_has_the_api_versions_of_its_release(project: Project, history: History) -> None:
+    first, *_ = documents(project, history)["olm.bundle"]
+    served = [one["value"] for one in first["properties"] if one["type"] == "olm.gvk"]
+    assert served == [{"group": "test.jiaozi.com", "kind": "HelloWorld", "version": "v1alpha1"}]
 
 
 def test_the_catalog_image_carries_its_cache(project: Project) -> None:

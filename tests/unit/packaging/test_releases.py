@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from kopfkit.errors import KopfkitError
-from kopfkit.packaging.releases import parse
+from kopfkit.packaging.releases import History, parse
 from kopfkit.project import Project
 
 
@@ -88,3 +88,39 @@ def test_all_faults_are_told_together(project: Project) -> None:
 def test_what_is_no_yaml_mapping_is_refused(project: Project, broken: str) -> None:
     with pytest.raises(KopfkitError):
         parse(project, broken)
+
+
+@pytest.mark.parametrize(
+    ("more", "place", "why"),
+    [
+        ("deprecatedVersions: [v1]", "deprecatedVersions", "'v1' is not served beside the stored"),
+        ("deprecatedVersions: [v9]", "deprecatedVersions", "'v9' is not served beside the stored"),
+        ("deprecation: 7", "deprecation", "7 is no sentence"),
+        ("images: here", "images", "'here' is not a mapping"),
+        ("images: {catalog: 'a:b'}", "images.catalog", "is unknown; known are bundle, operator"),
+        ("images: {operator: 'quay.io/me/op:v1'}", "images.operator", "has no digest"),
+    ],
+)
+def test_what_a_release_says_of_versions_and_images_is_checked(
+    project: Project, more: str, place: str, why: str
+) -> None:
+    text = f"""
+package: helloworld-operator
+defaultChannel: stable
+channels: [stable]
+releases:
+  - version: 0.1.0
+    date: 2026-11-24
+    channels: [stable]
+    served: [v1alpha1, v1]
+    stored: v1
+    {more}
+"""
+    with pytest.raises(KopfkitError) as caught:
+        parse(project, text)
+    assert f"releases[0].{place}" in str(caught.value)
+    assert why in str(caught.value)
+
+
+def test_a_release_knows_the_versions_that_came_before_it(history: History) -> None:
+    assert [one.known for one in history.releases[:2]] == [("v1alpha1",), ("v1alpha1", "v1")]

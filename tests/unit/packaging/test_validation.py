@@ -116,5 +116,5 @@ def test_a_catalog_without_a_release_or_with_bundle_objects_is_refused(
     documents[-1]["properties"].append({"type": "olm.bundle.object", "value": {"data": ""}})
     path.write_text(yaml.safe_dump_all(documents))
     text = str(catalog_faults(project, history, checkout).found)
-    assert "lacks helloworld-operator.v0.1.0" in text
+    assert "lacks helloworld-operator.v0.4.0" in text
     assert "olm.bundle.object" in text

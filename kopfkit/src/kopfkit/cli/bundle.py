@@ -1,5 +1,7 @@
 """`kopfkit bundle generate|validate`."""
 
+from pathlib import Path
+
 import click
 
 from kopfkit.cli._generation import Checkout, check_option, overwrite_option
@@ -15,6 +17,11 @@ def bundle() -> None:
 @click.option("--img", help="The operator's image [default: IMAGE_TAG_BASE:v<version>].")
 @click.option("--channels", help="Comma-separated [default: the release's channels].")
 @click.option("--default-channel", help="[default: that of catalog/releases.yaml]")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write bundle/ and bundle.Dockerfile into this directory [default: the checkout].",
+)
 @check_option
 @overwrite_option
 def generate(
@@ -22,6 +29,7 @@ def generate(
     img: str | None,
     channels: str | None,
     default_channel: str | None,
+    output: Path | None,
     check: bool,
     overwrite: bool,
 ) -> None:
@@ -41,10 +49,11 @@ def generate(
     release = check_inputs(checkout.history, number, image, names, default)
     tree = bundle_tree(checkout.project, release, image, names, default)
     dockerfile = bundle_dockerfile(checkout.project, names, default)
+    where = (output or checkout.root).resolve()
     checkout.finish(
         [
-            Output(checkout.root / "bundle", tree),
-            Output(checkout.root / "bundle.Dockerfile", {"": dockerfile}),
+            Output(where / "bundle", tree),
+            Output(where / "bundle.Dockerfile", {"": dockerfile}),
         ],
         check=check,
         overwrite=overwrite,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from kopfkit.packaging import crds, monitoring, rbac, scorecard, workloads
 from kopfkit.packaging.csv import csv
+from kopfkit.packaging.editions import edition
 from kopfkit.packaging.headers import header
 from kopfkit.packaging.inputs import check_channel, check_image, check_version
 from kopfkit.packaging.kustomize import Tree
@@ -58,13 +59,12 @@ def labels(project: Project, channels: Sequence[str], default_channel: str) -> d
 
 def manifests(project: Project, release: Release, image: str) -> dict[str, Object]:
     """The objects of bundle/manifests by file name."""
+    project = edition(project, release)
     found: dict[str, Object] = {
         f"{project.name}.clusterserviceversion.yaml": csv(project, release, image)
     }
-    for resource in crds.released(project, release.served):
-        found[crds.file_name(resource)] = crds.crd(
-            project, resource, served=release.served, storage=release.stored
-        )
+    for resource in project.resources:
+        found[crds.file_name(resource)] = crds.crd(project, resource)
         for level in ("editor", "viewer"):
             role = rbac.user_role(project, resource, level)
             found[f"{role['metadata']['name']}_rbac.authorization.k8s.io_v1_clusterrole.yaml"] = (

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kopfkit.packaging.bundle import manifests
+from kopfkit.packaging.editions import edition
 from kopfkit.packaging.headers import header
 from kopfkit.packaging.inputs import check_image
 from kopfkit.packaging.kustomize import Tree
@@ -107,9 +108,8 @@ def bundle_entry(project: Project, release: Release, image: str, bundle_image: s
             "type": "olm.gvk",
             "value": {"group": resource.group, "kind": resource.kind, "version": version},
         }
-        for resource in project.resources
-        for version in sorted(release.served)
-        if version in [one.name for one in resource.versions]
+        for resource in edition(project, release).resources
+        for version in sorted(each.name for each in resource.versions if each.served)
     ]
     properties.append(
         {

@@ -5,7 +5,6 @@ then fails, while strategy None would answer with the other version's fields dro
 write, lose them for good.
 """
 
-from collections.abc import Collection
 from typing import Any
 
 from kopfkit.crd import CustomResource, custom_resource_definition
@@ -37,40 +36,17 @@ def conversion(project: Project) -> dict[str, Any]:
     }
 
 
-def crd(
-    project: Project,
-    resource: CustomResource,
-    *,
-    served: Collection[str] | None = None,
-    storage: str | None = None,
-) -> Object:
-    """The CRD of a resource; `served` and `storage` say what a release serves and stores.
-
-    A release names the versions of all its kinds together: a kind that has no version of the
-    stored one's name keeps its own.
-    """
+def crd(project: Project, resource: CustomResource) -> Object:
+    """The CRD of a resource, with the versions that it has (`editions`: of one release)."""
     # A version that is not served may still be the one that objects are stored in.
     several = len(resource.versions) > 1
-    known = {version.name for version in resource.versions}
     found: Object = custom_resource_definition(
-        resource,
-        conversion=conversion(project) if several and project.conversion else None,
-        served=None if served is None else known.intersection(served),
-        storage=storage if storage in known else None,
+        resource, conversion=conversion(project) if several and project.conversion else None
     )
     meta = found["metadata"]
     guarded = guard_label(project) if several else {}
     meta["labels"] = {**labels(project), **guarded, **meta.get("labels", {})}
     return found
-
-
-def released(project: Project, served: Collection[str]) -> list[CustomResource]:
-    """The resources of which a release serves a version; a kind that came later is not in it."""
-    return [
-        resource
-        for resource in project.resources
-        if any(version.name in served for version in resource.versions)
-    ]
 
 
 def file_name(resource: CustomResource) -> str:

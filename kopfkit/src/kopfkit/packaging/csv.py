@@ -57,12 +57,12 @@ def _prose(project: Project) -> dict[str, Any]:
     }
 
 
-def _owned(project: Project, release: Release) -> list[Object]:
+def _owned(project: Project) -> list[Object]:
     found = []
     for resource in project.resources:
         crd = crds.crd(project, resource)
         for version in resource.versions:
-            if version.name not in release.served:
+            if not version.served:
                 continue
             found.append(
                 {
@@ -112,7 +112,7 @@ def _install(project: Project, image: str) -> Object:
     return {"strategy": "deployment", "spec": strategy}
 
 
-def base_csv(project: Project, release: Release) -> Object:
+def base_csv(project: Project) -> Object:
     """The prose alone: the base that operator-sdk's own generator would start from."""
     annotations = _annotations(project)
     for computed in ("alm-examples", "containerImage", "createdAt"):
@@ -127,7 +127,7 @@ def base_csv(project: Project, release: Release) -> Object:
         },
         "spec": {
             "apiservicedefinitions": {},
-            "customresourcedefinitions": {"owned": _owned(project, release)},
+            "customresourcedefinitions": {"owned": _owned(project)},
             **_prose(project),
             "install": {"strategy": "", "spec": {"deployments": None}},
             "installModes": _install_modes(),
@@ -144,6 +144,7 @@ def csv(project: Project, release: Release, image: str) -> Object:
     """The ClusterServiceVersion of a release.
 
     Args:
+        project: as it is in that release (`editions`).
         image: the operator's image, a valid reference.
     """
     annotations = _annotations(project)
@@ -154,7 +155,7 @@ def csv(project: Project, release: Release, image: str) -> Object:
     annotations = dict(sorted(annotations.items()))
     spec: Object = {
         "apiservicedefinitions": {},
-        "customresourcedefinitions": {"owned": _owned(project, release)},
+        "customresourcedefinitions": {"owned": _owned(project)},
         **_prose(project),
         "install": _install(project, image),
         "installModes": _install_modes(),

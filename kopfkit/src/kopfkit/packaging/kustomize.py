@@ -11,6 +11,7 @@ from typing import Any
 
 from kopfkit.packaging import crds, monitoring, rbac, scorecard, workloads
 from kopfkit.packaging.csv import base_csv
+from kopfkit.packaging.editions import edition
 from kopfkit.packaging.headers import header
 from kopfkit.packaging.inputs import split_image
 from kopfkit.packaging.releases import Release
@@ -203,12 +204,11 @@ def config_tree(project: Project, release: Release, image: str) -> Tree:
         release: says which API versions are served and stored.
         image: the operator's image that config/default deploys; a valid reference.
     """
+    project = edition(project, release)
     tree: Tree = {}
     bases = {
-        f"bases/{crds.file_name(resource)}": _file(
-            crds.crd(project, resource, served=release.served, storage=release.stored)
-        )
-        for resource in crds.released(project, release.served)
+        f"bases/{crds.file_name(resource)}": _file(crds.crd(project, resource))
+        for resource in project.resources
     }
     tree.update(_base("crd", bases))
     tree.update(_rbac(project))
@@ -221,7 +221,7 @@ def config_tree(project: Project, release: Release, image: str) -> Tree:
     parts = [part for part in parts if f"{part[3:]}/kustomization.yaml" in tree]
     tree.update(_default(project, image, parts))
     csv = f"bases/{project.name}.clusterserviceversion.yaml"
-    tree[f"manifests/{csv}"] = _file(base_csv(project, release))
+    tree[f"manifests/{csv}"] = _file(base_csv(project))
     olm = [part for part in parts if part != "../certificates"]
     tree["manifests/kustomization.yaml"] = kustomization(
         [csv, *olm, "../samples", "../scorecard"], **_images(project, image)

@@ -10,20 +10,28 @@ releases:                       # oldest first
     replaces: 0.0.9             # optional: the version that is upgraded from
     skips: [0.0.8]              # optional
     skipRange: '>=0.0.1 <0.1.0' # optional
-    served: [v1alpha1, v1]      # API versions that the release's CRD serves
-    stored: v1                  # the one that it stores
+    served: [v1alpha1, v1]      # API versions that the release's CRDs serve
+    stored: v1                  # the one that they store
+    deprecatedVersions: [v1alpha1]    # optional: served with a warning
+    deprecation: Please upgrade.      # optional: why nobody should install this release any more
+    images:                     # optional: what was published, by digest
+      operator: registry.example.com/operator@sha256:...
+      bundle: registry.example.com/operator-bundle@sha256:...
+
+A kind without a version that a release serves is not in that release. A version that an earlier
+release served and a later one does not stays in the CRD, not served: objects may be stored in it.
 """
 
 import datetime
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
 
 from kopfkit.errors import KopfkitError
-from kopfkit.packaging.inputs import check_channel, check_version
+from kopfkit.packaging.inputs import check_channel, check_image, check_version, split_image
 from kopfkit.project import Faults, Project
 
 NAME = "catalog/releases.yaml"
@@ -37,12 +45,29 @@ _RELEASE = {
     "skipRange",
     "served",
     "stored",
+    "deprecatedVersions",
+    "deprecation",
+    "images",
 }
+_IMAGES = {"operator", "bundle"}
 
 
 @dataclass(frozen=True)
 class Release:
-    """One release; `date` is its day, the only date that generated files carry."""
+    """One release.
+
+    Attributes:
+        version: without v.
+        date: its day, the only date that generated files carry.
+        channels: that it is in.
+        served: API versions that its CRDs serve.
+        stored: the one that they store.
+        replaces, skips, skip_range: whose users it is offered to; versions, and a range of them.
+        deprecated_versions: served ones whose clients are warned.
+        deprecation: why nobody should install it any more, "" if anybody may.
+        images: references by digest of what was published, by "operator" and "bundle".
+        known: API versions that it or an earlier release serves.
+    """
 
     version: str
     date: datetime.date
@@ -52,6 +77,10 @@ class Release:
     replaces: str = ""
     skips: tuple[str, ...] = ()
     skip_range: str = ""
+    deprecated_versions: tuple[str, ...] = ()
+    deprecation: str = ""
+    images: Mapping[str, str] = field(default_factory=dict, hash=False)
+    known: tuple[str, ...] = ()
 
     @property
     def created_at(self) -> str:
@@ -131,11 +160,57 @@ def _release(faults: Faults, at: str, data: Any) -> Release | None:
         check_version(faults, f"{at}.skips[{index}]", skipped)
     skip_range = data.get("skipRange", "")
     faults.require(isinstance(skip_range, str), f"{at}.skipRange", f"{skip_range!r} is no string")
+    deprecated = _strings(faults, f"{at}.deprecatedVersions", data.get("deprecatedVersions", []))
+    for name in deprecated:
+        if name not in served or name == stored:
+            faults.add(
+                f"{at}.deprecatedVersions", f"{name!r} is not served beside the stored version"
+            )
+    deprecation = data.get("deprecation", "")
+    faults.require(
+        isinstance(deprecation, str), f"{at}.deprecation", f"{deprecation!r} is no sentence"
+    )
+    images = _images(faults, f"{at}.images", data.get("images", {}))
     if not valid or not isinstance(date, datetime.date):
         return None
     return Release(
-        str(version), date, channels, served, str(stored), str(replaces), skips, str(skip_range)
+        str(version),
+        date,
+        channels,
+        served,
+        str(stored),
+        str(replaces),
+        skips,
+        str(skip_range),
+        deprecated,
+        str(deprecation),
+        images,
     )
+
+
+def _images(faults: Faults, at: str, data: Any) -> dict[str, str]:
+    if not isinstance(data, dict):
+        faults.add(at, f"{data!r} is not a mapping")
+        return {}
+    _unknown(faults, f"{at}.", data, _IMAGES)
+    for name, image in data.items():
+        if check_image(faults, f"{at}.{name}", image):
+            faults.require(
+                split_image(image)[2],
+                f"{at}.{name}",
+                f"{image!r} has no digest: a tag may mean another image tomorrow",
+            )
+    return {str(name): str(image) for name, image in data.items()}
+
+
+def _with_known(releases: Iterable[Release]) -> tuple[Release, ...]:
+    """Each release with the versions that are known by then, in the order they came."""
+    found = []
+    known: dict[str, None] = {}
+    for release in releases:
+        known |= dict.fromkeys((*release.served, release.stored))
+        found.append(replace(release, known=tuple(known)))
+    return tuple(found)
 
 
 def _graph(faults: Faults, project: Project, history: History) -> None:
@@ -209,7 +284,10 @@ def parse(project: Project, text: str) -> History:
     releases = [_release(faults, f"releases[{i}]", one) for i, one in enumerate(listed)]
     faults.raise_if_any()
     found = History(
-        project.name, str(default), channels, tuple(one for one in releases if one is not None)
+        project.name,
+        str(default),
+        channels,
+        _with_known(one for one in releases if one is not None),
     )
     _graph(faults, project, found)
     faults.raise_if_any()

@@ -174,11 +174,12 @@ def _apis(project: Project, faults: Faults) -> None:
         (f"{resource.group}/{version.name}", resource.kind)
         for resource in project.resources
         for version in resource.versions
+        if version.served
     }
     sampled: set[tuple[object, object]] = set()
     for index, sample in enumerate(project.samples):
         gvk = (sample.get("apiVersion"), sample.get("kind"))
-        faults.require(gvk in known, f"samples[{index}]", f"{gvk[0]} {gvk[1]} is not in resources")
+        faults.require(gvk in known, f"samples[{index}]", f"{gvk[0]} {gvk[1]} is not served")
         name = sample.get("metadata", {}).get("name")
         faults.require(
             isinstance(name, str) and SUBDOMAIN.fullmatch(name),

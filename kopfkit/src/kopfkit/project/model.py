@@ -133,6 +133,7 @@ class Alert:
         severity: critical (somebody gets up), warning (somebody looks today) or info.
         summary: one sentence; may use Prometheus' templates ({{ $labels.x }}).
         description: what it means and what is affected; the same.
+        deployment: the Deployment that it is about; a release without that one is without it.
     """
 
     name: str
@@ -141,6 +142,7 @@ class Alert:
     severity: str
     summary: str
     description: str
+    deployment: str = ""
 
 
 @dataclass(frozen=True)

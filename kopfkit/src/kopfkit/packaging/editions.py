@@ -1,0 +1,105 @@
+"""The project as it is in one release: what its bundle has, and what came later or was not there.
+
+The operator's code is one; a release differs from another in the API versions that its CRDs serve
+and store (catalog/releases.yaml). All else follows: a kind without a served version is not there,
+without two versions of a kind there is no conversion, and without a conversion there is no webhook,
+nor what only it needs.
+"""
+
+from dataclasses import replace
+
+from kopfkit.crd import CustomResource, Version
+from kopfkit.packaging.releases import Release
+from kopfkit.project import Permission, Project, Rule
+
+
+def edition(project: Project, release: Release) -> Project:
+    """The project with the APIs of a release."""
+    resources = tuple(
+        _resource(resource, release)
+        for resource in project.resources
+        if any(version.name in release.served for version in resource.versions)
+    )
+    kinds = {resource.kind for resource in resources}
+    served = {
+        (f"{resource.group}/{version.name}", resource.kind)
+        for resource in resources
+        for version in resource.versions
+        if version.served
+    }
+    found = replace(
+        project,
+        resources=resources,
+        permissions=_of_apis(project.permissions, project, resources),
+        samples=tuple(
+            each for each in project.samples if (each["apiVersion"], each["kind"]) in served
+        ),
+        children=tuple(each for each in project.children if each.of in ("", *kinds)),
+    )
+    if project.conversion is None or any(len(each.versions) > 1 for each in resources):
+        return found
+    webhook = project.conversion.deployment
+    monitoring = found.monitoring
+    if monitoring is not None:
+        alerts = tuple(each for each in monitoring.alerts if each.deployment != webhook)
+        monitoring = replace(monitoring, alerts=alerts)
+    return replace(
+        found,
+        conversion=None,
+        monitoring=monitoring,
+        deployments=tuple(each for each in found.deployments if each.name != webhook),
+        permissions=tuple(each for each in found.permissions if each.service_account != webhook),
+    )
+
+
+def _resource(resource: CustomResource, release: Release) -> CustomResource:
+    """The kind with the versions that are known by then.
+
+    A release names the versions of all its kinds together: a kind that has no version of the stored
+    one's name keeps its own.
+    """
+    known = {*release.known, *release.served, release.stored}
+    versions = [each for each in resource.versions if each.name in known]
+    stores = release.stored in [each.name for each in versions]
+    own = next((each.name for each in versions if each.storage), versions[0].name)
+    stored = release.stored if stores else own
+    return replace(
+        resource,
+        versions=tuple(_version(resource, each, stored, release) for each in versions),
+    )
+
+
+def _version(resource: CustomResource, version: Version, stored: str, release: Release) -> Version:
+    found = replace(version, served=version.name in release.served, storage=version.name == stored)
+    if version.name not in release.deprecated_versions or version.deprecation_warning is not None:
+        return found
+    # The wording of the API server's own warnings.
+    text = (
+        f"{resource.group}/{version.name} {resource.kind} is deprecated; "
+        f"use {resource.group}/{stored} {resource.kind}"
+    )
+    return replace(found, deprecation_warning=text)
+
+
+def _of_apis(
+    permissions: tuple[Permission, ...], project: Project, present: tuple[CustomResource, ...]
+) -> tuple[Permission, ...]:
+    """The permissions without rules about kinds of ours that are not there."""
+    absent = {(each.group, each.plural) for each in project.resources} - {
+        (each.group, each.plural) for each in present
+    }
+
+    def kept(rule: Rule) -> Rule | None:
+        resources = tuple(
+            name
+            for name in rule.resources
+            if not all((group, name.partition("/")[0]) in absent for group in rule.groups)
+        )
+        return replace(rule, resources=resources) if resources else None
+
+    found = []
+    for permission in permissions:
+        rules = tuple(rule for rule in map(kept, permission.rules) if rule is not None)
+        if rules:
+            found.append(replace(permission, rules=rules))
+    return tuple(found)
