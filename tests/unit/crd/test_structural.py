@@ -61,6 +61,17 @@ def test_null_stays_only_where_it_may_be() -> None:
     assert (filled["null"], filled["not"]) == (None, "y")
 
 
+def test_null_goes_where_a_field_may_not_be_null_and_has_no_default() -> None:
+    value = {"null": None, "not": None, "part": {"a": None}, "map": {"k": None}, "items": [None]}
+    assert pruned(value, SCHEMA) == {
+        "null": None,
+        "not": None,
+        "part": {},
+        "map": {},
+        "items": [None],
+    }
+
+
 def test_the_envelope_is_left_alone() -> None:
     obj = {"apiVersion": "a/v1", "kind": "A", "metadata": {"name": "x"}, "x": 1}
     admitted = admit(obj, {**SCHEMA, "properties": {**SCHEMA["properties"], "metadata": {}}})

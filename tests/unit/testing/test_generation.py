@@ -142,7 +142,7 @@ def test_junk_keeps_apiversion_kind_and_name_and_is_odd_elsewhere() -> None:
     crd = CRDS["HelloWorld", "v1"]
     maker = ObjectMaker(crd, "v1")
     validator = Draft7Validator(strict(schema_in(crd, "v1")))
-    made = [maker.seeded(seed, junk=True) for seed in range(200)]
+    made = [maker.seeded(seed, "junk") for seed in range(200)]
     assert {(obj["apiVersion"], obj["metadata"]["name"]) for obj in made} == {
         ("test.jiaozi.com/v1", "generated")
     }

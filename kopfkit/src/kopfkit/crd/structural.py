@@ -35,26 +35,27 @@ def admit(obj: dict[str, Any], schema: Schema) -> dict[str, Any]:
 
 
 def pruned(value: Any, schema: Schema) -> Any:
-    """The value without what the schema does not have."""
+    """The value without what the schema does not have, and without null where it has a field that
+    may not be null and has no default."""
     if isinstance(value, dict):
         known = schema.get("properties", {})
         others = schema.get("additionalProperties")
         keep = schema.get("x-kubernetes-preserve-unknown-fields", False)
         kept = {}
         for key, item in value.items():
-            if key in known:
-                kept[key] = pruned(item, known[key])
-            elif others:
-                kept[key] = pruned(item, others) if isinstance(others, dict) else item
-            elif keep:
+            inner = known.get(key, others)
+            if isinstance(inner, dict):
+                if item is not None or inner.get("nullable") or "default" in inner:
+                    kept[key] = pruned(item, inner)
+            elif inner or keep:
                 kept[key] = item
         return kept
     if isinstance(value, list):
-        # A list where the schema has none loses the members of its objects, too.
-        items = schema.get("items", {})
-        if schema.get("x-kubernetes-preserve-unknown-fields") and not items:
+        items = schema.get("items")
+        if items is None and schema.get("x-kubernetes-preserve-unknown-fields"):
             return value
-        return [pruned(item, items) for item in value]
+        # A list where the schema has none loses the members of its objects, too.
+        return [pruned(item, items or {}) for item in value]
     return value
 
 
@@ -67,8 +68,6 @@ def defaulted(value: Any, schema: Schema) -> Any:
             missing = key not in filled or (filled[key] is None and not inner.get("nullable"))
             if missing and "default" in inner:
                 filled[key] = copy.deepcopy(inner["default"])
-            elif key in filled and filled[key] is None and not inner.get("nullable"):
-                continue
             if key in filled:
                 filled[key] = defaulted(filled[key], inner)
         others = schema.get("additionalProperties")

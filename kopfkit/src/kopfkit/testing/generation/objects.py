@@ -1,7 +1,7 @@
 """Whole objects: what the schema takes, what may lie in storage, and metadata around it."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Literal
 
 from hypothesis import strategies as st
 
@@ -9,10 +9,13 @@ from kopfkit.crd.structural import schema_in
 from kopfkit.testing.generation.choices import Choices, DrawnChoices, RandomChoices, Unlucky
 from kopfkit.testing.generation.schemas import Make, anything, maker
 
+# valid: what the schema takes; newer: with fields it does not have yet; junk: anything anywhere.
+Form = Literal["valid", "newer", "junk"]
+
 _ENVELOPE: Final = ("apiVersion", "kind", "metadata")
 # Names that no schema has: what a newer or an older program may have written, and what JSON
 # pointers have to escape.
-_UNKNOWN: Final = ("unknown", "a/b", "~", "~1", "", "metadata", "\u00e4")
+_UNKNOWN: Final = ("metadata", "unknown", "a/b", "~", "~1", "", "\u00e4")
 
 
 class ObjectMaker:
@@ -48,6 +51,7 @@ class ObjectMaker:
             for key, inner in schema["properties"].items()
             if key not in (*_ENVELOPE, *without)
         }
+        self._content = {"type": "object", "properties": content}
         self._make: Make = maker({**schema, "properties": content})
         self._top = tuple(content)
         self._names = tuple(dict.fromkeys([*_names(content), *_UNKNOWN]))
@@ -66,6 +70,15 @@ class ObjectMaker:
         obj = self.valid(choices, name)
         for _ in range(choices.integer(1, 3)):
             self._spoil(obj, choices)
+        return obj
+
+    def newer(self, choices: Choices, name: str = "generated") -> dict[str, Any]:
+        """An object with fields that its version's schema does not have yet, beside valid ones."""
+        obj = self.valid(choices, name)
+        places = [obj, *_objects(obj, self._content)]
+        for _ in range(choices.integer(1, 3)):
+            unknown = choices.one_of(_UNKNOWN[1:])
+            choices.one_of(places)[unknown] = anything(choices, self._names, depth=2)
         return obj
 
     def _spoil(self, obj: dict[str, Any], choices: Choices) -> None:
@@ -91,15 +104,24 @@ class ObjectMaker:
             metadata["labels"] = {"app": choices.one_of(("", "a", "b.c_d-e"))}
         return metadata
 
-    def seeded(self, seed: int, *, junk: bool = False) -> dict[str, Any]:
+    def seeded(self, seed: int, form: Form = "valid") -> dict[str, Any]:
         """The object of a seed: the same seed makes the same object."""
+        make: Callable[[Choices], dict[str, Any]] = getattr(self, form)
         attempt = 0
         while True:
             choices = RandomChoices(seed + (attempt << 40))
             try:
-                return self.junk(choices) if junk else self.valid(choices)
+                return make(choices)
             except Unlucky:
                 attempt += 1
+
+
+def _objects(value: Any, schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The objects inside a value that have fields of their own, not keys as a map has."""
+    for key, inner in schema.get("properties", {}).items():
+        if isinstance(value, dict) and isinstance(value.get(key), dict) and "properties" in inner:
+            yield value[key]
+            yield from _objects(value[key], inner)
 
 
 def _names(properties: dict[str, Any]) -> list[str]:
@@ -118,21 +140,22 @@ def objects(
     crd: dict[str, Any],
     version: str,
     *,
-    junk: bool = False,
+    form: Form = "valid",
     without: Sequence[str] = (),
     annotations: Sequence[str] = (),
 ) -> st.SearchStrategy[dict[str, Any]]:
     """A Hypothesis strategy for objects of a CRD's version; see ObjectMaker.
 
     Args:
-        junk: anything in any place, as it may lie in storage, instead of what the schema takes.
+        form: "valid" is what the schema takes, "newer" has fields besides that it does not have
+            yet, "junk" has anything in any place, as it may lie in storage.
     """
     made = ObjectMaker(crd, version, without=without, annotations=annotations)
 
     @st.composite
     def strategy(draw: Any) -> dict[str, Any]:
-        choices = DrawnChoices(draw)
-        return made.junk(choices) if junk else made.valid(choices)
+        obj: dict[str, Any] = getattr(made, form)(DrawnChoices(draw))
+        return obj
 
     return strategy()
 

@@ -6,6 +6,7 @@ around, back references) does not exist in Go's syntax either.
 
 import functools
 import re
+from collections.abc import Callable
 from re import _constants as ops  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, Final
@@ -13,6 +14,8 @@ from typing import Any, Final
 from kopfkit.crd.cel import python_regex
 from kopfkit.errors import KopfkitError
 from kopfkit.testing.generation.choices import Choices
+
+Make = Callable[[Choices], str]
 
 # Repetitions beyond the least that are tried; the pattern's own most is kept.
 _MORE: Final = 6
@@ -27,52 +30,57 @@ _CATEGORIES: Final = {
 }
 
 
-@functools.lru_cache(maxsize=512)
-def _parsed(pattern: str) -> Any:
-    return _parser.parse(python_regex(pattern).pattern, re.ASCII)
-
-
 def matching(pattern: str, choices: Choices) -> str:
     """A text that the whole pattern matches; what an unanchored pattern leaves open is left out.
 
     Raises KopfkitError for a pattern with a part that nothing can be generated for.
     """
-    return "".join(_sequence(_parsed(pattern), choices, pattern))
-
-
-def _sequence(parts: Any, choices: Choices, pattern: str) -> list[str]:
-    out: list[str] = []
-    for op, argument in parts:
-        out += _part(op, argument, choices, pattern)
-    return out
-
-
-def _part(op: Any, argument: Any, choices: Choices, pattern: str) -> list[str]:
-    if op is ops.LITERAL:
-        return [chr(argument)]
-    if op is ops.NOT_LITERAL:
-        return [chr(choices.one_of([code for code in _ASCII if code != argument]))]
-    if op is ops.ANY:
-        return [choices.one_of("a.-Z0 ")]
-    if op is ops.IN:
-        return [choices.one_of(_members(tuple(argument)))]
-    if op is ops.AT:
-        return []
-    if op is ops.SUBPATTERN:
-        return _sequence(argument[3], choices, pattern)
-    if op is ops.BRANCH:
-        return _sequence(choices.one_of(argument[1]), choices, pattern)
-    if op in (ops.MAX_REPEAT, ops.MIN_REPEAT):
-        least, most, inner = argument
-        times = choices.integer(least, min(int(most), least + _MORE))
-        return [text for _ in range(times) for text in _sequence(inner, choices, pattern)]
-    if op is ops.CATEGORY:
-        return [choices.one_of(_CATEGORIES[argument])]
-    raise KopfkitError(f"pattern {pattern!r}", f"has a part nothing is generated for ({op})")
+    return _generator(pattern)(choices)
 
 
 @functools.lru_cache(maxsize=512)
-def _members(items: tuple[Any, ...]) -> str:
+def _generator(pattern: str) -> Make:
+    return _sequence(_parser.parse(python_regex(pattern).pattern, re.ASCII), pattern)
+
+
+def _sequence(parts: Any, pattern: str) -> Make:
+    makes = [_part(op, argument, pattern) for op, argument in parts if op is not ops.AT]
+    if len(makes) == 1:
+        return makes[0]
+    return lambda choices: "".join([make(choices) for make in makes])
+
+
+def _part(op: Any, argument: Any, pattern: str) -> Make:
+    if op is ops.LITERAL:
+        text = chr(argument)
+        return lambda choices: text
+    if op is ops.SUBPATTERN:
+        return _sequence(argument[3], pattern)
+    if op is ops.BRANCH:
+        makes = [_sequence(part, pattern) for part in argument[1]]
+        return lambda choices: choices.one_of(makes)(choices)
+    if op in (ops.MAX_REPEAT, ops.MIN_REPEAT):
+        least, most = int(argument[0]), min(int(argument[1]), int(argument[0]) + _MORE)
+        make = _sequence(argument[2], pattern)
+        return lambda choices: "".join([make(choices) for _ in range(choices.integer(least, most))])
+    signs = _signs(op, argument)
+    if signs is None:
+        raise KopfkitError(f"pattern {pattern!r}", f"has a part nothing is generated for ({op})")
+    return lambda choices: choices.one_of(signs)
+
+
+def _signs(op: Any, argument: Any) -> str | None:
+    """The characters that one place of a pattern may have."""
+    if op is ops.IN:
+        return _members(argument)
+    if op is ops.NOT_LITERAL:
+        return "".join(chr(code) for code in _ASCII if code != argument)
+    if op is ops.CATEGORY:
+        return _CATEGORIES[argument]
+    return "a.-Z0 " if op is ops.ANY else None
+
+
+def _members(items: list[Any]) -> str:
     """The characters of a class; of a negated or a large one, those in ASCII."""
     negated = items[0][0] is ops.NEGATE
     found: set[str] = set()

@@ -104,14 +104,16 @@ def formatted(form: str, choices: Choices) -> str | None:
     def digits(low: int, high: int, width: int = 2) -> str:
         return f"{choices.integer(low, high):0{width}}"
 
-    date = f"{digits(1970, 2100, 4)}-{digits(1, 12)}-{digits(1, 28)}"
+    def date() -> str:
+        return f"{digits(1970, 2100, 4)}-{digits(1, 12)}-{digits(1, 28)}"
+
     hexadecimal = "0123456789abcdef"
     match form:
         case "date":
-            return date
+            return date()
         case "date-time":
             zone = choices.one_of(("Z", "+08:00", ".123456Z"))
-            return f"{date}T{digits(0, 23)}:{digits(0, 59)}:{digits(0, 59)}{zone}"
+            return f"{date()}T{digits(0, 23)}:{digits(0, 59)}:{digits(0, 59)}{zone}"
         case "duration":
             return f"{choices.integer(0, 9999)}{choices.one_of(('s', 'm', 'h'))}"
         case "byte":

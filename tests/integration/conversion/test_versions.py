@@ -3,23 +3,13 @@
 The CRD points at our webhook server by URL, with the CA that signed its certificate.
 """
 
-import asyncio
-import base64
 import json
-import socket
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helloworld_operator.api.conversion import ANNOTATION, converter
-from kopfkit import pki
+from helloworld_operator.api.conversion import ANNOTATION
 from kopfkit.cluster import process, toolchain
-from kopfkit.conversion import serve
 
 FULL_V1 = {
     "replicas": 3,
@@ -58,75 +48,6 @@ STATUS = {
     "lastSnapshot": {"name": "last-night", "time": "2026-01-01T02:30:00Z"},
     "conditions": [CONDITION],
 }
-
-
-@dataclass(frozen=True)
-class Webhook:
-    """A running conversion server and what a CRD says to reach it."""
-
-    conversion: dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def start_webhook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Webhook]]:
-    """Start the real server for HelloWorld in a group; it ends with the module."""
-    running: list[tuple[threading.Thread, Callable[[], None]]] = []
-
-    def start(group: str) -> Webhook:
-        now = datetime.now(UTC)
-        ca = pki.make_ca("test", now=now)
-        pair = pki.make_serving_cert(ca, ["localhost"], ["127.0.0.1"], now=now)
-        cert_dir = tmp_path_factory.mktemp("certificates")
-        (cert_dir / "tls.crt").write_bytes(pair.certificate)
-        (cert_dir / "tls.key").write_bytes(pair.key)
-        port = free_port()
-        running.append(in_thread(group, cert_dir, port))
-        client = {
-            "url": f"https://127.0.0.1:{port}/convert",
-            "caBundle": base64.b64encode(ca.certificate).decode(),
-        }
-        webhook = {"conversionReviewVersions": ["v1"], "clientConfig": client}
-        return Webhook({"strategy": "Webhook", "webhook": webhook})
-
-    yield start
-    for thread, stop in running:
-        stop()
-        thread.join()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
-def in_thread(group: str, cert_dir: Path, port: int) -> tuple[threading.Thread, Callable[[], None]]:
-    """The server in a thread of its own, and what stops it."""
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()  # belongs to the loop that first waits for it
-
-    def run() -> None:
-        server = serve(
-            converter(group),
-            cert_dir=cert_dir,
-            port=port,
-            health_port=0,
-            stop=stop,
-            host="127.0.0.1",
-        )
-        loop.run_until_complete(server)
-        # The API server closes its side of each TLS connection once it has seen ours.
-        loop.run_until_complete(asyncio.sleep(1))
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-
-    def end() -> None:
-        loop.call_soon_threadsafe(stop.set)
-
-    return thread, end
 
 
 @pytest.fixture(scope="module", params=["v1", "v1alpha1"])
