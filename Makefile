@@ -1,12 +1,15 @@
 # HelloWorld operator. `make help` lists the targets. Names of targets and variables are operator-sdk's.
 
+# The last release of the history; what a release is, stands there and nowhere else.
+NEWEST := $(shell sed -n 's/^ *- version: *//p' catalog/releases.yaml | tail -n 1)
+
 ##@ Variables (make TARGET NAME=value)
-VERSION          ?= 0.4.0## the release to build
+VERSION          ?= $(NEWEST)## the release to build
 IMAGE_TAG_BASE   ?= localhost:5001/helloworld-operator## your registry and repository
 IMG              ?= $(IMAGE_TAG_BASE):v$(VERSION)## the operator image
 BUNDLE_IMG       ?= $(IMAGE_TAG_BASE)-bundle:v$(VERSION)## the bundle image
 CATALOG_IMG      ?= $(IMAGE_TAG_BASE)-catalog:v$(VERSION)## the catalog image
-CHANNELS         ?= candidate,stable## channels of the bundle, comma separated
+CHANNELS         ?=## channels of the bundle, comma separated; default: the release's
 DEFAULT_CHANNEL  ?= stable## channel of a Subscription that names none
 CONTAINER_TOOL   ?= docker## docker, or podman
 BASE_IMAGE       ?=## base of the operator image; default: the public Python image, or one made here
@@ -27,6 +30,10 @@ BIN := $(VENV)/bin
 KOPFKIT := $(BIN)/kopfkit
 # Any target that needs Python starts here: the stamp is newer than the lock, or .venv is made anew.
 STAMP := $(VENV)/.complete
+# Images are named to a generator where somebody named them here: the history may say which image of
+# a release was published, by digest.
+WITH_IMG = $(if $(filter-out file,$(origin IMG) $(origin IMAGE_TAG_BASE)),--img $(IMG))
+WITH_BUNDLE_IMG = $(if $(filter-out file,$(origin BUNDLE_IMG) $(origin IMAGE_TAG_BASE)),--bundle-img $(BUNDLE_IMG))
 # As one command: without a cluster it ends with kopfkit's message, and kubectl is not run.
 KUBECTL = kubeconfig="$$($(KOPFKIT) cluster kubeconfig --name $(CLUSTER_NAME))" && \
   kubectl="$$($(KOPFKIT) tools path kubectl)" && "$$kubectl" --kubeconfig "$$kubeconfig"
@@ -78,7 +85,7 @@ generate: manifests ## Everything that is generated from the types and the proje
 
 .PHONY: manifests
 manifests: $(STAMP) ## Write config/: CRD, RBAC, Deployments, samples.
-	@$(KOPFKIT) manifests --img $(IMG) --version $(VERSION)
+	@$(KOPFKIT) manifests $(WITH_IMG) --version $(VERSION)
 
 .PHONY: test
 test: $(STAMP) ## Unit, integration (real kube-apiserver and etcd) and e2e tests (kind and OLM).
@@ -167,7 +174,7 @@ docker-push: $(STAMP) ## Push the operator image.
 
 .PHONY: bundle
 bundle: $(STAMP) ## Generate bundle/ and bundle.Dockerfile.
-	@$(KOPFKIT) bundle generate --version $(VERSION) --img $(IMG) --channels $(CHANNELS) --default-channel $(DEFAULT_CHANNEL)
+	@$(KOPFKIT) bundle generate --version $(VERSION) $(WITH_IMG) $(if $(CHANNELS),--channels $(CHANNELS)) --default-channel $(DEFAULT_CHANNEL)
 
 .PHONY: bundle-validate
 bundle-validate: $(STAMP) ## Check the bundle with operator-sdk's validators and our own.
@@ -183,7 +190,7 @@ bundle-push: $(STAMP) ## Push the bundle image.
 
 .PHONY: catalog
 catalog: $(STAMP) ## Generate the file-based catalog and catalog.Dockerfile.
-	@$(KOPFKIT) catalog generate --img $(IMG) --bundle-img $(BUNDLE_IMG)
+	@$(KOPFKIT) catalog generate $(WITH_IMG) $(WITH_BUNDLE_IMG)
 
 .PHONY: catalog-validate
 catalog-validate: $(STAMP) ## Check the catalog with opm.

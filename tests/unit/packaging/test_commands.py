@@ -64,6 +64,92 @@ def test_the_committed_files_come_out_byte_for_byte_whatever_the_environment(
     assert contents(checkout) == contents(root)
 
 
+# Prints a digest of every file of every release; the order in which sets are walked, the clock's
+# zone and the locale must not be in them.
+DIGESTS = """
+import hashlib, pathlib
+from helloworld_operator.project import PROJECT
+from kopfkit.packaging import releases
+from kopfkit.packaging.bundle import bundle_dockerfile, bundle_tree
+from kopfkit.packaging.kustomize import config_tree
+history = releases.parse(PROJECT, pathlib.Path(releases.NAME).read_text("utf-8"))
+for release in history.releases:
+    image = f"quay.io/me/op:v{release.version}"
+    trees = {
+        "config": config_tree(PROJECT, release, image),
+        "bundle": bundle_tree(PROJECT, release, image, release.channels, "stable"),
+        "docker": {"": bundle_dockerfile(PROJECT, release.channels, "stable")},
+    }
+    for name, tree in trees.items():
+        for path, text in tree.items():
+            print(release.version, name, path, hashlib.sha256(text.encode()).hexdigest())
+"""
+
+
+def test_every_release_comes_out_byte_for_byte_whatever_the_environment(checkout: Path) -> None:
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", DIGESTS],
+            cwd=checkout,
+            env={**os.environ, **environment},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for environment in (
+            {"PYTHONHASHSEED": "1", "TZ": "Pacific/Kiritimati", "LC_ALL": "C.UTF-8"},
+            {
+                "PYTHONHASHSEED": "2",
+                "TZ": "America/Anchorage",
+                "LC_ALL": "POSIX",
+                "PYTHONUTF8": "0",
+            },
+        )
+    ]
+    assert found[0] == found[1]
+    assert found[0].count(b" bundle manifests/helloworld-operator.clusterserviceversion.yaml ") == 4
+
+
+def test_a_release_can_be_generated_elsewhere_and_leaves_the_checkout_alone(
+    checkout: Path, tmp_path: Path
+) -> None:
+    before = contents(checkout)
+    done = kopfkit(
+        checkout, "bundle", "generate", "--version", "0.1.0", "--output", str(tmp_path / "old")
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert contents(checkout) == before
+    csv = tmp_path / "old/bundle/manifests/helloworld-operator.clusterserviceversion.yaml"
+    assert yaml.safe_load(csv.read_text())["metadata"]["name"] == "helloworld-operator.v0.1.0"
+    assert (tmp_path / "old/bundle.Dockerfile").is_file()
+
+
+def test_what_was_published_is_named_by_its_digest_unless_somebody_names_another(
+    checkout: Path,
+) -> None:
+    operator, bundle = (
+        f"quay.io/me/op{kind}@sha256:{digit * 64}" for kind, digit in (("", "a"), ("-bundle", "b"))
+    )
+    with (checkout / "catalog/releases.yaml").open("a") as history:
+        history.write(f"    images:\n      operator: {operator}\n      bundle: {bundle}\n")
+    csv = checkout / "bundle/manifests/helloworld-operator.clusterserviceversion.yaml"
+
+    def annotated() -> object:
+        return yaml.safe_load(csv.read_text())["metadata"]["annotations"]["containerImage"]
+
+    for command in COMMANDS:
+        done = kopfkit(checkout, *command)
+        assert done.returncode == 0, done.stderr.decode()
+    assert annotated() == operator
+    text = (checkout / "catalog/helloworld-operator/catalog.yaml").read_text()
+    assert f"\nimage: {bundle}\n" in text
+    assert f"containerImage: {operator}\n" in text
+    assert (checkout / "config/default/kustomization.yaml").read_text().count(
+        "digest: sha256:a"
+    ) == 1
+    kopfkit(checkout, "bundle", "generate", "--img", "quay.io/me/op:dev")
+    assert annotated() == "quay.io/me/op:dev"
+
+
 def test_libyaml_and_pure_python_write_the_same_bytes(project: Project, release: Release) -> None:
     class Pure(yaml.SafeDumper):
         def ignore_aliases(self, data: object) -> bool:

@@ -8,7 +8,7 @@ import yaml
 
 from kopfkit.packaging.headers import is_generated
 from kopfkit.packaging.kustomize import config_tree
-from kopfkit.packaging.releases import Release
+from kopfkit.packaging.releases import History, Release
 from kopfkit.project import Project
 
 IMAGE = "quay.io/me/op:v1"
@@ -29,7 +29,11 @@ def test_every_file_says_that_it_is_generated(tree: Tree) -> None:
     assert all(is_generated(text) for text in tree.values())
 
 
-def test_every_resource_of_a_kustomization_exists_and_every_file_is_used(tree: Tree) -> None:
+@pytest.mark.parametrize("version", ["0.1.0", "0.2.0", "0.3.0", "0.4.0"])
+def test_every_resource_of_a_kustomization_exists_and_every_file_is_used(
+    project: Project, history: History, version: str
+) -> None:
+    tree = config_tree(project, history.release(version), IMAGE)
     used: set[str] = set()
     for path in [path for path in tree if path.endswith("kustomization.yaml")]:
         base = PurePosixPath(path).parent
@@ -40,6 +44,18 @@ def test_every_resource_of_a_kustomization_exists_and_every_file_is_used(tree: T
                 assert f"{base}/{resource}" in tree
                 used.add(f"{base}/{resource}")
     assert used == {path for path in tree if not path.endswith("kustomization.yaml")}
+
+
+def test_where_nothing_converts_there_is_no_webhook_and_nobody_makes_certificates(
+    project: Project, history: History
+) -> None:
+    tree = config_tree(project, history.release("0.1.0"), IMAGE)
+    assert not {path.partition("/")[0] for path in tree} & {"webhook", "certificates"}
+    default = one(tree, "default/kustomization.yaml")
+    assert default["resources"] == ["namespace.yaml", "../crd", "../rbac", "../manager"]
+    assert "patches" not in default
+    assert "conversion" not in one(tree, "crd/bases/test.jiaozi.com_helloworlds.yaml")["spec"]
+    assert "secrets" not in "".join(text for path, text in tree.items() if path.startswith("rbac/"))
 
 
 def test_the_crd_base_alone_never_loses_data_silently(tree: Tree) -> None:

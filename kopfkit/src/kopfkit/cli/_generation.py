@@ -34,7 +34,15 @@ class Checkout:
         self.history = releases.parse(self.project, text)
 
     def image(self, version: str, suffix: str = "") -> str:
-        """The default image of a version: IMAGE_TAG_BASE, suffix, tag."""
+        """The default image of a version, with suffix "" the operator's, "-bundle" the bundle's.
+
+        What the history says was published, else a tag below IMAGE_TAG_BASE.
+        """
+        for release in self.history.releases:
+            if release.version == version:
+                published = release.images.get(suffix.removeprefix("-") or "operator")
+                if published:
+                    return published
         return f"{self.project.image_base}{suffix}:v{version}"
 
     def finish(self, outputs: list[Output], *, check: bool, overwrite: bool, again: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from kopfkit.crd import CustomResource, Version
 from kopfkit.packaging.releases import Release
-from kopfkit.project import Permission, Project, Rule
+from kopfkit.project import KUSTOMIZE, Deployment, Permission, Project, Rule
 
 
 def edition(project: Project, release: Release) -> Project:
@@ -47,9 +47,19 @@ def edition(project: Project, release: Release) -> Project:
         found,
         conversion=None,
         monitoring=monitoring,
-        deployments=tuple(each for each in found.deployments if each.name != webhook),
-        permissions=tuple(each for each in found.permissions if each.service_account != webhook),
+        deployments=_without(found.deployments, webhook),
+        permissions=tuple(
+            each
+            for each in found.permissions
+            # What the kustomize tree alone grants is for the webhook's certificates.
+            if each.service_account != webhook and each.modes != {KUSTOMIZE}
+        ),
     )
+
+
+def _without(deployments: tuple[Deployment, ...], webhook: str) -> tuple[Deployment, ...]:
+    """The Deployments but the webhook's; none makes certificates for it."""
+    return tuple(replace(each, certificate_args=()) for each in deployments if each.name != webhook)
 
 
 def _resource(resource: CustomResource, release: Release) -> CustomResource:
