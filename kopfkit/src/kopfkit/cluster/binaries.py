@@ -82,6 +82,7 @@ BINARIES: Mapping[str, Binary] = {
         Binary("crane", "crane", f"{_CRANE}/cmd/crane", ("version",), skew=0),
         Binary("opm", "opm", f"{_OPM}/cmd/opm", ("version",), skew=0),
         Binary("operator-sdk", "operator-sdk", f"{_SDK}/cmd/operator-sdk", ("version",), skew=0),
+        Binary("scorecard-test", "operator-sdk", f"{_SDK}/images/scorecard-test"),
         Binary("olm", "olm", f"{_OLM}/cmd/olm"),
         Binary("catalog", "olm", f"{_OLM}/cmd/catalog"),
         Binary("package-server", "olm", f"{_OLM}/cmd/package-server"),
