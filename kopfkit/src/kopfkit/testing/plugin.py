@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kopfkit.testing.kind import WORKERS, kind_cluster
+from kopfkit.testing import kind
 from kopfkit.testing.skips import OPTION, SkipReport
-
-__all__ = ["api", "control_plane", "kind_cluster", "namespace"]
 
 # Every pytest run of a project with kopfkit imports this module: the cluster tools and their
 # dependencies come in when a fixture asks for them.
@@ -20,11 +18,14 @@ if TYPE_CHECKING:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(OPTION, "fail a run with CI=true that skipped anything", "bool", default=True)
-    parser.addini(WORKERS, "nodes of the kind cluster besides its control plane", default="0")
+    parser.addini(kind.WORKERS, "nodes of the kind cluster besides its control plane", default="0")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SkipReport(config), "kopfkit-skips")
+    # pytest-kind has a fixture of that name, which downloads a kind. Of two plugins, the one that
+    # is registered later wins; the order of installed ones is that of a directory.
+    config.pluginmanager.register(kind, "kopfkit-kind")
 
 
 @pytest.fixture(scope="session")
