@@ -76,7 +76,7 @@ def make_secret(api: Api, namespace: str, name: str, owner: Any) -> Any:
     return api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
 
 
-def make_deployment(api: Api, namespace: str) -> Any:
+def make_deployment(api: Api, namespace: str, name: str = WEBHOOK) -> Any:
     labels = {"app": "webhook"}
     containers = [{"name": "webhook", "image": "webhook"}]
     template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
@@ -84,7 +84,7 @@ def make_deployment(api: Api, namespace: str) -> Any:
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
-            "metadata": {"name": WEBHOOK, "namespace": namespace},
+            "metadata": {"name": name, "namespace": namespace},
             "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
         }
     )
@@ -171,10 +171,11 @@ async def test_another_secret_is_out_of_its_reach(
 async def test_an_owner_that_somebody_adds_meanwhile_is_kept(
     api: Api, namespace: str, csv: Any, webhooks_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deployment = make_deployment(api, namespace)
+    make_deployment(api, namespace)
     make_secret(api, namespace, SECRET, csv)
     merge, conflicts = webhooks_client.merge, 0
-    other = {**owned_by(deployment)[0], "name": "other", "uid": "u"}
+    # One that exists: the garbage collector takes references to others away.
+    (other,) = owned_by(make_deployment(api, namespace, "other"))
 
     async def late(*args: Any, **more: Any) -> Any:
         nonlocal conflicts
