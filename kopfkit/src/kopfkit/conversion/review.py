@@ -48,7 +48,7 @@ class Answer:
     counts: Counts = field(default_factory=dict)
 
 
-def answer(body: bytes, converter: Converter) -> Answer:
+def answer(body: bytes | bytearray, converter: Converter) -> Answer:
     """The reply to a request's body, both JSON; never raises, see `convert_review`.
 
     A review in which everything is as it should be is converted by `_one_by_one`. Whatever that
@@ -85,7 +85,7 @@ class _Review(msgspec.Struct):
 _reviews: Final = msgspec.json.Decoder(_Review)
 
 
-def _one_by_one(body: bytes, converter: Converter) -> Answer | None:
+def _one_by_one(body: bytes | bytearray, converter: Converter) -> Answer | None:
     """The reply to a good review; None for any other.
 
     One object after the other is decoded, converted and encoded: a page of 500 objects never is in

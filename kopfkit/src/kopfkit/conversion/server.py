@@ -144,7 +144,7 @@ class ConversionServer:
 
     async def _guard(self, request: web.Request) -> web.Response:
         body, problem = await self._read(request)
-        verdict = guard.allowed(uid_hint(body), problem) if problem else guard.answer(body)
+        verdict = guard.allowed(uid_hint(body), problem) if problem else guard.answer(bytes(body))
         if verdict.problem:
             logger.error("Guard: %s", verdict.problem)
         if verdict.kept:
@@ -154,8 +154,11 @@ class ConversionServer:
             response.force_close()
         return response
 
-    async def _read(self, request: web.Request) -> tuple[bytes, str]:
-        """The body and "", or the head of it and why there is no more."""
+    async def _read(self, request: web.Request) -> tuple[bytes | bytearray, str]:
+        """The body and "", or the head of it and why there is no more.
+
+        As it was gathered: a copy of a large review would cost memory that is not given back.
+        """
         body = bytearray()
         problem = ""
         try:
@@ -171,7 +174,7 @@ class ConversionServer:
             problem = f"cannot be read: {error}"
         if problem:
             return bytes(body[:HEAD]), f"the request {problem}"
-        return bytes(body), ""
+        return body, ""
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok")
