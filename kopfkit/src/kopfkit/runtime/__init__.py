@@ -1,7 +1,9 @@
 """What a running operator needs around kopf, and nothing about any one operator.
 
     credentials   where the API server is and who we are; the only importer of `kubernetes`
-    client        raw JSON requests to the API server, with its failures as own types (`errors`)
+    client        what is asked of the API server, with its failures as own types (`errors`);
+                  session: one request and its answer; gate: writes only while we lead;
+                  resources: names of what is asked for
     views         a resource seen through another version than the code is written for
     store         the objects last seen, fed by watch events and by a slow resync
     queue         the keyed work queue: deduplicated, serial per key, backoff that news interrupts
