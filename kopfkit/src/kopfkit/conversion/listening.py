@@ -9,33 +9,58 @@ from typing import Final
 
 from aiohttp import web
 
+from kopfkit.conversion.door import Door, attend
 from kopfkit.errors import KopfkitError
 
 # Seconds for connections to close once nothing is under way on them.
 _CLOSE_TIMEOUT: Final = 1.0
+# Seconds until a connection that idles is closed: longer than the 90 s after which the API server
+# (Go's http.Transport) does it itself, or a request could meet a connection that is being closed.
+_KEEP_ALIVE: Final = 300.0
+# Seconds to read on after an answer that did not need the rest of the request.
+_LINGER: Final = 2.0
 
 
 async def start(
+    stack: contextlib.AsyncExitStack, app: web.Application, sock: socket.socket
+) -> None:
+    """Serve an application in plain HTTP on a socket until the stack is closed."""
+    runner = await _runner(stack, app)
+    await web.SockSite(runner, sock).start()
+
+
+async def start_tls(
     stack: contextlib.AsyncExitStack,
     app: web.Application,
     sock: socket.socket,
-    *,
-    context: ssl.SSLContext | None = None,
-) -> web.SockSite:
-    """Serve an application on a socket until the stack is closed."""
+    context: ssl.SSLContext,
+) -> Door:
+    """Serve an application over TLS until the stack is closed; the door can be closed before."""
+    tell = attend(app)
+    runner = await _runner(stack, app)
+    assert runner.server is not None
+    door = Door(runner.server, sock, context)
+    tell(door)
+    stack.push_async_callback(door.abandon)
+    stack.push_async_callback(door.close)
+    await door.open()
+    return door
+
+
+async def _runner(stack: contextlib.AsyncExitStack, app: web.Application) -> web.AppRunner:
     runner = web.AppRunner(
         app,
         access_log=None,
         handle_signals=False,
+        keepalive_timeout=_KEEP_ALIVE,
+        lingering_time=_LINGER,
         shutdown_timeout=_CLOSE_TIMEOUT,
         # A few bytes could otherwise unfold to more than memory holds; the API server sends plain.
         auto_decompress=False,
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    site = web.SockSite(runner, sock, ssl_context=context)
-    await site.start()
-    return site
+    return runner
 
 
 def bind(host: str, port: int, flag: str) -> socket.socket:

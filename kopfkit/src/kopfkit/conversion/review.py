@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from kopfkit.conversion.converter import Converter
+from kopfkit.conversion.converter import Converter, name_of
 from kopfkit.conversion.errors import ConversionError
 from kopfkit.conversion.observation import Counts
 
@@ -27,6 +27,12 @@ _NAMED: Final = 3
 HEAD: Final = 1024
 _UID: Final = re.compile(rb'"uid"\s*:\s*"([^"\\]{1,128})"')
 
+# Bytes of a body that is decoded as a whole to say what is wrong with it; `[[],[],...` unfolds to
+# twenty times as much.
+_UNFOLDED: Final = 256 * 1024
+# Where the converted objects go in a review without any; in a text inside, its quotes would be
+# escaped.
+_PLACE: Final = b'"convertedObjects":['
 # What encoding says of a value that has no JSON: a lone surrogate, a number that is too large.
 _UNWRITABLE: Final = (UnicodeError, TypeError, ValueError, OverflowError)
 
@@ -42,7 +48,7 @@ class Answer:
         counts: the objects by versions and whether each could be converted.
     """
 
-    body: bytes
+    body: bytes | bytearray
     objects: int = 0
     failure: str = ""
     counts: Counts = field(default_factory=dict)
@@ -51,11 +57,18 @@ class Answer:
 def answer(body: bytes | bytearray, converter: Converter) -> Answer:
     """The reply to a request's body, both JSON; never raises, see `convert_review`.
 
-    A review in which everything is as it should be is converted by `_one_by_one`. Whatever that
-    stumbles over is left to `convert_review`, which finds out what is wrong.
+    A review in which everything is as it should be is converted by `_one_by_one`. What is wrong
+    with another one is found out by `convert_review`, unless it is so large that it might unfold to
+    more than there is memory: then it is only said to be no such review.
     """
-    if (done := _one_by_one(body, converter)) is not None:
-        return done
+    try:
+        request = _reviews.decode(body).request
+        wanted = converter.short(request.desired)
+        if request.uid and wanted:
+            return _one_by_one(request, wanted, converter)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        if len(body) > _UNFOLDED:
+            return refusal(uid_hint(body), f"the request is not a {KIND}: {error}")
     tally: Counter[tuple[str, str, bool]] = Counter()
     response = (review := convert_review(body, converter, tally))["response"]
     try:
@@ -85,29 +98,55 @@ class _Review(msgspec.Struct):
 _reviews: Final = msgspec.json.Decoder(_Review)
 
 
-def _one_by_one(body: bytes | bytearray, converter: Converter) -> Answer | None:
-    """The reply to a good review; None for any other.
+def _one_by_one(request: _Request, wanted: str, converter: Converter) -> Answer:
+    """The reply to a review in its right form.
 
     One object after the other is decoded, converted and encoded: a page of 500 objects never is in
     memory as a tree, which would be twenty times as large as its text and make the garbage
     collector look through all of it again and again.
     """
     tally: Counter[tuple[str, str, bool]] = Counter()
-    try:
-        request = _reviews.decode(body).request
-        wanted = converter.short(request.desired)
-        if not request.uid or not wanted:
-            return None
-        converted = []
-        for text in request.objects:
+    reasons: list[str] = []
+    head, place, tail = msgspec.json.encode(_success(request.uid, [])).partition(_PLACE)
+    out = bytearray(head + place)
+    for number, text in enumerate(request.objects):
+        obj: Any = None
+        bad = len(reasons)
+        try:
             obj = msgspec.json.decode(text)
-            made = converter.convert(obj, request.desired)
-            converted.append(msgspec.Raw(msgspec.json.encode(made)))
-            tally[converter.short(obj["apiVersion"]), wanted, True] += 1
-        encoded = msgspec.json.encode(_success(request.uid, converted))
-    except (msgspec.MsgspecError, ConversionError, RecursionError, *_UNWRITABLE):
-        return None
-    return Answer(encoded, len(converted), counts=tally)
+            encoded = _converted(obj, request.desired, converter)
+        except ConversionError as error:
+            reasons.append(str(error))
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            reasons.append(f"object number {number} is not JSON: {error}")
+        else:
+            if not reasons:
+                out += encoded
+                out += b","
+        stated = obj.get("apiVersion") if isinstance(obj, dict) else None
+        tally[converter.short(stated) or "unknown", wanted, len(reasons) == bad] += 1
+    if reasons:
+        message = _named(reasons)
+        return Answer(msgspec.json.encode(failure(request.uid, message)), 0, message, tally)
+    if request.objects:
+        del out[-1:]
+    out += tail
+    return Answer(out, len(request.objects), counts=tally)
+
+
+def _converted(obj: Any, version: str, converter: Converter) -> bytes:
+    """An object in another version, as JSON; ConversionError if there is none."""
+    made = converter.convert(obj, version)
+    try:
+        return msgspec.json.encode(made)
+    except (RecursionError, *_UNWRITABLE) as error:
+        raise ConversionError(name_of(obj), f"cannot be written as JSON: {error}") from None
+
+
+def _named(reasons: list[str]) -> str:
+    """The first few reasons, and how many objects more could not be converted."""
+    more = f" (and {len(reasons) - _NAMED} more objects)" if len(reasons) > _NAMED else ""
+    return "; ".join(reasons[:_NAMED]) + more
 
 
 def refusal(uid: str, message: str) -> Answer:
@@ -206,8 +245,7 @@ def _convert_all(
             reasons.append(str(error))
         tally[converter.short(stated) or "unknown", wanted, len(reasons) == bad] += 1
     if reasons:
-        more = f" (and {len(reasons) - _NAMED} more objects)" if len(reasons) > _NAMED else ""
-        raise _BadReview("; ".join(reasons[:_NAMED]) + more)
+        raise _BadReview(_named(reasons))
     return converted
 
 

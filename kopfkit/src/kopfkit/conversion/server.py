@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from kopfkit.conversion import guard
+from kopfkit.conversion import bodies, guard
 from kopfkit.conversion.converter import Converter
-from kopfkit.conversion.listening import bind, start
+from kopfkit.conversion.listening import bind, start, start_tls
 from kopfkit.conversion.observation import Observer, Silent
-from kopfkit.conversion.review import HEAD, answer, refusal, uid_hint
+from kopfkit.conversion.review import answer, refusal, uid_hint
 from kopfkit.conversion.tls import ServingCertificate
 
 logger = logging.getLogger(__name__)
@@ -27,19 +27,14 @@ logger = logging.getLogger(__name__)
 PATH: Final = "/convert"
 # Where AdmissionReviews of the CRDs are sent to; see `guard`.
 GUARD_PATH: Final = "/guard"
-# Bytes of one request. A LIST is sent in one review: 500 objects a page by default, everything
-# where the client does not page. 64 MiB are 10,000 objects of 6 KiB, or 40 as large as etcd takes.
-BODY_LIMIT: Final = 64 * 1024 * 1024
-# Seconds for a body to arrive. The API server gives the whole conversion 30 s.
-BODY_TIMEOUT: Final = 30.0
 # Seconds that reviews under way get to finish when the server stops; the API server's own timeout
 # is longer, a pod's default grace period as long.
 DRAIN_TIMEOUT: Final = 25.0
 # Seconds between the last new connection and the first look whether anything is under way: what a
 # client has sent by then has been read.
 _SETTLE: Final = 0.5
-# Bytes; from this size on a review is converted in a thread, so that probes are answered meanwhile.
-_THREAD_FROM: Final = 256 * 1024
+# Bytes of an answer that are handed to the connection at once.
+_PIECE: Final = 256 * 1024
 
 
 class ConversionServer:
@@ -58,14 +53,13 @@ class ConversionServer:
         converter: Converter,
         certificate: ServingCertificate,
         *,
-        body_limit: int = BODY_LIMIT,
-        body_timeout: float = BODY_TIMEOUT,
+        body_limit: int = bodies.LIMIT,
+        body_timeout: float = bodies.TIMEOUT,
         observer: Observer | None = None,
     ) -> None:
         self._converter = converter
         self._certificate = certificate
-        self._body_limit = body_limit
-        self._body_timeout = body_timeout
+        self._bodies = bodies.Bodies(body_limit, body_timeout)
         self.listening = False
         self.draining = False
         self._observer = observer or Silent()
@@ -75,7 +69,7 @@ class ConversionServer:
 
     def conversion_app(self) -> web.Application:
         """The application behind the TLS port."""
-        app = web.Application(client_max_size=self._body_limit)
+        app = web.Application(client_max_size=self._bodies.limit)
         app.router.add_post(PATH, self.convert)
         app.router.add_post(GUARD_PATH, self.guard)
         return app
@@ -87,15 +81,15 @@ class ConversionServer:
         app.router.add_get("/readyz", self._readyz)
         return app
 
-    async def convert(self, request: web.Request) -> web.Response:
+    async def convert(self, request: web.Request) -> web.StreamResponse:
         """Answer one review. The HTTP status is 200 also for a failure, as the API wants it."""
         return await self._counted(self._convert(request))
 
-    async def guard(self, request: web.Request) -> web.Response:
+    async def guard(self, request: web.Request) -> web.StreamResponse:
         """Answer one AdmissionReview of a CRD; always with permission."""
         return await self._counted(self._guard(request))
 
-    async def _counted(self, work: Coroutine[Any, Any, web.Response]) -> web.Response:
+    async def _counted(self, work: Coroutine[Any, Any, web.StreamResponse]) -> web.StreamResponse:
         """Do what has to be finished before the server may stop."""
         self._active += 1
         self._observer.active(self._active)
@@ -121,60 +115,64 @@ class ConversionServer:
         except TimeoutError:
             logger.error("Stopping with %d reviews unanswered", self._active)
 
-    async def _convert(self, request: web.Request) -> web.Response:
+    async def _convert(self, request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
-        body, problem = await self._read(request)
-        if problem:
-            reply = refusal(uid_hint(body), problem)
-        elif len(body) < _THREAD_FROM:
-            reply = answer(body, self._converter)
-        else:
-            reply = await asyncio.to_thread(answer, body, self._converter)
-        seconds = time.perf_counter() - started
-        self._observer.reviewed(reply.counts, seconds, bool(reply.failure))
-        if reply.failure:
-            logger.error("Conversion failed: %s", reply.failure)
-        else:
-            logger.debug("Converted %d objects in %.1f ms", reply.objects, seconds * 1000)
-        response = web.Response(body=reply.body, content_type="application/json")
-        if self.draining or problem:
-            # After a problem the rest of the body is still in the connection.
-            response.force_close()
-        return response
+        async with self._bodies.place(request) as full:
+            body, problem = (bytearray(), full) if full else await self._bodies.read(request)
+            if problem:
+                reply = refusal(uid_hint(body), problem)
+            elif len(body) < bodies.LARGE:
+                reply = answer(body, self._converter)
+            else:
+                # In a thread, so that probes are answered meanwhile.
+                reply = await asyncio.to_thread(answer, body, self._converter)
+            del body  # the answer is as large
+            seconds = time.perf_counter() - started
+            self._observer.reviewed(reply.counts, seconds, bool(reply.failure))
+            if reply.failure:
+                logger.error("Conversion failed: %s", reply.failure)
+            else:
+                logger.debug("Converted %d objects in %.1f ms", reply.objects, seconds * 1000)
+            return await self._respond(request, reply.body, problem)
 
-    async def _guard(self, request: web.Request) -> web.Response:
-        body, problem = await self._read(request)
+    async def _guard(self, request: web.Request) -> web.StreamResponse:
+        body, problem = await self._bodies.read(request)
         verdict = guard.allowed(uid_hint(body), problem) if problem else guard.answer(bytes(body))
         if verdict.problem:
             logger.error("Guard: %s", verdict.problem)
         if verdict.kept:
             logger.info("Guard: %s keeps its conversion, the new one trusts nobody", verdict.kept)
-        response = web.Response(body=verdict.body, content_type="application/json")
+        return await self._respond(request, verdict.body, problem)
+
+    async def _respond(
+        self, request: web.Request, body: bytes | bytearray, problem: str
+    ) -> web.StreamResponse:
+        """The answer; a large one goes out in pieces, because TLS copies what it is given."""
+        if len(body) < bodies.LARGE:
+            response: web.StreamResponse = web.Response(
+                body=bytes(body), content_type="application/json"
+            )
+        else:
+            response = web.StreamResponse(headers={"Content-Type": "application/json"})
+            response.content_length = len(body)
         if self.draining or problem:
+            # After a problem the rest of the body is still in the connection.
             response.force_close()
-        return response
-
-    async def _read(self, request: web.Request) -> tuple[bytes | bytearray, str]:
-        """The body and "", or the head of it and why there is no more.
-
-        As it was gathered: a copy of a large review would cost memory that is not given back.
-        """
-        body = bytearray()
-        problem = ""
+        if isinstance(response, web.Response):
+            return response
         try:
-            async with asyncio.timeout(self._body_timeout):
-                async for chunk in request.content.iter_any():
-                    body += chunk
-                    if len(body) > self._body_limit:
-                        problem = f"is larger than {self._body_limit} bytes"
-                        break
+            async with asyncio.timeout(self._bodies.seconds(len(body))):
+                await response.prepare(request)
+                for at in range(0, len(body), _PIECE):
+                    await response.write(bytes(memoryview(body)[at : at + _PIECE]))
+                await response.write_eof()
         except TimeoutError:
-            problem = f"did not arrive within {self._body_timeout:.0f} s"
-        except (web.RequestPayloadError, ConnectionError) as error:
-            problem = f"cannot be read: {error}"
-        if problem:
-            return bytes(body[:HEAD]), f"the request {problem}"
-        return body, ""
+            logger.error("An answer of %d bytes was not taken in time", len(body))
+            if request.transport is not None:
+                request.transport.abort()
+        except ConnectionError as error:
+            logger.error("An answer of %d bytes was not taken: %s", len(body), error)
+        return response
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok")
@@ -223,14 +221,14 @@ async def serve(
         await start(stack, server.health_app(), health_socket)
         logger.info("Answering probes on port %d", health_socket.getsockname()[1])
         if await _first(certificate.loaded, stop):
-            site = await start(
-                stack, server.conversion_app(), tls_socket, context=certificate.context()
+            door = await start_tls(
+                stack, server.conversion_app(), tls_socket, certificate.context()
             )
             server.listening = True
             logger.info("Serving conversions on port %d", tls_socket.getsockname()[1])
             await stop.wait()
             server.draining = True
-            await site.stop()
+            await door.close()
             await server.drain()
     logger.info("Conversion server stopped")
 

@@ -1,0 +1,237 @@
+"""Who may come in: a listening socket that nobody can keep others out of.
+
+Anybody in the cluster's network reaches a webhook's port, and a TLS connection costs memory before
+its first byte is understood. So there is room for a fixed number of connections, whoever comes and
+asks nothing is sent away after a while, and when all is full, the one that has been there longest
+without an answer makes room. The API server asks at once and keeps its connections: it is never
+that one.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from asyncio import sslproto
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+
+logger = logging.getLogger(__name__)
+
+# Connections. An API server opens one for each conversion under way and keeps a few; three of them
+# under load stay far below.
+CONNECTIONS: Final = 128
+# Seconds from a connection's first packet to the end of its first request's headers.
+FIRST_REQUEST: Final = 15.0
+# Seconds that nobody is sent away in for want of room: the time of a handshake on a busy machine.
+GRACE: Final = 2.0
+# Seconds between a look for room and the next.
+_LOOK: Final = 0.05
+# Seconds for the other side to say goodbye.
+_GOODBYE: Final = 2.0
+# Connections that wait in the kernel.
+_BACKLOG: Final = 128
+# Bytes that asyncio reads of a connection at once. It sets them aside for each one beforehand:
+# with its own 256 KiB, a hundred connections that say nothing are 25 MB.
+_BUFFER: Final = 32 * 1024
+
+
+class Guest(asyncio.Protocol):
+    """One connection: passes everything on to aiohttp, and knows how far it has come.
+
+    Attributes:
+        since: when it came, or was last answered, on the loop's clock.
+        asked: whether it has sent a request's headers.
+        answered: whether it was ever answered.
+    """
+
+    def __init__(self, door: "Door", now: float) -> None:
+        self.since = now
+        self.asked = False
+        self.answered = False
+        self.inner = door.make()
+        self.entering: asyncio.Task[None] | None = None
+        self._door = door
+        self._transport: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self.inner.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        self.inner.eof_received()
+        return None
+
+    def pause_writing(self) -> None:
+        self.inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.inner.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._door.left(self)
+        self.inner.connection_lost(exc)
+
+    def send_away(self, *, at_once: bool) -> None:
+        """End the connection: in order, or without waiting for the other side."""
+        if isinstance(self._transport, asyncio.Transport):
+            if at_once:
+                self._transport.abort()
+            else:
+                self._transport.close()
+        elif self.entering is not None:
+            self.entering.cancel()
+
+
+class Door:
+    """Accepts the connections of one socket.
+
+    Args:
+        make: makes aiohttp's protocol for a connection.
+        sock: bound; listens from `open` on, and is closed by `close`.
+        context: TLS.
+        connections: at most so many at once.
+        first_request: seconds, see FIRST_REQUEST.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], web.RequestHandler],
+        sock: socket.socket,
+        context: ssl.SSLContext,
+        *,
+        connections: int = CONNECTIONS,
+        first_request: float = FIRST_REQUEST,
+    ) -> None:
+        self.make = make
+        self._sock = sock
+        self._context = context
+        self._connections = connections
+        self._first_request = first_request
+        self._guests: dict[int, Guest] = {}
+        self._accepting: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Start to listen."""
+        if sslproto.SSLProtocol.max_size > _BUFFER:
+            sslproto.SSLProtocol.max_size = _BUFFER
+        self._sock.setblocking(False)
+        self._sock.listen(_BACKLOG)
+        self._accepting = asyncio.create_task(self._accept())
+
+    async def close(self) -> None:
+        """Let nobody in any more; who is inside stays."""
+        if self._accepting is not None:
+            self._accepting.cancel()
+            await asyncio.gather(self._accepting, return_exceptions=True)
+            self._accepting = None
+        self._sock.close()
+
+    async def abandon(self) -> None:
+        """Give up the handshakes under way."""
+        entering = [guest.entering for guest in self._guests.values() if guest.entering]
+        for task in entering:
+            task.cancel()
+        await asyncio.gather(*entering, return_exceptions=True)
+
+    def heard(self, inner: object) -> None:
+        """The guest with this protocol of aiohttp's has sent a request's headers."""
+        if guest := self._guests.get(id(inner)):
+            guest.asked = True
+
+    def served(self, inner: object) -> None:
+        """That guest's request is done."""
+        if guest := self._guests.get(id(inner)):
+            guest.answered = True
+            guest.since = asyncio.get_running_loop().time()
+
+    def left(self, guest: Guest) -> None:
+        """The guest's connection has ended."""
+        self._guests.pop(id(guest.inner), None)
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            while len(self._guests) >= self._connections:
+                if not self._make_room(loop.time()):
+                    await asyncio.sleep(_LOOK)
+            try:
+                connection, _ = await loop.sock_accept(self._sock)
+            except OSError as error:  # too many open files, or a client that is gone already
+                logger.warning("A connection cannot be accepted: %s", error)
+                await asyncio.sleep(_LOOK)
+                continue
+            guest = Guest(self, loop.time())
+            self._guests[id(guest.inner)] = guest
+            guest.entering = asyncio.create_task(self._enter(guest, connection))
+            # Before it ran, a cancelled task would leave the connection open.
+            await asyncio.sleep(0)
+
+    async def _enter(self, guest: Guest, connection: socket.socket) -> None:
+        """The handshake; what fails in it is the other side's business."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(
+                lambda: guest,
+                connection,
+                ssl=self._context,
+                ssl_handshake_timeout=self._first_request,
+                ssl_shutdown_timeout=_GOODBYE,
+            )
+        except (OSError, asyncio.CancelledError) as error:
+            connection.close()
+            self.left(guest)
+            logger.debug("A connection ended in its handshake: %s", error)
+            return
+        finally:
+            guest.entering = None
+        left = guest.since + self._first_request - loop.time()
+        loop.call_later(max(0.0, left), self._too_late, guest)
+
+    def _too_late(self, guest: Guest) -> None:
+        if not guest.asked:
+            guest.send_away(at_once=False)
+
+    def _make_room(self, now: float) -> bool:
+        """Send away whom it costs least; False if everybody has just come or is being served."""
+        waiting = [
+            guest
+            for guest in self._guests.values()
+            if not guest.answered and now - guest.since >= GRACE
+        ]
+        idle = [
+            guest
+            for guest in self._guests.values()
+            if guest.answered and now - guest.since >= GRACE
+        ]
+        first = min(waiting or idle, key=lambda guest: (guest.asked, guest.since), default=None)
+        if first is None:
+            return False
+        logger.warning("%d connections are open: one that waits is sent away", len(self._guests))
+        self.left(first)
+        first.send_away(at_once=True)
+        return True
+
+
+def attend(app: web.Application) -> Callable[[Door], None]:
+    """Have an application tell a door of its requests; the result is called with the door."""
+    doors: list[Door] = []
+
+    @web.middleware
+    async def tell(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        for door in doors:
+            door.heard(request.protocol)
+        try:
+            return await handler(request)
+        finally:
+            for door in doors:
+                door.served(request.protocol)
+
+    app.middlewares.append(tell)
+    return doors.append
