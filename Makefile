@@ -177,7 +177,7 @@ bundle: $(STAMP) ## Generate bundle/ and bundle.Dockerfile.
 	@$(KOPFKIT) bundle generate --version $(VERSION) $(WITH_IMG) $(if $(CHANNELS),--channels $(CHANNELS)) --default-channel $(DEFAULT_CHANNEL)
 
 .PHONY: bundle-validate
-bundle-validate: $(STAMP) ## Check the bundle with operator-sdk's validators and our own.
+bundle-validate: $(STAMP) ## Every fault of the bundle at once: our checks, operator-sdk's, an API server's.
 	@$(KOPFKIT) bundle validate
 
 .PHONY: bundle-build

@@ -1,10 +1,12 @@
 """`kopfkit bundle generate|validate`."""
 
+import json
 from pathlib import Path
 
 import click
 
 from kopfkit.cli._generation import Checkout, check_option, overwrite_option
+from kopfkit.project import Faults
 
 
 @click.group()
@@ -62,19 +64,34 @@ def generate(
 
 
 @bundle.command()
-def validate() -> None:
-    """Check bundle/ with operator-sdk's validators and kopfkit's own; reports every fault."""
-    from kopfkit.cli._validation import report, tool_fault
-    from kopfkit.packaging.validation import bundle_faults
+@click.argument(
+    "directory", required=False, type=click.Path(file_okay=False, exists=True, path_type=Path)
+)
+@click.option(
+    "--api-server/--no-api-server",
+    default=True,
+    show_default=True,
+    help="Try every object on an API server that is started for this (10 to 30 seconds).",
+)
+@click.option(
+    "--images", is_flag=True, help="Also run the validator that pulls the images (multiarch)."
+)
+@click.option("--output", type=click.Choice(("text", "json")), default="text", show_default=True)
+def validate(directory: Path | None, api_server: bool, images: bool, output: str) -> None:
+    """Check a bundle, and report every fault at once with its file and its field.
 
-    checkout = Checkout()
-    faults = bundle_faults(checkout.project, checkout.root)
-    # Each suite is one run of operator-sdk; together they are all validators it has today.
-    for selector in ("suite=operatorframework", "name=good-practices"):
-        fault = tool_fault(
-            "operator-sdk",
-            ["bundle", "validate", str(checkout.root / "bundle"), "--select-optional", selector],
-        )
-        if fault:
-            faults.add(f"operator-sdk ({selector})", fault)
-    report(faults, "bundle: valid")
+    DIRECTORY has manifests/ and metadata/; by default it is bundle/ of this checkout, which is
+    compared with the project's description, too. Asked are kopfkit's own checks, every validator
+    of operator-sdk, a real API server, and kube-linter where it is on PATH.
+    """
+    from kopfkit.cli._bundlechecks import everything
+    from kopfkit.cli._validation import report
+
+    faults, asked = everything(directory, api_server=api_server, images=images)
+    if output == "json":
+        click.echo(json.dumps({"asked": asked, "faults": [one.as_dict() for one in faults]}))
+        raise SystemExit(1 if faults else 0)
+    found = Faults("bundle")
+    for one in faults:
+        found.add(one.place, f"{one.why} [{one.by}]")
+    report(found, f"bundle: valid ({', '.join(asked)})")

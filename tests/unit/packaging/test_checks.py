@@ -1,0 +1,210 @@
+"""Each check of a bundle finds its faults, and says in which file and field they are."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kopfkit.packaging import checks
+from kopfkit.packaging.checks import __main__ as scorecard
+
+CSV = "bundle/manifests/helloworld-operator.clusterserviceversion.yaml"
+CRD = "bundle/manifests/test.jiaozi.com_helloworlds.yaml"
+ANNOTATIONS = "bundle/metadata/annotations.yaml"
+PREFIX = "operators.operatorframework.io.bundle."
+Change = Callable[[Any], object]
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, root: Path) -> Path:
+    shutil.copytree(root / "bundle", tmp_path / "bundle")
+    return tmp_path / "bundle"
+
+
+def edit(path: Path, change: Change) -> None:
+    data = yaml.safe_load(path.read_text())
+    change(data)
+    path.write_text(yaml.safe_dump(data))
+
+
+def examples(change: Change) -> Change:
+    def apply(csv: Any) -> None:
+        found = json.loads(csv["metadata"]["annotations"]["alm-examples"])
+        change(found)
+        csv["metadata"]["annotations"]["alm-examples"] = json.dumps(found)
+
+    return apply
+
+
+def owned(csv: Any) -> Any:
+    return csv["spec"]["customresourcedefinitions"]["owned"]
+
+
+DEPLOYMENT = "spec.install.spec.deployments[0].spec.template.spec"
+FAULTS: list[tuple[str, Change, str, str]] = [
+    (
+        CSV,
+        examples(lambda found: found.pop(1)),
+        "metadata.annotations.alm-examples",
+        "has no HelloWorld of test.jiaozi.com/v1alpha1",
+    ),
+    (
+        CSV,
+        examples(lambda found: found[0].update(kind="Goodbye")),
+        "metadata.annotations.alm-examples[0]",
+        "no CRD of the bundle serves",
+    ),
+    (
+        CSV,
+        examples(lambda found: found[3].pop("spec")),
+        "metadata.annotations.alm-examples[3].spec",
+        "is missing",
+    ),
+    (
+        CSV,
+        lambda csv: csv["metadata"]["annotations"].update({"alm-examples": "[{"}),
+        "metadata.annotations.alm-examples",
+        "is not JSON",
+    ),
+    (
+        CSV,
+        lambda csv: owned(csv).pop(1),
+        "spec.customresourcedefinitions.owned",
+        "does not describe v1alpha1 of helloworlds.test.jiaozi.com",
+    ),
+    (
+        CSV,
+        lambda csv: owned(csv)[1].update(version="v9"),
+        "spec.customresourcedefinitions.owned[1]",
+        "describes v9 of helloworlds.test.jiaozi.com",
+    ),
+    (
+        CSV,
+        lambda csv: owned(csv)[1]["specDescriptors"].pop(),
+        "spec.customresourcedefinitions.owned[1].specDescriptors",
+        "has none for spec.size of v1alpha1",
+    ),
+    (
+        CSV,
+        lambda csv: owned(csv)[0]["specDescriptors"][3].update(path="greeting.tone"),
+        "spec.customresourcedefinitions.owned[0].specDescriptors[3].path",
+        "'greeting.tone' is no field of v1",
+    ),
+    (
+        CSV,
+        lambda csv: owned(csv)[2].pop("resources"),
+        "spec.customresourcedefinitions.owned[2].resources",
+        "is empty",
+    ),
+    (
+        CSV,
+        lambda csv: csv["spec"].update(relatedImages=[]),
+        f"{DEPLOYMENT}.containers[0].image",
+        "is not in spec.relatedImages",
+    ),
+    (
+        CSV,
+        lambda csv: csv["spec"]["install"]["spec"]["permissions"][0].update(
+            serviceAccountName="nobody"
+        ),
+        "spec.install.spec.permissions[0].serviceAccountName",
+        "'nobody' is used by no Deployment",
+    ),
+    (
+        CSV,
+        lambda csv: csv["spec"]["webhookdefinitions"][1].update(deploymentName="gone"),
+        "spec.webhookdefinitions[1].deploymentName",
+        "'gone' is none of the CSV's Deployments",
+    ),
+    (CSV, lambda csv: csv["spec"].update(version="9.9.9"), "metadata.name", "does not end with"),
+    (
+        CSV,
+        lambda csv: csv["spec"].update(replaces=csv["metadata"]["name"]),
+        "spec.replaces",
+        "names the release itself",
+    ),
+    (
+        CRD,
+        lambda crd: crd["spec"].pop("conversion"),
+        "spec.conversion.strategy",
+        "None loses fields between its versions",
+    ),
+    (CRD, lambda crd: crd["metadata"].pop("name"), "metadata.name", "is missing"),
+    (
+        ANNOTATIONS,
+        lambda data: data["annotations"].pop(f"{PREFIX}channels.v1"),
+        f"annotations[{PREFIX}channels.v1]",
+        "is missing",
+    ),
+    (
+        ANNOTATIONS,
+        lambda data: data["annotations"].update({f"{PREFIX}mediatype.v1": "helm"}),
+        f"annotations[{PREFIX}mediatype.v1]",
+        "not 'registry+v1'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "change", "field", "why"), FAULTS)
+def test_a_fault_is_found_with_its_file_and_field(
+    bundle: Path, file: str, change: Change, field: str, why: str
+) -> None:
+    edit(bundle.parent / file, change)
+    found = checks.check(bundle)
+    assert any((one.file, one.field) == (file, field) and why in one.why for one in found), found
+
+
+def test_every_fault_is_found_at_once(bundle: Path) -> None:
+    (bundle / "manifests/test.jiaozi.com_helloworldsnapshots.yaml").write_text("a: [")
+    edit(bundle.parent / CRD, lambda crd: crd["spec"].pop("conversion"))
+    edit(bundle.parent / CSV, lambda csv: csv["spec"].update(relatedImages=[], version="1.0.0"))
+    files = {one.file for one in checks.check(bundle)}
+    assert files == {CSV, CRD, "bundle/manifests/test.jiaozi.com_helloworldsnapshots.yaml"}
+
+
+def test_the_dockerfile_of_another_bundle_is_seen(bundle: Path) -> None:
+    dockerfile = bundle.parent / "bundle.Dockerfile"
+    dockerfile.write_text(f"FROM scratch\nLABEL {PREFIX}package.v1=other\n")
+    found = checks.check(bundle, dockerfile=dockerfile)
+    assert any(one.field == f"{PREFIX}package.v1" and "do not agree" in one.why for one in found), (
+        found
+    )
+
+
+def test_a_check_tells_the_scorecard_what_it_found(bundle: Path) -> None:
+    assert {scorecard.result(name, bundle)["state"] for name in checks.CHECKS} == {"pass"}
+    edit(bundle.parent / CSV, lambda csv: csv["spec"].update(relatedImages=[]))
+    told = scorecard.result("images-are-listed", bundle)
+    assert told["state"] == "fail"
+    assert any("is not in spec.relatedImages" in error for error in told["errors"])
+    assert scorecard.result("nonsense", bundle)["state"] == "error"
+
+
+def test_the_checks_need_nothing_but_python_and_yaml(root: Path) -> None:
+    # The scorecard's image has no more than that.
+    code = (
+        "import sys, kopfkit.packaging.checks.__main__\n"
+        "known = {*sys.stdlib_module_names, 'kopfkit', 'yaml', '__main__'}\n"
+        "odd = {name.partition('.')[0] for name in sys.modules} - known\n"
+        "ours = {name for name in sys.modules if name.startswith('kopfkit.')}\n"
+        "print(sorted(n for n in ours if not n.startswith('kopfkit.packaging.checks')))\n"
+        "print(sorted(n for n in odd if 'cython' not in n and n != '_yaml'))"
+    )
+    source = root / "kopfkit/src"
+    site = Path(yaml.__file__).parents[1]
+    environment = {"PYTHONPATH": f"{source}:{site}"}
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.splitlines() == ["['kopfkit.packaging']", "[]"]
