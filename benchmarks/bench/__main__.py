@@ -46,7 +46,7 @@ class Plan:
 PLANS = {
     "quick": Plan(
         conversion=conversion.PLANS["quick"],
-        bundle=5,
+        bundle=7,
         settle=20,
         settle_rounds=1,
         bursts=((1000, 1, ("ours", "go1")), (100, 5, ("ours", "go1", "kopf0"))),
