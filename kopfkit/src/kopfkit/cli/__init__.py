@@ -23,6 +23,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "manifests": ("kopfkit.cli.generate:manifests", "Write CRDs, RBAC and the kustomize tree"),
     "bundle": ("kopfkit.cli.bundle:bundle", "Generate and validate the OLM bundle"),
     "catalog": ("kopfkit.cli.catalog:catalog", "Generate and validate the file-based catalog"),
+    "simulate": (
+        "kopfkit.cli.simulate:simulate",
+        "Say what an upgrade by OLM will do, step by step",
+    ),
 }
 
 

@@ -1,0 +1,146 @@
+"""What the simulating commands read: bundles and releases, objects, a converter, a cluster."""
+
+import asyncio
+import importlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kopfkit.errors import KopfkitError
+from kopfkit.simulation.bundles import CRD, Bundle, bundle_of, checked_crd, read_bundle
+from kopfkit.simulation.documents import read_documents
+from kopfkit.simulation.objects import Convert, seen_through, sort_objects
+from kopfkit.simulation.situation import Situation
+
+Object = dict[str, Any]
+
+
+def bundle_at(text: str) -> Bundle:
+    """The bundle that an argument names: a directory, or a release of this checkout's history.
+
+    Raises:
+        KopfkitError: it is neither.
+    """
+    if Path(text).is_dir():
+        return read_bundle(Path(text))
+    if not re.fullmatch(r"v?\d+\.\d+\.\d+.*", text):
+        raise KopfkitError(
+            text,
+            "is no directory and no release",
+            "Name a bundle's directory, or a version of catalog/releases.yaml.",
+        )
+    from kopfkit.cli._generation import Checkout
+    from kopfkit.packaging.bundle import manifests
+
+    checkout = Checkout()
+    release = checkout.history.release(text.removeprefix("v"))
+    image = checkout.image(release.version)
+    return bundle_of(manifests(checkout.project, release, image).values(), text)
+
+
+def crds_at(text: str) -> Mapping[str, Object]:
+    """The CRDs that an argument names: those of a bundle or release, or in a file or directory."""
+    path = Path(text)
+    if not path.exists():
+        return bundle_at(text).crds
+    inner = path / "manifests"
+    documents = read_documents(inner if inner.is_dir() else path)
+    found = [checked_crd(each, text) for each in documents if each.get("kind") == CRD]
+    if not found:
+        raise KopfkitError(text, "holds no CustomResourceDefinition")
+    return {each["metadata"]["name"]: each for each in found}
+
+
+def converter_at(reference: str) -> Convert:
+    """The `convert` of the kopfkit.conversion.Converter at "package.module:ATTRIBUTE".
+
+    Raises:
+        KopfkitError: there is none.
+    """
+    module, _, attribute = reference.partition(":")
+    try:
+        converter = getattr(importlib.import_module(module), attribute)
+        convert: Convert = converter.convert
+    except (ImportError, AttributeError, ValueError) as error:
+        raise KopfkitError(
+            f"converter {reference}",
+            f"cannot be had ({error})",
+            "Name it as package.module:ATTRIBUTE, a kopfkit.conversion.Converter.",
+        ) from None
+    return convert
+
+
+def situation_of(
+    old: Mapping[str, Object],
+    new: Mapping[str, Object],
+    *,
+    objects: Path | None,
+    live: Path | None,
+    converter: str | None,
+) -> Situation:
+    """What is known beyond the bundles.
+
+    Args:
+        old, new: CRDs by name.
+        objects: directory or file of objects.
+        live: kubeconfig of a cluster to read.
+        converter: as `converter_at` takes it.
+    """
+    if live is not None:
+        return _look(live, new)
+    if objects is None:
+        return Situation()
+    both = {name: crd for name, crd in old.items() if name in new}
+    convert = converter_at(converter) if converter else None
+    sorted_objects = sort_objects(read_documents(objects), both)
+    if not any(map(len, sorted_objects.values())):
+        raise KopfkitError(
+            str(objects),
+            f"holds no object of {', '.join(both) or 'a CRD that both have'}",
+            "Write some there (kubectl get KIND -A -o yaml).",
+        )
+    return Situation(
+        objects={
+            name: seen_through(both[name], new[name], group, convert)
+            for name, group in sorted_objects.items()
+        }
+    )
+
+
+def _look(kubeconfig: Path, new: Mapping[str, Object]) -> Situation:
+    from kopfkit.cluster.progress import Progress
+    from kopfkit.runtime import credentials
+    from kopfkit.runtime.client import Client
+    from kopfkit.simulation.live import look
+
+    # The run-time client looks for the cluster where an operator does.
+    os.environ["KUBECONFIG"] = str(kubeconfig.absolute())
+
+    async def run() -> Situation:
+        client = Client(credentials.load, manager="kopfkit-simulate")
+        await client.open()
+        try:
+            with Progress().step("reading the cluster") as step:
+                return await look(client, new, step.glance)
+        finally:
+            await client.close()
+
+    return asyncio.run(run())
+
+
+def with_stored(situation: Situation, names: Mapping[str, Object], stored: str) -> Situation:
+    """The situation with `status.storedVersions` as an option gives them, comma-separated."""
+    if not stored:
+        return situation
+    kept = tuple(each.strip() for each in stored.split(",") if each.strip())
+    known = {
+        name: kept
+        for name, crd in names.items()
+        if set(kept) <= {each["name"] for each in crd["spec"]["versions"]}
+    }
+    if not known:
+        raise KopfkitError("--stored-versions", f"no CRD has {stored}", "Name versions of a CRD.")
+    return replace(situation, stored_versions=known)

@@ -1,0 +1,175 @@
+"""`kopfkit simulate upgrade|preflight`: what OLM will do, before it does it."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.group()
+def simulate() -> None:
+    """Say what an upgrade by OLM will do, before it does it.
+
+    Exit code: 0 all is well, 3 something fails, 4 data is lost, 1 wrong input.
+    """
+
+
+def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options by which objects are found."""
+    for option in (
+        click.option(
+            "--converter",
+            metavar="MODULE:NAME",
+            help="A kopfkit Converter, to see --objects through every version.",
+        ),
+        click.option(
+            "--kubeconfig",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            help="With --live, instead of --name.",
+        ),
+        click.option("--name", default="kopfkit", show_default=True, help="With --live: whose."),
+        click.option("--live", is_flag=True, help="Read CRDs and objects from a cluster."),
+        click.option(
+            "--objects",
+            type=click.Path(path_type=Path, exists=True),
+            help="File or directory of objects to check (kubectl get -o yaml).",
+        ),
+        click.option("--json", "as_json_", is_flag=True, help="Print JSON."),
+    ):
+        command = option(command)
+    return command
+
+
+def _kubeconfig(
+    live: bool, objects: Path | None, name: str, kubeconfig: Path | None
+) -> Path | None:
+    if live and objects is not None:
+        raise click.UsageError("--objects and --live exclude each other")
+    if kubeconfig is not None and not live:
+        raise click.UsageError("--kubeconfig needs --live")
+    if not live:
+        return None
+    from kopfkit.cluster import manager
+
+    return kubeconfig or manager.kubeconfig(name)
+
+
+@simulate.command()
+@click.argument("old")
+@click.argument("new")
+@click.option(
+    "--stored-versions",
+    default="",
+    metavar="V,V",
+    help="status.storedVersions before [default: the version that OLD stores].",
+)
+@click.option(
+    "--secret-owner",
+    type=click.Choice(["auto", "csv", "deployment"]),
+    default="auto",
+    show_default=True,
+    help="Who owns the webhook's certificate Secret.",
+)
+@click.option("--no-guard", is_flag=True, help="As if OLD's guard did not answer.")
+@_reading
+def upgrade(
+    old: str,
+    new: str,
+    stored_versions: str,
+    secret_owner: str,
+    no_guard: bool,
+    as_json_: bool,
+    objects: Path | None,
+    live: bool,
+    name: str,
+    kubeconfig: Path | None,
+    converter: str | None,
+) -> None:
+    """Go through OLM's upgrade from OLD to NEW, with a verdict at each step.
+
+    OLD and NEW are bundle directories, or versions of this checkout's catalog/releases.yaml. The
+    verdict is ok, fails (calls are refused) or corrupts (data is lost, with HTTP 200).
+    """
+    from dataclasses import replace
+
+    from kopfkit.cli._simulation import bundle_at, situation_of, with_stored
+    from kopfkit.simulation import as_json, as_text
+    from kopfkit.simulation import simulate as run
+
+    cluster = _kubeconfig(live, objects, name, kubeconfig)
+    before, after = bundle_at(old), bundle_at(new)
+    situation = situation_of(
+        before.crds, after.crds, objects=objects, live=cluster, converter=converter
+    )
+    situation = with_stored(situation, before.crds, stored_versions)
+    if secret_owner != "auto":
+        situation = replace(situation, secret_owner=secret_owner)
+    report = run(before, after, replace(situation, guard=not no_guard))
+    click.echo((as_json if as_json_ else as_text)(report), nl=False)
+    sys.exit(report.verdict.exit_code)
+
+
+@simulate.command()
+@click.argument("new")
+@click.option("--old", help="The CRDs before: as NEW [default: the cluster's, else NEW].")
+@_reading
+def preflight(
+    new: str,
+    old: str | None,
+    as_json_: bool,
+    objects: Path | None,
+    live: bool,
+    name: str,
+    kubeconfig: Path | None,
+    converter: str | None,
+) -> None:
+    """Check objects by the CRDs of NEW as OLM does before it overwrites them, and name each fault.
+
+    NEW is a bundle's directory, a version of catalog/releases.yaml, or a file of CRDs.
+    """
+    from kopfkit.cli._simulation import crds_at, situation_of
+    from kopfkit.simulation.preflight import is_webhook, lost_versions
+    from kopfkit.simulation.preflight import preflight as run
+
+    cluster = _kubeconfig(live, objects, name, kubeconfig)
+    if objects is None and not live:
+        raise click.UsageError("name objects with --objects, or a cluster with --live")
+    after = crds_at(new)
+    before = crds_at(old) if old else after
+    situation = situation_of(before, after, objects=objects, live=cluster, converter=converter)
+    found: list[dict[str, Any]] = []
+    count = 0
+    for crd, groups in (situation.objects or {}).items():
+        was = situation.crds.get(crd, before[crd] if crd in before else after[crd])
+        count += sum(map(len, groups.values()))
+        kept = (was.get("status") or {}).get("storedVersions") or ()
+        for version in lost_versions(kept, after[crd]):
+            why = f"status.storedVersions names {version}, which the new CRD does not have"
+            found.append(_row(crd, "", "", "", why, "OLM refuses"))
+        for each in run(was, after[crd], groups):
+            who = "the API server refuses a later write"
+            if each.by_olm:
+                who = "OLM warns" if is_webhook(after[crd]) else "OLM refuses"
+            found.append(_row(crd, each.version, each.key, each.path, each.reason, who))
+    if as_json_:
+        click.echo(json.dumps({"objects": count, "faults": found}, indent=2, ensure_ascii=False))
+    else:
+        for row in found:
+            place = " ".join(row[key] for key in ("crd", "version", "key", "path") if row[key])
+            click.echo(f"{place}: {row['reason']} ({row['who']})")
+        click.echo(f"{len(found)} faults in {count} objects, seen through every version served.")
+    sys.exit(3 if found else 0)
+
+
+def _row(crd: str, version: str, key: str, path: str, reason: str, who: str) -> dict[str, Any]:
+    return {
+        "crd": crd,
+        "version": version,
+        "key": key,
+        "path": path,
+        "reason": reason,
+        "who": who,
+    }

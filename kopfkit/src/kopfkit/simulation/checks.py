@@ -1,0 +1,112 @@
+"""The step in which OLM, and the API server, may refuse the new CRD: nothing has changed yet."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from kopfkit.simulation.bundles import Bundle
+from kopfkit.simulation.preflight import (
+    Violation,
+    is_webhook,
+    lost_versions,
+    preflight,
+    served_by_both,
+    stored,
+)
+from kopfkit.simulation.reports import Finding, Verdict
+from kopfkit.simulation.situation import Situation
+from kopfkit.simulation.steps import CHECK
+from kopfkit.simulation.webhooks import refusals
+
+Object = dict[str, Any]
+# Violations that a reason names; the rest is counted.
+_NAMED = 3
+
+
+def stored_versions(old: Bundle, name: str, situation: Situation) -> tuple[str, ...]:
+    """`status.storedVersions` of a CRD before the upgrade."""
+    if name in situation.stored_versions:
+        return situation.stored_versions[name]
+    live = situation.crds.get(name, old.crds[name])
+    found = (live.get("status") or {}).get("storedVersions") or [stored(live)]
+    return tuple(found)
+
+
+def checks(old: Bundle, new: Bundle, name: str, situation: Situation) -> Iterator[Finding]:
+    """The verdicts about a CRD of both bundles; a failing one of subject "CRD" stops OLM."""
+    before, after = situation.crds.get(name, old.crds[name]), new.crds[name]
+    yield from _definition(before, after, stored_versions(old, name, situation))
+    for why in refusals(new, name):
+        yield _crd(
+            name,
+            f"OLM does not install the conversion webhook: {why}.",
+            "Mend the CSV; `kopfkit bundle validate` names such faults.",
+        )
+    yield from _objects(name, before, after, situation)
+
+
+def _definition(before: Object, after: Object, kept: tuple[str, ...]) -> Iterator[Finding]:
+    name = str(after["metadata"]["name"])
+    gone = lost_versions(kept, after)
+    fixed = [key for key in ("group", "scope") if before["spec"][key] != after["spec"][key]]
+    for key in fixed:
+        yield _crd(name, f"the API server lets nobody change spec.{key}.", "Make another CRD.")
+    if gone:
+        yield _crd(
+            name,
+            f"status.storedVersions names {', '.join(gone)}, which the new CRD does not have: OLM "
+            "refuses it, as objects may be stored so.",
+            "Keep the version, not served, until the objects are rewritten "
+            "(kopfkit migrate storage).",
+        )
+    if not gone and not fixed:
+        text = f"every stored version ({', '.join(kept)}) is in the new CRD."
+        yield Finding(CHECK, name, "CRD", Verdict.OK, text)
+
+
+def _objects(name: str, before: Object, after: Object, situation: Situation) -> Iterator[Finding]:
+    both = served_by_both(before, after)
+    if situation.objects is None:
+        text = f"none were given to check by the new schemas of {', '.join(both) or 'no version'}."
+        yield Finding(CHECK, name, "stored objects", Verdict.OK, text)
+        return
+    objects = situation.objects.get(name, {})
+    violations = preflight(before, after, objects)
+    by_olm = [each for each in violations if each.by_olm]
+    later = [each for each in violations if not each.by_olm]
+    if by_olm and not is_webhook(after):
+        text = f"OLM refuses the new CRD because of {named(by_olm)}"
+        yield _crd(name, text, "Loosen the schema, or mend these objects first.")
+    elif by_olm:
+        yield Finding(
+            CHECK,
+            name,
+            "stored objects",
+            Verdict.FAILS,
+            "OLM only warns, as the new CRD declares a webhook, but the API server refuses a write "
+            f"that touches what is wrong with {named(by_olm)}",
+            "Loosen the schema, or mend these objects.",
+        )
+    if later:
+        yield Finding(
+            CHECK,
+            name,
+            "stored objects",
+            Verdict.FAILS,
+            f"OLM does not ask rules, but the API server does at a write: {named(later)}",
+            "Loosen the rule, or mend these objects.",
+        )
+    if not violations:
+        numbers = [f"{len(objects.get(version, ()))} in {version}" for version in both]
+        text = f"all fit the new schemas ({', '.join(numbers) or 'none'})."
+        yield Finding(CHECK, name, "stored objects", Verdict.OK, text)
+
+
+def named(violations: list[Violation]) -> str:
+    """The first of them, and how many more there are; ends with a stop."""
+    rest = len(violations) - _NAMED
+    more = f" (and {rest} more)" if rest > 0 else ""
+    return "; ".join(str(each).rstrip(".") for each in violations[:_NAMED]) + f"{more}."
+
+
+def _crd(name: str, reason: str, cure: str) -> Finding:
+    return Finding(CHECK, name, "CRD", Verdict.FAILS, reason, cure)

@@ -1,0 +1,123 @@
+"""What OLM asks before it overwrites a CRD: may this one follow that one, and do the objects fit?
+
+operator-lifecycle-manager, pkg/controller/operators/catalog (step.go, operator.go
+`validateV1CRDCompatibility`) and pkg/lib/crd/storage.go:
+
+- every entry of `status.storedVersions` is a version of the new CRD;
+- every object, as LISTs give it through each version that both CRDs serve, passes the new schema of
+  that version. An object that does not stops the upgrade; with strategy Webhook in the new CRD it
+  is only a warning.
+
+OLM does not ask rules in CEL. The API server does at the next write, so they are asked here too and
+told apart.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kopfkit.crd.cel.errors import UnsupportedRule
+from kopfkit.crd.structural import admit, broken_rules, schema_in
+from kopfkit.simulation.schemas import Validator
+
+Object = dict[str, Any]
+_ENVELOPE = ("apiVersion", "kind", "metadata")
+
+
+@dataclass(frozen=True)
+class Violation:
+    """An object that does not fit the new schema.
+
+    Attributes:
+        version: through which it is read.
+        key: "namespace/name", or the name alone.
+        path: of the field.
+        reason: a sentence.
+        by_olm: whether OLM sees it; otherwise only the API server does, at the next write.
+    """
+
+    version: str
+    key: str
+    path: str
+    reason: str
+    by_olm: bool = True
+
+    def __str__(self) -> str:
+        where = f"{self.path}: " if self.path else ""
+        return f"{self.key} ({self.version}): {where}{self.reason}"
+
+
+def versions(crd: Object) -> Mapping[str, Object]:
+    """spec.versions by name."""
+    return {each["name"]: each for each in crd["spec"]["versions"]}
+
+
+def served(crd: Object) -> list[str]:
+    """Names of the versions that a CRD serves."""
+    return [name for name, each in versions(crd).items() if each.get("served")]
+
+
+def stored(crd: Object) -> str:
+    """Name of the version that a CRD stores."""
+    return next(name for name, each in versions(crd).items() if each.get("storage"))
+
+
+def served_by_both(old: Object, new: Object) -> list[str]:
+    """The versions through which OLM reads the objects."""
+    return [name for name in served(old) if name in served(new)]
+
+
+def is_webhook(crd: Object) -> bool:
+    """Whether a webhook converts, by the CRD's own word."""
+    return bool((crd["spec"].get("conversion") or {}).get("strategy") == "Webhook")
+
+
+def lost_versions(stored_versions: Iterable[str], new: Object) -> list[str]:
+    """Entries of `status.storedVersions` that the new CRD does not have."""
+    return [name for name in stored_versions if name not in versions(new)]
+
+
+def preflight(old: Object, new: Object, objects: Mapping[str, Iterable[Object]]) -> list[Violation]:
+    """The objects that do not fit.
+
+    Args:
+        old: the CRD as it is in the cluster.
+        new: the bundle's.
+        objects: by the version that they are written in, which both CRDs serve.
+    """
+    found: list[Violation] = []
+    for version in served_by_both(old, new):
+        before, schema = schema_in(old, version), schema_in(new, version)
+        validator = Validator(schema)
+        for obj in objects.get(version, ()):
+            # A LIST shows an object pruned and with defaults, by the schema that is there now.
+            seen = admit(obj, before) if before.get("properties") else obj
+            found += _of(version, validator, schema, seen)
+    return found
+
+
+def _of(version: str, validator: Validator, schema: Object, seen: Object) -> list[Violation]:
+    key = key_of(seen)
+    wrong = [Violation(version, key, path, why) for path, why in validator.faults(seen)]
+    if wrong:
+        # Rules are asked only of objects whose types are right.
+        return wrong
+    later = admit(seen, schema) if schema.get("properties") else seen
+    try:
+        broken = list(broken_rules(_content(later), schema))
+    except UnsupportedRule as error:
+        return [Violation(version, key, "", f"cannot be judged offline: {error.why}", by_olm=False)]
+    return [
+        Violation(version, key, path.removeprefix("."), why, by_olm=False) for path, why in broken
+    ]
+
+
+def _content(obj: Object) -> Object:
+    return {key: value for key, value in obj.items() if key not in _ENVELOPE[:2]}
+
+
+def key_of(obj: Object) -> str:
+    """ "namespace/name", or the name alone."""
+    metadata = obj.get("metadata") or {}
+    names = (metadata.get("namespace"), metadata.get("name") or metadata.get("generateName"))
+    return "/".join(str(each) for each in names if each) or "an object without a name"

@@ -1,0 +1,145 @@
+"""What two bundles say about their webhooks: who converts, who guards the CRD, and whether the
+change from the one to the other leaves a moment without an answer.
+
+operator-lifecycle-manager, pkg/controller/install: Service `<deployment>-service`, Secret
+`<deployment>-service-cert`; conversion webhooks only for CSVs that support AllNamespaces alone and
+own the CRD. Kubernetes, "Dynamic Admission Control" for selectors and rules.
+"""
+
+import copy
+from typing import Any
+
+from kopfkit.simulation.bundles import MUTATING, Bundle
+
+Object = dict[str, Any]
+# Stands for the certificate authority that OLM writes.
+_TRUSTED = "Y2E="
+
+
+def as_installed(bundle: Bundle, crd: Object) -> Object:
+    """A CRD of the bundle as it is in a cluster once OLM has written the conversion into it."""
+    found = copy.deepcopy(crd)
+    webhook = bundle.conversion(crd["metadata"]["name"])
+    if webhook is not None and not refusals(bundle, crd["metadata"]["name"]):
+        found["spec"]["conversion"] = {
+            "strategy": "Webhook",
+            "webhook": {
+                "clientConfig": {
+                    "service": {
+                        "name": f"{webhook['deploymentName']}-service",
+                        "path": webhook.get("webhookPath") or "/",
+                        "port": webhook.get("containerPort") or 443,
+                    },
+                    "caBundle": _TRUSTED,
+                },
+                "conversionReviewVersions": webhook.get("admissionReviewVersions") or [],
+            },
+        }
+    return found
+
+
+def refusals(bundle: Bundle, crd: str) -> list[str]:
+    """Why OLM does not install the bundle's conversion webhook for a CRD, each as a clause."""
+    webhook, spec = bundle.conversion(crd), bundle.csv["spec"]
+    if webhook is None:
+        return []
+    found = []
+    modes = {each.get("type"): each.get("supported") for each in spec.get("installModes") or []}
+    if any(supported is not (name == "AllNamespaces") for name, supported in modes.items()):
+        found.append("the CSV supports other install modes than AllNamespaces")
+    owned = (spec.get("customresourcedefinitions") or {}).get("owned") or []
+    if crd not in [each.get("name") for each in owned]:
+        found.append("the CSV does not own the CRD")
+    if not bundle.deployment(str(webhook.get("deploymentName"))):
+        found.append(f"there is no Deployment {webhook.get('deploymentName')}")
+    versions = webhook.get("admissionReviewVersions") or []
+    if "v1" not in versions:
+        found.append(f"it reviews in {', '.join(versions) or 'no version'}, not in v1")
+    return found
+
+
+def guard_of(bundle: Bundle, *crds: Object) -> Object | None:
+    """The bundle's admission webhook that is asked when one of these CRDs is updated."""
+    for webhook in bundle.webhooks:
+        if webhook.get("type") == MUTATING and any(map(_about_crds, webhook.get("rules") or [])):
+            selector = webhook.get("objectSelector") or {}
+            if any(_selects(selector, each["metadata"].get("labels") or {}) for each in crds):
+                return webhook
+    return None
+
+
+def _about_crds(rule: Object) -> bool:
+    def has(key: str, *names: str) -> bool:
+        return bool({"*", *names} & set(rule.get(key) or ()))
+
+    return (
+        has("apiGroups", "apiextensions.k8s.io")
+        and has("apiVersions", "v1")
+        and has("resources", "customresourcedefinitions", "*/*")
+        and has("operations", "UPDATE")
+        and rule.get("scope", "*") in ("*", "Cluster")
+    )
+
+
+def _selects(selector: Object, labels: Object) -> bool:
+    if any(labels.get(key) != value for key, value in (selector.get("matchLabels") or {}).items()):
+        return False
+    for each in selector.get("matchExpressions") or []:
+        value, values = labels.get(each.get("key")), each.get("values") or []
+        holds = {
+            "In": value in values,
+            "NotIn": value not in values,
+            "Exists": value is not None,
+            "DoesNotExist": value is None,
+        }
+        if not holds.get(each.get("operator"), False):
+            return False
+    return True
+
+
+def keeps_secret(bundle: Bundle, deployment: str) -> bool:
+    """Whether the webhook may write its certificate's Secret, by which it makes it its own.
+
+    The right is the sign of it: nobody else has a use for it.
+    """
+    secret = f"{deployment}-service-cert"
+    return any(
+        "secrets" in (rule.get("resources") or ())
+        and {"patch", "update", "*"} & set(rule.get("verbs") or ())
+        and secret in (rule.get("resourceNames") or [secret])
+        for rule in bundle.rules_of(deployment)
+    )
+
+
+def gaps(old: Object, new: Object, deployment: Object) -> list[str]:
+    """Why conversions may fail while the new release's pods take over, each as a clause.
+
+    Args:
+        old, new: the conversion webhook of each release.
+        deployment: the new release's, which serves it.
+    """
+    found = []
+    for key, name in (("webhookPath", "path"), ("containerPort", "port"), ("targetPort", "port")):
+        if old.get(key) != new.get(key):
+            found.append(f"its {name} changes from {old.get(key)} to {new.get(key)}")
+    spec = deployment.get("spec") or {}
+    strategy = spec.get("strategy") or {}
+    if strategy.get("type") == "Recreate":
+        found.append("its Deployment is recreated, not rolled")
+    replicas = spec.get("replicas", 1)
+    away = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", "25%")
+    if _count(away, replicas) >= max(replicas, 1):
+        found.append(f"its Deployment may lose all of {replicas} pods at a time")
+    pod = (spec.get("template") or {}).get("spec") or {}
+    containers = pod.get("containers") or []
+    if not any("readinessProbe" in each for each in containers):
+        found.append("its pods have no readiness probe, so that they are asked before they answer")
+    if not any("preStop" in (each.get("lifecycle") or {}) for each in containers):
+        found.append("its pods have no preStop hook, so that they end while they are still asked")
+    return found
+
+
+def _count(value: Any, replicas: int) -> int:
+    if isinstance(value, str) and value.endswith("%"):
+        return int(value[:-1]) * replicas // 100
+    return int(value)
