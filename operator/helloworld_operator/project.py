@@ -169,6 +169,26 @@ PERMISSIONS = (
             Rule((GROUP,), (PLURAL,), ("patch",)),
         ),
     ),
+    # What refuses that the conversion is taken away while objects depend on it
+    # (kopfkit.runtime.protection).
+    Permission(
+        service_account=NAME,
+        cluster=True,
+        name="conversion-protection",
+        rules=tuple(
+            rule
+            for kind in ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
+            for rule in (
+                Rule(("admissionregistration.k8s.io",), (kind,), ("create",)),
+                Rule(
+                    ("admissionregistration.k8s.io",),
+                    (kind,),
+                    ("get", "update"),
+                    names=(f"conversion.{HELLOWORLD.crd_name}",),
+                ),
+            )
+        ),
+    ),
     Permission(
         service_account=NAME,
         cluster=False,
@@ -309,5 +329,7 @@ PROJECT = Project(
     ),
     related_images=(RelatedImage("helloworld", "RELATED_IMAGE_HELLOWORLD"),),
     conversion=Conversion(deployment=WEBHOOK),
+    # Images are named by digest or variable, and none is fetched from elsewhere.
+    features=frozenset({"disconnected"}),
     monitoring=Monitoring(ALERTS, runbooks=f"{REPOSITORY}/blob/main/docs/runbooks"),
 )

@@ -15,7 +15,7 @@ from kopfkit.packaging import bundle, kustomize, workloads
 from kopfkit.packaging.csv import csv as make_csv
 from kopfkit.packaging.descriptors import descriptors, title
 from kopfkit.packaging.releases import History, Release
-from kopfkit.project import KUSTOMIZE, Project
+from kopfkit.project import FEATURES, KUSTOMIZE, Project
 
 IMAGE = "quay.io/me/helloworld-operator:v0.1.0"
 
@@ -186,6 +186,24 @@ def test_examples_are_the_samples_one_for_each_version(csv: dict[str, Any]) -> N
         "test.jiaozi.com/v1",
         "test.jiaozi.com/v1alpha1",
     }
+
+
+def test_the_catalog_is_told_platforms_and_openshifts_features(
+    project: Project, release: Release
+) -> None:
+    both = replace(project, architectures=("amd64", "arm64"), features=frozenset({"proxy-aware"}))
+    metadata = make_csv(both, release, IMAGE)["metadata"]
+    assert metadata["labels"] == {
+        "operatorframework.io/arch.amd64": "supported",
+        "operatorframework.io/arch.arm64": "supported",
+        "operatorframework.io/os.linux": "supported",
+    }
+    told = {
+        name.partition("/")[2]: value
+        for name, value in metadata["annotations"].items()
+        if name.startswith("features.operators.openshift.io/")
+    }
+    assert told == {name: "true" if name == "proxy-aware" else "false" for name in FEATURES}
 
 
 def test_the_icon_is_an_svg(csv: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ HEADER = header("kopfkit catalog generate", "the project description and catalog
 # Default of OPM_IMAGE: carries /bin/opm and /bin/grpc_health_probe, which is the readiness probe.
 OPM_IMAGE = "quay.io/operator-framework/opm:v1.61.0"
 # Fields of the CSV's spec in the property olm.csv.metadata, in the order of opm's struct
-# (operator-registry, alpha/property/property.go); None stands for metadata's own.
+# (operator-registry, alpha/property/property.go); labels are those of metadata.
 _METADATA = (
     ("apiservicedefinitions", "apiServiceDefinitions"),
     ("customresourcedefinitions", "crdDescriptions"),
@@ -95,8 +95,9 @@ def csv_metadata(csv: Mapping[str, Any]) -> Object:
     """The value of the property olm.csv.metadata for a CSV."""
     value: Object = {"annotations": dict(csv["metadata"]["annotations"])}
     for source, target in _METADATA:
-        if source in csv["spec"]:
-            value[target] = csv["spec"][source]
+        place = csv["metadata"] if source == "labels" else csv["spec"]
+        if source in place:
+            value[target] = place[source]
     return value
 
 

@@ -8,9 +8,10 @@ from kopfkit.packaging import crds, rbac, webhooks, workloads
 from kopfkit.packaging.descriptors import descriptors
 from kopfkit.packaging.releases import Release
 from kopfkit.packaging.workloads import Object
-from kopfkit.project import OLM, Project
+from kopfkit.project import FEATURES, OLM, Project
 
 API_VERSION = "operators.coreos.com/v1alpha1"
+FEATURES_PREFIX = "features.operators.openshift.io"
 # A conversion webhook serves a whole CRD, that is, all namespaces: OLM refuses any other mode.
 INSTALL_MODES = (
     ("OwnNamespace", False),
@@ -28,7 +29,10 @@ def _annotations(project: Project) -> dict[str, str]:
         "containerImage": "",
         "createdAt": "",
         "description": project.summary,
-        "features.operators.openshift.io/disconnected": "true",
+        **{
+            f"{FEATURES_PREFIX}/{name}": "true" if name in project.features else "false"
+            for name in FEATURES
+        },
         "operatorframework.io/suggested-namespace": project.namespace,
         "repository": project.repository,
         "support": project.provider.name,
@@ -123,6 +127,7 @@ def base_csv(project: Project) -> Object:
         "metadata": {
             "name": f"{project.name}.v0.0.0",
             "namespace": "placeholder",
+            "labels": _platforms(project),
             "annotations": annotations,
         },
         "spec": {
@@ -134,6 +139,15 @@ def base_csv(project: Project) -> Object:
             "version": "0.0.0",
         },
     }
+
+
+def _platforms(project: Project) -> dict[str, str]:
+    """The labels by which a catalog's page is shown for clusters of these platforms only.
+
+    Without them OLM's package server takes the operator for one of linux on amd64.
+    """
+    found = {f"operatorframework.io/arch.{name}": "supported" for name in project.architectures}
+    return {**found, "operatorframework.io/os.linux": "supported"}
 
 
 def _install_modes() -> list[Object]:
@@ -181,6 +195,7 @@ def csv(project: Project, release: Release, image: str) -> Object:
         "metadata": {
             "name": release.name(project.name),
             "namespace": "placeholder",
+            "labels": _platforms(project),
             "annotations": annotations,
         },
         "spec": spec,

@@ -7,6 +7,7 @@ is `kopfkit.packaging`'s business. Run-time code does not import it.
 from kopfkit.project.faults import Faults
 from kopfkit.project.loading import find_root, load
 from kopfkit.project.model import (
+    FEATURES,
     KUSTOMIZE,
     OLM,
     Alert,
@@ -25,6 +26,7 @@ from kopfkit.project.model import (
 )
 
 __all__ = [
+    "FEATURES",
     "KUSTOMIZE",
     "OLM",
     "Alert",

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from kopfkit.project.faults import Faults
-from kopfkit.project.model import KUSTOMIZE, OLM, Deployment, Permission, Project
+from kopfkit.project.model import FEATURES, KUSTOMIZE, OLM, Deployment, Permission, Project
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -46,6 +46,8 @@ CATEGORIES = (
     "Storage",
     "Streaming & Messaging",
 )
+# Those that OLM's documentation of a CSV's labels names.
+ARCHITECTURES = ("amd64", "arm64", "ppc64le", "s390x")
 # OLM appends `-service-cert`; the result names a Secret and a DNS label of the Service.
 WEBHOOK_NAME_MAX = 63 - len("-service-cert")
 
@@ -85,6 +87,15 @@ def _names(project: Project, faults: Faults) -> None:
         "capabilities",
         f"{project.capabilities!r} is none of {', '.join(CAPABILITIES)}",
     )
+    for name in sorted(project.features - {*FEATURES}):
+        faults.add("features", f"{name!r} is none of {', '.join(FEATURES)}")
+    faults.require(project.architectures, "architectures", "is empty")
+    for index, name in enumerate(project.architectures):
+        faults.require(
+            name in ARCHITECTURES,
+            f"architectures[{index}]",
+            f"{name!r} is none of {', '.join(ARCHITECTURES)}",
+        )
     for index, category in enumerate(project.categories):
         faults.require(
             category in CATEGORIES,

@@ -15,6 +15,20 @@ from kopfkit.crd import CustomResource
 KUSTOMIZE = "kustomize"
 OLM = "olm"
 
+# What OpenShift's catalog asks every operator about (features.operators.openshift.io/<name>).
+FEATURES = (
+    "cnf",
+    "cni",
+    "csi",
+    "disconnected",
+    "fips-compliant",
+    "proxy-aware",
+    "tls-profiles",
+    "token-auth-aws",
+    "token-auth-azure",
+    "token-auth-gcp",
+)
+
 
 @dataclass(frozen=True)
 class Link:
@@ -219,6 +233,8 @@ class Project:
         description: Markdown for the operator's page.
         capabilities: level of the operator capability model, e.g. "Basic Install".
         categories: OperatorHub.io's standard categories.
+        features: those of FEATURES that the operator has.
+        architectures: that its image is built for, in Go's names ("amd64", "arm64").
         min_kube_version: oldest Kubernetes it runs on, e.g. "1.31.0".
         repository: URL of the source.
         image_base: default of IMAGE_TAG_BASE, without tag.
@@ -249,6 +265,8 @@ class Project:
     related_images: tuple[RelatedImage, ...] = ()
     conversion: Conversion | None = None
     monitoring: Monitoring | None = None
+    features: frozenset[str] = frozenset()
+    architectures: tuple[str, ...] = ("amd64",)
 
     def __post_init__(self) -> None:
         # Imported here: the checks read this module's classes.
