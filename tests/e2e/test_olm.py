@@ -304,7 +304,7 @@ def test_killing_one_webhook_pod_fails_no_read(world: Any, kubectl: Kubectl) -> 
 
 
 def test_a_channel_that_the_catalog_does_not_have_is_named(olm: Olm, world: Any) -> None:
-    with pytest.raises(KopfkitError, match=r"channel nightly .* the package has: stable"):
+    with pytest.raises(KopfkitError, match=r"channel nightly .* the package has: candidate, stable"):
         olm.subscribe(
             channel="nightly", namespace=world.namespace, catalog_namespace=world.namespace
         )

@@ -166,6 +166,7 @@ class _Process:
             return
         self._start(self._sources.run(), "resync")
         self._start(self._migration.run(), "storage migration")
+        self._start(self._protection(), "protection of the conversion")
         await self._watcher.run(self._stop)
         if self._broken:
             raise KopfkitError(self._broken, "ended unexpectedly; the log says why")
@@ -205,6 +206,11 @@ class _Process:
 
         name = f"{MANAGER}-monitoring"  # the ConfigMap that is installed with us
         await MonitoringObjects(self._client, namespace, name, may=self._acts).run()
+
+    async def _protection(self) -> None:
+        from kopfkit.runtime.protection import Protection
+
+        await Protection(self._client, f"{PLURAL}.{GROUP}", may=self._acts).run()
 
     async def _certificates(self, namespace: str) -> None:
         from kopfkit.runtime.certificates import Rotator, Webhook  # cryptography, 12 MB

@@ -1,0 +1,193 @@
+"""A CRD whose conversion nobody can take away while objects depend on it.
+
+OLM sets a CRD's conversion to None when the operator is uninstalled (operator-lifecycle-manager,
+pkg/controller/operators/olm/operator.go, handleClusterServiceVersionDeletion). From then on the API
+server answers a read through a version that is not stored with the other version's fields dropped,
+and a write through it loses them for good. A ValidatingAdmissionPolicy refuses exactly that update.
+It needs no process, so it holds where everything of the operator is gone already; OLM goes on with
+the uninstall. The CRD then names a webhook that no longer answers: the stored version works, the
+others fail and say why, nothing is lost, and the next installation finds all as it was.
+
+Where only the stored version is served, and nothing is stored in another one, a conversion is not
+needed, and None passes.
+
+The policy and its binding belong to the CRD: they go with it, and with nothing else.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+from kopfkit.runtime.client import Client, Object, Resource
+from kopfkit.runtime.errors import AlreadyExists, ApiError, Conflict, NotFound, NotLeading
+from kopfkit.runtime.fields import differences
+
+log = logging.getLogger(__name__)
+
+GROUP: Final = "admissionregistration.k8s.io"
+POLICIES: Final = Resource(GROUP, "v1", "validatingadmissionpolicies")
+BINDINGS: Final = Resource(GROUP, "v1", "validatingadmissionpolicybindings")
+CRDS: Final = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+# Seconds between two looks.
+INTERVAL: Final = 60.0
+# Seconds between two looks whether we lead.
+_LOOK: Final = 1.0
+
+_TAKEN_AWAY: Final = (
+    "has(oldObject.spec.conversion) && oldObject.spec.conversion.strategy == 'Webhook' && "
+    "(!has(object.spec.conversion) || object.spec.conversion.strategy == 'None')"
+)
+_NEEDLESS: Final = (
+    "object.spec.versions.filter(v, v.served).all(v, v.storage) && "
+    "(!has(object.status) || !has(object.status.storedVersions) || "
+    "object.status.storedVersions.all(s, object.spec.versions.exists(v, v.name == s && v.storage)))"
+)
+
+
+def policy_name(crd: str) -> str:
+    """The name of the policy and of its binding for a CRD."""
+    return f"conversion.{crd}"
+
+
+def policy(crd: str) -> Object:
+    """The policy that keeps a CRD's conversion."""
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": policy_name(crd)},
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {
+                "resourceRules": [
+                    {
+                        "apiGroups": [CRDS.group],
+                        "apiVersions": [CRDS.version],
+                        "operations": ["UPDATE"],
+                        "resources": [CRDS.plural],
+                        "resourceNames": [crd],
+                        "scope": "Cluster",
+                    }
+                ]
+            },
+            "validations": [
+                {
+                    "expression": f"!({_TAKEN_AWAY}) || ({_NEEDLESS})",
+                    "message": f"the conversion of {crd} stays: without it, reads through a version"
+                    " that is not stored lose fields, and writes lose them for good. To take it "
+                    "away, first serve the stored version only, with nothing stored in another "
+                    "(status.storedVersions).",
+                    "reason": "Forbidden",
+                }
+            ],
+        },
+    }
+
+
+def binding(crd: str) -> Object:
+    """What puts the policy into force."""
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": policy_name(crd)},
+        "spec": {"policyName": policy_name(crd), "validationActions": ["Deny"]},
+    }
+
+
+class Protection:
+    """Keeps policy and binding of one CRD there.
+
+    Needs get on the CRD by name; create on both kinds, and get and update of both by name.
+
+    Args:
+        client: an open client.
+        crd: the CRD's name.
+        may: whether this process may write now.
+        interval: seconds between two looks.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        crd: str,
+        *,
+        may: Callable[[], bool],
+        interval: float = INTERVAL,
+    ) -> None:
+        self._client, self._crd, self._may, self._interval = client, crd, may, interval
+        self._told = ""
+
+    async def run(self) -> None:
+        """Look for ever. What fails is logged once and tried again at the next look."""
+        while True:
+            try:
+                while not self._may():  # noqa: ASYNC110 - leadership is a fact, not an event
+                    await asyncio.sleep(_LOOK)
+                await self.once()
+                self._told = ""
+            except NotLeading:
+                continue
+            except ApiError as error:
+                self._tell(f"cannot protect the conversion of {self._crd}: {error}")
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise  # else kopf's stop cancelled what we awaited; go on
+            await asyncio.sleep(self._interval * random.uniform(0.9, 1.1))
+
+    async def once(self) -> None:
+        """One look, and what it asks for. Raises `ApiError`."""
+        try:
+            crd = await self._client.get(CRDS, None, self._crd)
+        except NotFound:
+            return
+        conversion: Any = crd["spec"].get("conversion") or {}
+        if conversion.get("strategy") != "Webhook":
+            return  # nothing to lose
+        # The binding first would be an error of the API server until the policy is there.
+        for resource, wanted in ((POLICIES, policy(self._crd)), (BINDINGS, binding(self._crd))):
+            await self._ensure(resource, wanted, crd)
+
+    async def _ensure(self, resource: Resource, wanted: Object, crd: Object) -> None:
+        # No controller, and no blockOwnerDeletion: the right to set finalizers is not needed.
+        owner = {
+            "apiVersion": f"{CRDS.group}/{CRDS.version}",
+            "kind": "CustomResourceDefinition",
+            "name": self._crd,
+            "uid": crd["metadata"]["uid"],
+        }
+        name = wanted["metadata"]["name"]
+        try:
+            live = await self._client.get(resource, None, name)
+        except NotFound:
+            metadata = {"name": name, "ownerReferences": [owner]}
+            try:
+                await self._client.create(resource, None, {**wanted, "metadata": metadata})
+            except AlreadyExists:
+                return  # just now; the next look compares
+            log.info("created %s %s", wanted["kind"], name)
+            return
+        owners = live["metadata"].get("ownerReferences") or []
+        if not any(each.get("uid") == owner["uid"] for each in owners):
+            if owners and all(_is_crd(each, self._crd) for each in owners):
+                return  # of the CRD's predecessor; the garbage collector takes it away
+            self._tell(f"{wanted['kind']} {name} is not ours and stays as it is")
+            return
+        changed = differences(wanted["spec"], live.get("spec"))
+        if not changed:
+            return
+        try:
+            await self._client.replace(resource, None, {**live, "spec": wanted["spec"]})
+        except Conflict:
+            return  # changed meanwhile; the next look compares again
+        log.info("updated %s %s: %s", wanted["kind"], name, "; ".join(changed))
+
+    def _tell(self, text: str) -> None:
+        if text != self._told:
+            log.warning("%s", text)
+        self._told = text
+
+
+def _is_crd(owner: dict[str, Any], name: str) -> bool:
+    return (owner.get("kind"), owner.get("name")) == ("CustomResourceDefinition", name)

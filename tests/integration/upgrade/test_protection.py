@@ -1,0 +1,167 @@
+"""A CRD's conversion is not taken away while objects depend on it: what OLM does at an uninstall,
+done by hand against a real API server."""
+
+from typing import Any
+
+import pytest
+
+from kopfkit.runtime.client import Client
+from kopfkit.runtime.protection import BINDINGS, POLICIES, Protection, policy_name
+
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+def take_away(hello: Any) -> Any:
+    """The update that OLM makes; the answer. Changes nothing: it is a dry run."""
+
+    def attempt() -> Any:
+        crd = hello.installed.crd()
+        crd["spec"]["conversion"] = {"strategy": "None"}
+        return hello.installed.api("PUT", f"{CRDS}/{hello.name}?dryRun=All", crd)
+
+    return hello.eventually(attempt, lambda answer: answer.status != 409)
+
+
+def refused(hello: Any) -> Any:
+    """Wait until it is refused (the API server takes a policy up within seconds)."""
+    return hello.eventually(lambda: take_away(hello), lambda answer: answer.status == 403)
+
+
+def serve_only(hello: Any, *names: str) -> None:
+    def change(spec: Any) -> None:
+        for version in spec["versions"]:
+            version["served"] = version["name"] in names
+
+    hello.change(change)
+
+
+@pytest.fixture
+async def protected(hello: Any, client: Client) -> Any:
+    """A CRD with v1alpha1 stored and both versions served, protected."""
+    await Protection(client, hello.name, may=lambda: True).once()
+    yield hello
+    for resource in (BINDINGS, POLICIES):
+        path = resource.path(None, policy_name(hello.name))
+        hello.installed.api("DELETE", path)
+
+
+def test_the_end_of_the_conversion_is_refused_and_says_why_and_what_to_do(protected: Any) -> None:
+    answer = refused(protected)
+
+    assert "the conversion of" in answer.message
+    assert "lose fields" in answer.message
+    assert "status.storedVersions" in answer.message
+    # And an object reads back whole through both versions.
+    protected.fill(1)
+    assert protected.content("v1")
+
+
+def test_anything_else_of_the_crd_may_change(protected: Any) -> None:
+    refused(protected)
+
+    protected.change(lambda spec: spec["names"].update(categories=["greetings"]))
+    protected.store("v1")
+    other = protected.webhook.conversion
+    other["webhook"]["clientConfig"]["url"] = "https://127.0.0.1:1/convert"
+    protected.change(lambda spec: spec.update(conversion=other))
+
+
+def test_it_may_end_where_only_the_stored_version_is_served(protected: Any) -> None:
+    refused(protected)
+
+    serve_only(protected, "v1alpha1")
+
+    assert take_away(protected).status == 200
+
+
+def test_it_may_not_end_while_objects_are_stored_in_a_version_of_before(protected: Any) -> None:
+    refused(protected)
+    protected.store("v1")
+    serve_only(protected, "v1")
+    assert sorted(protected.stored()) == ["v1", "v1alpha1"]
+
+    assert take_away(protected).status == 403
+
+
+def test_it_may_not_end_while_what_is_served_is_not_what_is_stored(protected: Any) -> None:
+    refused(protected)
+
+    serve_only(protected, "v1")
+
+    assert take_away(protected).status == 403
+
+
+async def test_another_crd_is_not_asked_about(
+    protected: Any, flippable: Any, client: Client
+) -> None:
+    other = flippable()
+    refused(protected)
+
+    assert take_away(other).status == 200
+
+
+async def test_the_policy_goes_with_its_crd(
+    flippable: Any, client: Client, eventually: Any
+) -> None:
+    hello = flippable()
+    await Protection(client, hello.name, may=lambda: True).once()
+    for resource in (POLICIES, BINDINGS):
+        live = await client.get(resource, None, policy_name(hello.name))
+        (owner,) = live["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["name"]) == ("CustomResourceDefinition", hello.name)
+        assert owner["uid"] == hello.installed.crd()["metadata"]["uid"]
+
+
+async def test_a_second_look_writes_nothing_and_what_was_changed_is_put_right(
+    protected: Any, client: Client
+) -> None:
+    look = Protection(client, protected.name, may=lambda: True)
+    before = client.writes
+    await look.once()
+    assert client.writes == before
+
+    name = policy_name(protected.name)
+    changed = await client.get(BINDINGS, None, name)
+    changed["spec"]["validationActions"] = ["Audit"]
+    await client.replace(BINDINGS, None, changed)
+    await look.once()
+
+    found = await client.get(BINDINGS, None, name)
+    assert found["spec"]["validationActions"] == ["Deny"]
+
+
+async def test_a_policy_of_somebody_else_with_that_name_is_left_alone(
+    flippable: Any, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    hello = flippable()
+    name = policy_name(hello.name)
+    theirs = {"metadata": {"name": name}, "spec": {"validations": [{"expression": "true"}]}}
+    rules = [
+        {
+            "apiGroups": ["example.com"],
+            "apiVersions": ["v1"],
+            "operations": ["UPDATE"],
+            "resources": ["things"],
+        }
+    ]
+    theirs["spec"]["matchConstraints"] = {"resourceRules": rules}
+    await client.create(POLICIES, None, theirs)
+    try:
+        await Protection(client, hello.name, may=lambda: True).once()
+
+        found = await client.get(POLICIES, None, name)
+        assert found["spec"]["validations"] == [{"expression": "true"}]
+        assert "is not ours and stays as it is" in caplog.text
+    finally:
+        for resource in (POLICIES, BINDINGS):
+            hello.installed.api("DELETE", resource.path(None, name))
+
+
+async def test_a_crd_without_a_conversion_is_not_protected(flippable: Any, client: Client) -> None:
+    hello = flippable()
+    hello.change(lambda spec: spec.update(conversion={"strategy": "None"}))
+
+    before = client.writes
+    await Protection(client, hello.name, may=lambda: True).once()
+
+    assert client.writes == before
