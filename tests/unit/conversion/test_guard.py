@@ -65,6 +65,80 @@ def test_everything_else_is_let_be(old: Any, new: Any) -> None:
     assert answered(review(old, new)) == {"uid": "u", "allowed": True}
 
 
+def authority(text: str) -> str:
+    return f"-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n"
+
+
+def bundle(*names: str) -> str:
+    return base64.b64encode("".join(map(authority, names)).encode()).decode()
+
+
+def test_the_authority_before_stays_trusted_beside_a_new_one() -> None:
+    old, new = crd(bundle=bundle("A")), crd(bundle=bundle("B"))
+    (patch,) = guard.changes(old, new)
+    assert patch["path"] == "/spec/conversion/webhook/clientConfig/caBundle"
+    found = base64.b64decode(patch["value"]).decode()
+    assert [line for line in found.split() if len(line) == 1] == ["B", "A"]
+
+
+def test_the_same_authority_written_again_does_not_drop_the_one_before() -> None:
+    old, new = crd(bundle=bundle("B", "A")), crd(bundle=bundle("B"))
+    found = base64.b64decode(guard.trusted(old, new) or "").decode()
+    assert [line for line in found.split() if len(line) == 1] == ["B", "A"]
+
+
+def test_a_third_authority_takes_the_place_of_the_first() -> None:
+    old, new = crd(bundle=bundle("B", "A")), crd(bundle=bundle("C"))
+    found = base64.b64decode(guard.trusted(old, new) or "").decode()
+    assert [line for line in found.split() if len(line) == 1] == ["C", "B"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (crd(bundle=bundle("A")), crd(bundle=bundle("A"))),
+        (crd(bundle=bundle("A")), crd(bundle=bundle("B", "C"))),
+        (crd(bundle=bundle("A")), crd(bundle=bundle("B"), service="another")),
+        (crd(bundle="no base64"), crd(bundle=bundle("B"))),
+        (crd(bundle=bundle("A")), crd(bundle="T3RoZXI=")),
+        (crd(strategy="None", bundle=bundle("A")), crd(bundle=bundle("B"))),
+    ],
+)
+def test_who_says_whom_to_trust_is_believed(old: Any, new: Any) -> None:
+    assert guard.changes(old, new) == []
+
+
+def stored(strategy: str, *stored: str, served: bool = True) -> dict[str, Any]:
+    versions = [
+        {"name": "v1", "served": True, "storage": True},
+        {"name": "v1alpha1", "served": served, "storage": False},
+    ]
+    spec = {"versions": versions, **crd(strategy)["spec"]}
+    return {"spec": spec, "status": {"storedVersions": list(stored)}}
+
+
+def test_an_uninstall_ends_what_could_not_be_served_without_a_conversion() -> None:
+    old, new = stored("Webhook", "v1"), stored("None", "v1")
+    response = answered(review(old, new))
+    assert json.loads(base64.b64decode(response["patch"])) == [
+        {"op": "replace", "path": "/spec/versions/1/served", "value": False}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (stored("Webhook", "v1alpha1", "v1"), stored("None", "v1alpha1", "v1")),
+        (stored("Webhook", "v1"), stored("Webhook", "v1")),
+        (stored("None", "v1"), stored("None", "v1")),
+        (stored("Webhook", "v1"), stored("None", "v1", served=False)),
+        (stored("Webhook", "v1", served=False), stored("None", "v1", served=False)),
+    ],
+)
+def test_what_is_no_uninstall_or_cannot_be_made_safe_is_let_be(old: Any, new: Any) -> None:
+    assert guard.changes(old, new) == []
+
+
 NAMES = [
     "request",
     "uid",
@@ -77,6 +151,11 @@ NAMES = [
     "webhook",
     "clientConfig",
     "caBundle",
+    "versions",
+    "served",
+    "storage",
+    "status",
+    "storedVersions",
 ]
 JSON: Any = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(["Webhook", "None"]),

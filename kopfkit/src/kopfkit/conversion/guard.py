@@ -1,11 +1,20 @@
-"""Admission guard: a CRD that is overwritten by its bundle's keeps the conversion that works.
+"""Admission guard: a CRD that is overwritten keeps a conversion that works.
 
-OLM v0 replaces a CRD with the one of the bundle at each upgrade, several times, and puts the
-caBundle back seconds later. Until then no object can be converted. The guard, a mutating webhook on
-updates of the CRD, carries the old `spec.conversion` over exactly then: the new one is to be
-a webhook, without a caBundle, and the old one had one. Whoever means to change the conversion says
-a caBundle (OLM, a certificate rotator) or takes the webhook away (OLM at the uninstall), and is not
-fought.
+A mutating webhook on updates of the CRD, for what OLM v0 does to it:
+
+- At each upgrade the CRD is replaced with the bundle's, several times, and the caBundle is put back
+  seconds later. Until then no object could be converted: the old `spec.conversion` is carried over
+  if the new one is a webhook without a caBundle and the old one had one.
+- A new authority (after two years, or when the Secret was deleted) is written at once, while pods
+  serve the old certificate until the kubelet has brought them the new one: the authority before
+  stays in the bundle beside it. OLM compares its hashes with the guard's own configuration, the
+  last of the CSV's webhook definitions, and does not see the second one.
+- At the uninstall the conversion is taken away, and what is stored in one version would be served
+  under the name of the other with its fields gone. If all objects are stored in one version,
+  nothing else is served any more: what asks for it is told that it is not there.
+
+Whoever says two authorities is not helped, and a CRD that changes its versions with its conversion
+is not an uninstall.
 
 Total: whatever is sent, the answer is a review that allows. To refuse an update of a CRD is
 nobody's wish here, and the API server takes a guard that fails for one that is not there
@@ -13,6 +22,8 @@ nobody's wish here, and the API server takes a guard that fails for one that is 
 """
 
 import base64
+import binascii
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +33,9 @@ from kopfkit.conversion.review import uid_hint
 
 API_VERSION: Final = "admission.k8s.io/v1"
 KIND: Final = "AdmissionReview"
+_PEM: Final = re.compile(
+    rb"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----(?:\r?\n)?", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +44,7 @@ class Verdict:
 
     Attributes:
         body: the review as JSON; it allows.
-        kept: name of the CRD whose conversion was carried over, "" if none was.
+        kept: name of the CRD that was changed, "" if none was.
         problem: why the request could not be read, "" if it could.
     """
 
@@ -49,6 +63,56 @@ def kept(old: Any, new: Any) -> dict[str, Any] | None:
     return before
 
 
+def trusted(old: Any, new: Any) -> str | None:
+    """The caBundle of `new`'s conversion with the authority that `old` trusts beside its own; None
+    to let it be."""
+    before, after = _conversion(old), _conversion(new)
+    if after.get("strategy") != "Webhook" or before.get("strategy") != "Webhook":
+        return None
+    if _service(before) != _service(after):
+        return None
+    own, known = _certificates(_bundle(after)), _certificates(_bundle(before))
+    others = [each for each in known if each not in own]
+    if len(own) != 1 or not others:
+        return None
+    return base64.b64encode(b"\n".join([*own, others[0]]) + b"\n").decode()
+
+
+def unserved(old: Any, new: Any) -> list[int]:
+    """Indexes in `new`'s spec.versions that must not be served any more, as nothing converts."""
+    before, after = _conversion(old), _conversion(new)
+    if before.get("strategy") != "Webhook" or after.get("strategy", "None") != "None":
+        return []
+    versions = _mapping(_mapping(new).get("spec")).get("versions")
+    if not isinstance(versions, list) or not all(isinstance(each, dict) for each in versions):
+        return []
+    if versions != _mapping(_mapping(old).get("spec")).get("versions"):
+        return []
+    stored = [each.get("name") for each in versions if each.get("storage") is True]
+    if _mapping(_mapping(old).get("status")).get("storedVersions") != stored:
+        return []
+    return [
+        index
+        for index, each in enumerate(versions)
+        if each.get("served") is True and each.get("storage") is not True
+    ]
+
+
+def changes(old: Any, new: Any) -> list[dict[str, Any]]:
+    """The JSON patch for `new`; empty if it is let be."""
+    conversion = kept(old, new)
+    if conversion is not None:
+        return [{"op": "add", "path": "/spec/conversion", "value": conversion}]
+    bundle = trusted(old, new)
+    if bundle is not None:
+        path = "/spec/conversion/webhook/clientConfig/caBundle"
+        return [{"op": "replace", "path": path, "value": bundle}]
+    return [
+        {"op": "replace", "path": f"/spec/versions/{index}/served", "value": False}
+        for index in unserved(old, new)
+    ]
+
+
 def answer(body: bytes) -> Verdict:
     """The answer to an AdmissionReview; never raises."""
     try:
@@ -59,11 +123,9 @@ def answer(body: bytes) -> Verdict:
     uid = request.get("uid") if isinstance(request, dict) else None
     if not isinstance(request, dict) or not isinstance(uid, str):
         return allowed(uid_hint(body), f"the request is no {KIND} with a uid")
-    new = request.get("object")
-    conversion = kept(request.get("oldObject"), new)
-    if conversion is None:
+    patch = changes(request.get("oldObject"), request.get("object"))
+    if not patch:
         return allowed(uid)
-    patch = [{"op": "add", "path": "/spec/conversion", "value": conversion}]
     try:
         encoded = base64.b64encode(msgspec.json.encode(patch)).decode()
     except (RecursionError, UnicodeEncodeError, ValueError, OverflowError) as error:
@@ -87,10 +149,28 @@ def _conversion(crd: Any) -> dict[str, Any]:
     return _mapping(_mapping(_mapping(crd).get("spec")).get("conversion"))
 
 
-def _bundle(conversion: dict[str, Any]) -> bool:
-    """Whether it says whom to trust."""
+def _service(conversion: dict[str, Any]) -> tuple[Any, Any]:
+    """Namespace and name of the Service that converts."""
     client = _mapping(_mapping(conversion.get("webhook")).get("clientConfig"))
-    return bool(client.get("caBundle"))
+    service = _mapping(client.get("service"))
+    return service.get("namespace"), service.get("name")
+
+
+def _bundle(conversion: dict[str, Any]) -> Any:
+    """Whom it trusts, base64 as in JSON; false if it does not say."""
+    client = _mapping(_mapping(conversion.get("webhook")).get("clientConfig"))
+    return client.get("caBundle")
+
+
+def _certificates(bundle: Any) -> list[bytes]:
+    """The certificates of a bundle without the ends of their lines; [] if it cannot be read."""
+    if not isinstance(bundle, str):
+        return []
+    try:
+        decoded = base64.b64decode(bundle, validate=True)
+    except (binascii.Error, ValueError):
+        return []
+    return [found.strip() for found in _PEM.findall(decoded)]
 
 
 def _mapping(value: Any) -> dict[str, Any]:
