@@ -153,28 +153,35 @@ class Process:
         return pages * 4096
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def webhook_process(
-    tmp_path: Path, eventually: Any
+    tmp_path_factory: pytest.TempPathFactory, eventually: Any
 ) -> Iterator[Callable[[str, pki.KeyPair], Process]]:
-    """`webhook_process(group, pair)`: a server that answers; it is killed after the test."""
+    """`webhook_process(group, pair)`: a server that answers; it is killed with the module."""
     running: list[Process] = []
 
-    def start(group: str, pair: pki.KeyPair) -> Process:
-        directory = tmp_path / "certificates"
-        directory.mkdir()
+    def attempt(group: str, pair: pki.KeyPair) -> Process:
+        directory = tmp_path_factory.mktemp("certificates")
         for name in ("tls.crt", "tls.key"):
             (directory / name).symlink_to(f"..data/{name}")
         ports = free_port(), free_port()
         argv = [sys.executable, "-c", SERVE, group, str(directory), *map(str, ports)]
-        log = tmp_path / "log"
+        log = directory / "log"
         with log.open("wb") as file:
             popen = subprocess.Popen(argv, stderr=file)
         process = Process(directory, *ports, popen, log, pair, iter(range(1000)))
         running.append(process)
         process.mount(pair)
-        eventually(process.in_use, bool)
         return process
+
+    def start(group: str, pair: pki.KeyPair) -> Process:
+        for _ in range(5):
+            process = attempt(group, pair)
+            eventually(lambda process=process: process.in_use() or process.popen.poll(), bool)
+            if process.popen.poll() is None:
+                return process
+            # Somebody else has taken one of the ports meanwhile.
+        raise AssertionError(process.log.read_text())
 
     yield start
     for process in running:

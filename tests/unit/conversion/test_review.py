@@ -209,3 +209,35 @@ def test_what_a_converter_makes_and_json_cannot_hold_fails_the_review() -> None:
     )
     reply = answer(msgspec.json.encode(review(box("a", spec="a"))), broken)
     assert_failure(msgspec.json.decode(reply.body), "cannot be written as JSON")
+
+
+def test_a_large_body_that_is_no_review_is_not_unfolded_to_say_what_is_wrong() -> None:
+    reply = answer(b"[" + b"[]," * 100_000 + b"1]", CONVERTER)
+    assert reply.failure.startswith("the request is not a ConversionReview: Expected `object`")
+
+
+def test_bad_objects_of_a_large_review_are_named_as_those_of_a_small_one() -> None:
+    good = [box(f"n{number}", note="x" * 1000) for number in range(400)]
+    bad = [{**box(f"bad{number}"), "kind": "Tin"} for number in range(5)]
+    reply = answer(msgspec.json.encode(review(*good, *bad)), CONVERTER)
+    assert "Tin ns/bad0" in reply.failure
+    assert "and 2 more objects" in reply.failure
+    assert reply.counts["v1", "v2", True] == 400
+    assert reply.counts["v1", "v2", False] == 5
+
+
+def test_an_object_nested_too_deeply_fails_the_review_and_no_more() -> None:
+    deep = b'{"a":' * 3000 + b"1" + b"}" * 3000
+    body = msgspec.json.encode(review(box("a"), box("b", spec=1)))
+    failed = answer(body.replace(b'"spec":1', b'"spec":' + deep), CONVERTER)
+    assert_failure(msgspec.json.decode(failed.body))
+    assert answer(body, CONVERTER).objects == 2
+
+
+def test_a_uid_that_looks_like_the_place_of_the_objects_is_only_a_uid() -> None:
+    uid = '"convertedObjects":['
+    reply = msgspec.json.decode(
+        answer(msgspec.json.encode(review(box("a"), uid=uid)), CONVERTER).body
+    )
+    assert reply["response"]["uid"] == uid
+    assert reply["response"]["convertedObjects"] == [box("a", "v2")]

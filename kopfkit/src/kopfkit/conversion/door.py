@@ -24,8 +24,9 @@ logger = logging.getLogger(__name__)
 CONNECTIONS: Final = 128
 # Seconds from a connection's first packet to the end of its first request's headers.
 FIRST_REQUEST: Final = 15.0
-# Seconds that nobody is sent away in for want of room: the time of a handshake on a busy machine.
-GRACE: Final = 2.0
+# Seconds that nobody is sent away in for want of room: a handshake and a small review on a busy
+# machine.
+GRACE: Final = 1.0
 # Seconds between a look for room and the next.
 _LOOK: Final = 0.05
 # Seconds for the other side to say goodbye.
@@ -197,18 +198,19 @@ class Door:
             guest.send_away(at_once=False)
 
     def _make_room(self, now: float) -> bool:
-        """Send away whom it costs least; False if everybody has just come or is being served."""
-        waiting = [
-            guest
-            for guest in self._guests.values()
-            if not guest.answered and now - guest.since >= GRACE
-        ]
-        idle = [
-            guest
-            for guest in self._guests.values()
-            if guest.answered and now - guest.since >= GRACE
-        ]
-        first = min(waiting or idle, key=lambda guest: (guest.asked, guest.since), default=None)
+        """Send away whom it costs least; False if nobody has been here long enough.
+
+        Of those who were never answered, who has asked nothing goes first, and then the oldest. A
+        connection that was answered is an API server's, as far as can be told, and a request may be
+        on its way to it: it goes only if there is no other kind.
+        """
+        guests = list(self._guests.values())
+        strangers = [guest for guest in guests if not guest.answered]
+        first = min(
+            (guest for guest in strangers or guests if now - guest.since >= GRACE),
+            key=lambda guest: (guest.asked, guest.since),
+            default=None,
+        )
         if first is None:
             return False
         logger.warning("%d connections are open: one that waits is sent away", len(self._guests))

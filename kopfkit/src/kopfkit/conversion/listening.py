@@ -3,14 +3,29 @@ certificate."""
 
 import contextlib
 import errno
+import logging
 import socket
 import ssl
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from kopfkit.conversion.door import Door, attend
 from kopfkit.errors import KopfkitError
+
+
+class _NoStranger(logging.Filter):
+    """Keeps out what aiohttp says of requests that are no HTTP: a page of traceback for each, and
+    anybody may send as many as they like. Its answer to them is 400."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        return not isinstance(error, HttpProcessingError)
+
+
+_log = logging.getLogger(__name__)
+_log.addFilter(_NoStranger())
 
 # Seconds for connections to close once nothing is under way on them.
 _CLOSE_TIMEOUT: Final = 1.0
@@ -51,6 +66,7 @@ async def _runner(stack: contextlib.AsyncExitStack, app: web.Application) -> web
     runner = web.AppRunner(
         app,
         access_log=None,
+        logger=_log,
         handle_signals=False,
         keepalive_timeout=_KEEP_ALIVE,
         lingering_time=_LINGER,
