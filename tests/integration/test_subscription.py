@@ -173,7 +173,8 @@ def test_deleting_crds_asks_first_and_says_how_many_objects_go(
         assert asked == [(THINGS, 2, ("v2", "v1"))]
         assert kubectl.get(CRDS, THINGS) is not None
         (kept,) = unsubscribe(kubectl, namespace)
-        assert kept.objects == 2
+        # Nothing converts between its versions: only the stored one is served from now on.
+        assert (kept.objects, kept.versions) == (2, ("v2",))
         assert kubectl.get(CRDS, THINGS) is not None
         unsubscribe(kubectl, namespace, crds=True)
         assert kubectl.get(CRDS, THINGS) is None

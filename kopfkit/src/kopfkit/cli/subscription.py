@@ -93,8 +93,8 @@ def unsubscribe(
         if len(definition.versions) > 1:
             stored, *others = definition.versions
             click.echo(
-                f"  Until an operator converts again, use {stored} only: through "
-                f"{', '.join(others)} the API server returns objects without their content."
+                f"  Until an operator converts again, use {stored} only: objects are stored in "
+                f"more than one version, and through {', '.join(others)} no request succeeds."
             )
 
 

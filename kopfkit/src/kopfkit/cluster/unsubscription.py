@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kopfkit.cluster import olmobjects
+from kopfkit.cluster import olmobjects, retirement
 from kopfkit.cluster.kubectl import Kubectl, Object
 from kopfkit.cluster.olmobjects import CATALOGS, CRDS, CSVS, GROUPS, SUBSCRIPTIONS
 from kopfkit.cluster.process import CommandFailed
@@ -75,6 +75,9 @@ def unsubscribe(
         step.note("ClusterServiceVersion and pods")
         kubectl.delete(CSVS, *(c["metadata"]["name"] for c in csvs), namespace=namespace)
         _await_pods(kubectl, namespace, csvs)
+        if not crds:
+            step.note("conversions that nobody serves any more")
+            retirement.retire(kubectl, [d.name for d in definitions])
         step.note("CatalogSource, OperatorGroup")
         mine = kubectl.list(CATALOGS, catalog_namespace, olmobjects.selector(package))
         kubectl.delete(
@@ -82,7 +85,10 @@ def unsubscribe(
         )
         _delete_group(kubectl, package, namespace)
         step.note("")
-    return definitions
+    if crds:
+        return definitions
+    left = [kubectl.get(CRDS, definition.name) for definition in definitions]
+    return [_definition(kubectl, crd) for crd in left if crd is not None]
 
 
 def _csvs(kubectl: Kubectl, package: str, namespace: str) -> list[Object]:

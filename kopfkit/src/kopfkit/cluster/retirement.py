@@ -1,0 +1,71 @@
+"""CRDs whose operator is gone: only what needs no conversion is still served.
+
+Without its webhook a CRD's conversion can only fail, and with the strategy None, which OLM leaves
+behind at an uninstall, the API server answers with objects whose fields it dropped. Where all is
+stored in one version, that one is served alone: then a read through another version is a plain "not
+found", and listing, garbage collection and the deletion of namespaces need nobody to convert. The
+next installation serves all versions again.
+
+Where objects are still stored in several versions, the webhook stays named: to fail is the only
+thing that loses nothing.
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any, Final
+
+from kopfkit.cluster.kubectl import Kubectl, Object
+from kopfkit.cluster.olmobjects import CRDS
+from kopfkit.cluster.process import CommandFailed
+
+# How often a write meets another one: OLM's own, at the same time.
+_TRIES: Final = 5
+
+
+def retire(kubectl: Kubectl, names: Iterable[str]) -> list[str]:
+    """Make these CRDs safe without a webhook; those that are gone are fine.
+
+    Returns:
+        The names of those that were changed.
+
+    Raises:
+        CommandFailed: the API server refused.
+    """
+    return [name for name in names if _retire(kubectl, name)]
+
+
+def _retire(kubectl: Kubectl, name: str) -> bool:
+    for attempt in range(_TRIES):
+        crd = kubectl.get(CRDS, name)
+        wanted = None if crd is None else retired(crd)
+        if wanted is None:
+            return False
+        try:
+            # It carries the resourceVersion that was read.
+            kubectl.run("replace", "--filename=-", input=json.dumps(wanted))
+        except CommandFailed as error:
+            if "Conflict" not in error.output or attempt == _TRIES - 1:
+                raise
+            continue
+        return True
+    return False
+
+
+def retired(crd: Object) -> Object | None:
+    """The CRD as it is safe without a webhook, or None if it is, or cannot be made so.
+
+    Args:
+        crd: as read.
+    """
+    spec = crd["spec"]
+    versions: list[dict[str, Any]] = spec["versions"]
+    stored = [version["name"] for version in versions if version["storage"]]
+    if crd.get("status", {}).get("storedVersions", stored) != stored:
+        return None
+    if not any(version["served"] for version in versions if version["storage"]):
+        return None  # nothing would be served
+    served = [{**version, "served": version["storage"]} for version in versions]
+    none = {"strategy": "None"}
+    if served == versions and spec.get("conversion", none) == none:
+        return None
+    return {**crd, "spec": {**spec, "versions": served, "conversion": none}}
