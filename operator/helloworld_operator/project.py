@@ -4,10 +4,9 @@ Nothing that runs in the cluster imports it.
 """
 
 from helloworld_operator.alerts import ALERTS, WEBHOOK
-from helloworld_operator.api import GROUP, HELLOWORLD, KIND, PLURAL, SNAPSHOT
+from helloworld_operator.api import GROUP, HELLOWORLD, KIND, SNAPSHOT
+from helloworld_operator.controller.rights import USES
 from kopfkit.project import (
-    KUSTOMIZE,
-    OLM,
     Child,
     Conversion,
     Deployment,
@@ -15,11 +14,10 @@ from kopfkit.project import (
     Link,
     Maintainer,
     Monitoring,
-    Permission,
     Project,
     Provider,
     RelatedImage,
-    Rule,
+    rights,
 )
 
 NAME = "helloworld-operator"
@@ -115,146 +113,17 @@ CONVERTER = Deployment(
     grace_seconds=30,
 )
 
-# What `helloworld_operator.controller` says it uses, and nothing else.
+CONVERSION = Conversion(deployment=WEBHOOK)
+
+# What the processes say they do, and nothing else.
 PERMISSIONS = (
-    Permission(
-        service_account=NAME,
-        cluster=True,
-        rules=(
-            Rule((GROUP,), (PLURAL,), ("get", "list", "watch")),
-            Rule((GROUP,), (f"{PLURAL}/status",), ("patch",)),
-            # Owner references with blockOwnerDeletion need it where the API server checks them
-            # (OwnerReferencesPermissionEnforcement, as in OpenShift).
-            Rule((GROUP,), (f"{PLURAL}/finalizers",), ("update",)),
-            # Server-side apply is a patch, and a create where there is nothing yet.
-            Rule(("apps",), ("deployments",), ("create", "get", "list", "patch", "watch")),
-            Rule(("",), ("services",), ("create", "get", "list", "patch", "watch")),
-            # Never delete: a volume goes with its owner, by the garbage collector.
-            Rule(("",), ("persistentvolumeclaims",), ("create", "get", "list", "patch", "watch")),
-            # Deleted when spec.autoscaling is removed: it would go on to set replicas.
-            Rule(
-                ("autoscaling",),
-                ("horizontalpodautoscalers",),
-                ("create", "delete", "get", "list", "patch", "watch"),
-            ),
-            # Snapshots: made before an upgrade and by the schedule, deleted by its retention.
-            Rule((GROUP,), (SNAPSHOT.plural,), ("create", "delete", "get", "list", "watch")),
-            Rule((GROUP,), (f"{SNAPSHOT.plural}/status",), ("patch",)),
-            Rule((GROUP,), (f"{SNAPSHOT.plural}/finalizers",), ("update",)),
-            Rule(("batch",), ("jobs",), ("create", "delete", "get", "list", "watch")),
-            # Why pods do not start, and what a snapshot's Job says at its end.
-            Rule(("",), ("pods",), ("list",)),
-            Rule(("events.k8s.io",), ("events",), ("create", "patch")),
-        ),
-    ),
-    # After a release that stores another version: HelloWorlds are written again as they are, and
-    # the CRD says how far that is (an annotation) and what it stores (its status).
-    Permission(
-        service_account=NAME,
-        cluster=True,
-        name="storage-migration",
-        rules=(
-            Rule(
-                ("apiextensions.k8s.io",),
-                ("customresourcedefinitions",),
-                ("get", "update"),
-                names=(HELLOWORLD.crd_name,),
-            ),
-            Rule(
-                ("apiextensions.k8s.io",),
-                ("customresourcedefinitions/status",),
-                ("patch",),
-                names=(HELLOWORLD.crd_name,),
-            ),
-            Rule((GROUP,), (PLURAL,), ("patch",)),
-        ),
-    ),
-    # What refuses that the conversion is taken away while objects depend on it
-    # (kopfkit.runtime.protection).
-    Permission(
-        service_account=NAME,
-        cluster=True,
-        name="conversion-protection",
-        rules=tuple(
-            rule
-            for kind in ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
-            for rule in (
-                Rule(("admissionregistration.k8s.io",), (kind,), ("create",)),
-                Rule(
-                    ("admissionregistration.k8s.io",),
-                    (kind,),
-                    ("get", "update"),
-                    names=(f"conversion.{HELLOWORLD.crd_name}",),
-                ),
-            )
-        ),
-    ),
-    Permission(
-        service_account=NAME,
-        cluster=False,
-        name="leader-election",
-        rules=(
-            Rule(("coordination.k8s.io",), ("leases",), ("create",)),
-            Rule(("coordination.k8s.io",), ("leases",), ("get", "update"), names=(NAME,)),
-        ),
-    ),
-    # Its ServiceMonitor and PrometheusRule, where the Prometheus operator's API is served.
-    Permission(
-        service_account=NAME,
-        cluster=False,
-        name="monitoring",
-        rules=(
-            Rule(("",), ("configmaps",), ("get",), names=(f"{NAME}-monitoring",)),
-            Rule(("monitoring.coreos.com",), ("prometheusrules", "servicemonitors"), ("create",)),
-            Rule(
-                ("monitoring.coreos.com",),
-                ("prometheusrules", "servicemonitors"),
-                ("get", "update"),
-                names=(NAME,),
-            ),
-        ),
-    ),
-    # The webhook's, where OLM provides its certificate: to own the Secret.
-    Permission(
-        service_account=WEBHOOK,
-        cluster=False,
-        name="certificate-owner",
-        modes=frozenset({OLM}),
-        rules=(
-            Rule(("",), ("secrets",), ("get", "patch"), names=(f"{WEBHOOK}-service-cert",)),
-            Rule(("apps",), ("deployments",), ("get",), names=(WEBHOOK,)),
-        ),
-    ),
-    # The certificate rotator's, where OLM does not provide the webhook's certificate.
-    Permission(
-        service_account=NAME,
-        cluster=False,
-        name="certificates",
-        modes=frozenset({KUSTOMIZE}),
-        rules=(
-            Rule(("",), ("secrets",), ("create",)),
-            Rule(
-                ("",),
-                ("secrets",),
-                ("get", "update"),
-                names=(f"{WEBHOOK}-service-cert",),
-            ),
-        ),
-    ),
-    Permission(
-        service_account=NAME,
-        cluster=True,
-        name="certificates-ca",
-        modes=frozenset({KUSTOMIZE}),
-        rules=(
-            Rule(
-                ("apiextensions.k8s.io",),
-                ("customresourcedefinitions",),
-                ("get", "patch"),
-                names=(HELLOWORLD.crd_name,),
-            ),
-        ),
-    ),
+    rights.main(NAME, (*USES, rights.events())),
+    rights.storage_migration(NAME, HELLOWORLD),
+    rights.protection(NAME, HELLOWORLD),
+    rights.leader_election(NAME, lease=NAME),
+    rights.monitoring(NAME, project=NAME),
+    rights.certificate_owner(CONVERSION),
+    *rights.certificates(NAME, CONVERSION, HELLOWORLD),
 )
 
 SAMPLES = (
@@ -328,7 +197,7 @@ PROJECT = Project(
         Child("v1", "Event"),
     ),
     related_images=(RelatedImage("helloworld", "RELATED_IMAGE_HELLOWORLD"),),
-    conversion=Conversion(deployment=WEBHOOK),
+    conversion=CONVERSION,
     # Images are named by digest or variable, and none is fetched from elsewhere.
     features=frozenset({"disconnected"}),
     monitoring=Monitoring(ALERTS, runbooks=f"{REPOSITORY}/blob/main/docs/runbooks"),

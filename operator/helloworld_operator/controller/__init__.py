@@ -23,35 +23,9 @@ to its copy.
     jobs, owned  the Jobs; making what is never changed
     reconcilers, waiters      both reconcilers, and who waits for whom
     sources      events, lists and the slow resync that feed stores and queue
+    rights       what it does with which resource
     process      the running process: election, queue, health, signals
 
-What it may do in the cluster, and all it does (verbs used, by resource; everything else is refused
-to it):
-
-    ""                    services                get list watch create patch
-    apps                  deployments             get list watch create patch
-    autoscaling           horizontalpodautoscalers    get list watch create patch delete
-    ""                    persistentvolumeclaims  get list watch create patch
-    batch                 jobs                    get list watch create delete
-    ""                    pods                    list
-    events.k8s.io         events                  create patch
-    test.jiaozi.com       helloworlds             get list watch
-    test.jiaozi.com       helloworlds/status      patch
-    test.jiaozi.com       helloworldsnapshots     get list watch create delete
-    test.jiaozi.com       helloworldsnapshots/status  patch
-    test.jiaozi.com       both kinds' /finalizers update    (never called; blockOwnerDeletion needs
-                                                  it where OwnerReferencesPermissionEnforcement
-                                                  is on, as in OpenShift)
-    coordination.k8s.io   leases                  create; get update on the name helloworld-operator
-                                                  (in the operator's own namespace only)
-
-and with --manage-certificates only:
-
-    ""                    secrets                 create; get update on the name
-                                                  helloworld-operator-webhook-service-cert
-                                                  (in the operator's own namespace only)
-    apiextensions.k8s.io  customresourcedefinitions  get patch on the name
-                                                  helloworlds.test.jiaozi.com
-
-Discovery (/api, /apis and below) is open to every service account by system:discovery.
+What it may do in the cluster, and all it does, says `rights`; what kopfkit's parts do for it (the
+Lease, Events, migration, certificates), `kopfkit.project.rights`. All else is refused to it.
 """

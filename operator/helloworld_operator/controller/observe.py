@@ -7,7 +7,7 @@ import msgspec
 
 from helloworld_operator.api import GROUP, KIND, SNAPSHOT, v1
 from helloworld_operator.errors import InvalidSpec
-from kopfkit.runtime.client import Object, Resource
+from kopfkit.runtime.resources import Object, Resource
 from kopfkit.runtime.store import Key
 
 HELLOWORLDS: Final = Resource(GROUP, "v1", "helloworlds")

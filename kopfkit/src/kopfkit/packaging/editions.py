@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from kopfkit.crd import CustomResource, Version
 from kopfkit.packaging.releases import Release
-from kopfkit.project import KUSTOMIZE, Deployment, Permission, Project, Rule
+from kopfkit.project import Deployment, Permission, Project, Rule
 
 
 def edition(project: Project, release: Release) -> Project:
@@ -51,8 +51,7 @@ def edition(project: Project, release: Release) -> Project:
         permissions=tuple(
             each
             for each in found.permissions
-            # What the kustomize tree alone grants is for the webhook's certificates.
-            if each.service_account != webhook and each.modes != {KUSTOMIZE}
+            if each.service_account != webhook and not each.converting
         ),
     )
 

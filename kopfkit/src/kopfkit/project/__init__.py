@@ -4,6 +4,7 @@ A `Project` says what exists (APIs, Deployments, rights, images, prose); which f
 is `kopfkit.packaging`'s business. Run-time code does not import it.
 """
 
+from kopfkit.project import rights
 from kopfkit.project.faults import Faults
 from kopfkit.project.loading import find_root, load
 from kopfkit.project.model import (
@@ -45,4 +46,5 @@ __all__ = [
     "Rule",
     "find_root",
     "load",
+    "rights",
 ]

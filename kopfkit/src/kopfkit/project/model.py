@@ -81,6 +81,7 @@ class Permission:
         service_account: whom they are granted to.
         cluster: a ClusterRole (True) or a Role in the operator's own namespace.
         modes: KUSTOMIZE, OLM or both.
+        converting: needed only while something is converted; a release without is without it.
     """
 
     service_account: str
@@ -88,6 +89,7 @@ class Permission:
     cluster: bool
     name: str = ""
     modes: frozenset[str] = frozenset({KUSTOMIZE, OLM})
+    converting: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,155 @@
+"""Permissions from what processes do: an operator's own uses, and those of kopfkit's parts.
+
+A project names the parts that its processes run (leader election, storage migration, ...) and gets
+the rules that each of them needs, and no other.
+"""
+
+from collections.abc import Iterable
+
+from kopfkit.crd import CustomResource
+from kopfkit.project.model import KUSTOMIZE, OLM, Conversion, Permission, Rule
+from kopfkit.runtime.resources import Resource
+from kopfkit.runtime.rights import Use
+
+EVENTS = Resource("events.k8s.io", "v1", "events")
+_LEASES = Resource("coordination.k8s.io", "v1", "leases")
+_SECRETS = Resource("", "v1", "secrets")
+_CONFIG_MAPS = Resource("", "v1", "configmaps")
+_DEPLOYMENTS = Resource("apps", "v1", "deployments")
+_CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+_MONITORS = ("prometheusrules", "servicemonitors")
+_POLICIES = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
+
+
+def rules(uses: Iterable[Use]) -> tuple[Rule, ...]:
+    """One rule for each resource and subresource, in the order in which they are first named."""
+    found: dict[tuple[str, str, tuple[str, ...]], set[str]] = {}
+    for use in uses:
+        name = "/".join(filter(None, (use.resource.plural, use.subresource)))
+        found.setdefault((use.resource.group, name, use.names), set()).update(use.verbs)
+    return tuple(
+        Rule((group,), (name,), tuple(sorted(verbs)), names)
+        for (group, name, names), verbs in found.items()
+    )
+
+
+def main(account: str, uses: Iterable[Use]) -> Permission:
+    """What an operator's own code does, in all namespaces."""
+    return Permission(service_account=account, cluster=True, rules=rules(uses))
+
+
+def events() -> Use:
+    """`kopfkit.runtime.events`."""
+    return Use(EVENTS, ("create", "patch"))
+
+
+def leader_election(account: str, lease: str) -> Permission:
+    """`kopfkit.runtime.lease`, with a Lease of that name in the operator's namespace."""
+    return Permission(
+        service_account=account,
+        cluster=False,
+        name="leader-election",
+        rules=rules((Use(_LEASES, ("create",)), Use(_LEASES, ("get", "update"), names=(lease,)))),
+    )
+
+
+def storage_migration(account: str, *resources: CustomResource) -> Permission:
+    """`kopfkit.migration`: objects are written again as they are, and the CRD says how far that is
+    (an annotation) and what it stores (its status)."""
+    names = tuple(resource.crd_name for resource in resources)
+    uses = [
+        Use(_CRDS, ("get", "update"), names=names),
+        Use(_CRDS, ("patch",), "status", names=names),
+    ]
+    for resource in resources:
+        served = Resource(resource.group, resource.versions[0].name, resource.plural)
+        uses.append(Use(served, ("patch",)))
+    return Permission(
+        service_account=account, cluster=True, name="storage-migration", rules=rules(uses)
+    )
+
+
+def protection(account: str, *resources: CustomResource) -> Permission:
+    """`kopfkit.runtime.protection`: what refuses that the conversion is taken away while objects
+    depend on it."""
+    names = tuple(f"conversion.{resource.crd_name}" for resource in resources)
+    policies = [Resource("admissionregistration.k8s.io", "v1", plural) for plural in _POLICIES]
+    return Permission(
+        service_account=account,
+        cluster=True,
+        name="conversion-protection",
+        converting=True,
+        rules=rules(
+            use
+            for policy in policies
+            for use in (
+                Use(policy, ("create",)),
+                Use(policy, ("get", "update"), names=names),
+            )
+        ),
+    )
+
+
+def monitoring(account: str, project: str) -> Permission:
+    """`kopfkit.runtime.monitoring`: the project's ServiceMonitor and PrometheusRule, where the
+    Prometheus operator's API is served."""
+    monitors = [Resource("monitoring.coreos.com", "v1", plural) for plural in _MONITORS]
+    return Permission(
+        service_account=account,
+        cluster=False,
+        name="monitoring",
+        rules=rules(
+            (
+                Use(_CONFIG_MAPS, ("get",), names=(f"{project}-monitoring",)),
+                *(Use(monitor, ("create",)) for monitor in monitors),
+                *(Use(monitor, ("get", "update"), names=(project,)) for monitor in monitors),
+            )
+        ),
+    )
+
+
+def certificate_owner(conversion: Conversion) -> Permission:
+    """`kopfkit.runtime.ownership`: under OLM the webhook's Deployment owns the Secret."""
+    return Permission(
+        service_account=conversion.deployment,
+        cluster=False,
+        name="certificate-owner",
+        modes=frozenset({OLM}),
+        converting=True,
+        rules=rules(
+            (
+                Use(_SECRETS, ("get", "patch"), names=(conversion.secret,)),
+                Use(_DEPLOYMENTS, ("get",), names=(conversion.deployment,)),
+            )
+        ),
+    )
+
+
+def certificates(
+    account: str, conversion: Conversion, *resources: CustomResource
+) -> tuple[Permission, Permission]:
+    """`kopfkit.runtime.certificates`: the rotator, where OLM does not make the certificate."""
+    crds = tuple(resource.crd_name for resource in resources)
+    return (
+        Permission(
+            service_account=account,
+            cluster=False,
+            name="certificates",
+            rules=rules(
+                (
+                    Use(_SECRETS, ("create",)),
+                    Use(_SECRETS, ("get", "update"), names=(conversion.secret,)),
+                )
+            ),
+            modes=frozenset({KUSTOMIZE}),
+            converting=True,
+        ),
+        Permission(
+            service_account=account,
+            cluster=True,
+            name="certificates-ca",
+            rules=rules((Use(_CRDS, ("get", "patch"), names=crds),)),
+            modes=frozenset({KUSTOMIZE}),
+            converting=True,
+        ),
+    )
