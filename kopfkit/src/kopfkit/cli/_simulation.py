@@ -13,7 +13,8 @@ from kopfkit.errors import KopfkitError
 from kopfkit.simulation.bundles import CRD, Bundle, bundle_of, checked_crd, read_bundle
 from kopfkit.simulation.documents import read_documents
 from kopfkit.simulation.objects import Convert, seen_through, sort_objects
-from kopfkit.simulation.situation import Situation
+from kopfkit.simulation.preflight import key_of
+from kopfkit.simulation.situation import Objects, Situation
 
 Object = dict[str, Any]
 
@@ -129,6 +130,37 @@ def _look(kubeconfig: Path, new: Mapping[str, Object]) -> Situation:
             await client.close()
 
     return asyncio.run(run())
+
+
+def asked(crds: Mapping[str, Object], objects: Objects) -> list[tuple[str, str, str, str, str]]:
+    """What an API server, started for this, says against the objects by the new CRDs.
+
+    Returns:
+        (CRD, version, key, field, sentence) for each refusal.
+    """
+    from kopfkit.cluster.dryrun import ask
+    from kopfkit.cluster.progress import Progress
+
+    trials: list[tuple[str, str, Object]] = [("", "", crd) for crd in crds.values()]
+    places = {}
+    for crd, groups in objects.items():
+        for version, group in groups.items():
+            for obj in group:
+                number = str(len(trials))
+                places[number] = (crd, version, key_of(obj))
+                trials.append((number, "", _created(obj)))
+    found = []
+    for number, field, why in ask(trials, Progress()):
+        if number in places:
+            found.append((*places[number], field, why))
+    return found
+
+
+def _created(obj: Object) -> Object:
+    """The object as somebody creates it: the API server's own metadata is left out."""
+    metadata = obj.get("metadata") or {}
+    kept = {key: metadata[key] for key in ("name", "labels", "annotations") if key in metadata}
+    return {**obj, "metadata": kept}
 
 
 def with_stored(situation: Situation, names: Mapping[str, Object], stored: str) -> Situation:

@@ -115,10 +115,16 @@ def upgrade(
 @simulate.command()
 @click.argument("new")
 @click.option("--old", help="The CRDs before: as NEW [default: the cluster's, else NEW].")
+@click.option(
+    "--api-server",
+    is_flag=True,
+    help="Have an API server of its own judge, too (started for this; seconds).",
+)
 @_reading
 def preflight(
     new: str,
     old: str | None,
+    api_server: bool,
     as_json_: bool,
     objects: Path | None,
     live: bool,
@@ -154,6 +160,11 @@ def preflight(
             if each.by_olm:
                 who = "OLM warns" if is_webhook(after[crd]) else "OLM refuses"
             found.append(_row(crd, each.version, each.key, each.path, each.reason, who))
+    if api_server:
+        from kopfkit.cli._simulation import asked
+
+        refused = asked(after, situation.objects or {})
+        found += [_row(*each, "an API server refuses") for each in refused]
     if as_json_:
         click.echo(json.dumps({"objects": count, "faults": found}, indent=2, ensure_ascii=False))
     else:
