@@ -19,8 +19,10 @@ def test_a_catalog_source_of_a_long_package_still_has_a_label_for_a_name() -> No
     assert re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", name)
 
 
-def test_the_operator_group_is_for_all_namespaces() -> None:
+def test_the_operator_group_is_for_all_namespaces_or_those_that_are_named() -> None:
     assert olmobjects.operator_group("hello", "ns")["spec"] == {}
+    named = olmobjects.operator_group("hello", "ns", ["b", "a"])
+    assert named["spec"] == {"targetNamespaces": ["a", "b"]}
 
 
 def test_a_starting_csv_is_in_the_subscription_only_if_it_is_named() -> None:

@@ -19,9 +19,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "subscribe": ("kopfkit.cli.subscription:subscribe", "Install an operator by Subscription"),
     "unsubscribe": ("kopfkit.cli.subscription:unsubscribe", "Remove what subscribe installed"),
     "migrate": ("kopfkit.cli.migrate:migrate", "Rewrite stored objects in the version stored now"),
-    "run": ("kopfkit.cli.run:run", "Run the operator outside the cluster"),
+    "cleanup": ("kopfkit.cli._bundlerun:cleanup", "Remove an operator that OLM has installed"),
+    "run": ("kopfkit.cli.run:run", "Run the operator on this machine, or from a bundle image"),
     "manifests": ("kopfkit.cli.generate:manifests", "Write CRDs, RBAC and the kustomize tree"),
     "bundle": ("kopfkit.cli.bundle:bundle", "Generate and validate the OLM bundle"),
+    "scorecard": ("kopfkit.cli.scorecard:scorecard", "Run operator-sdk's scorecard on the bundle"),
     "catalog": ("kopfkit.cli.catalog:catalog", "Generate and validate the file-based catalog"),
     "simulate": (
         "kopfkit.cli.simulate:simulate",

@@ -1,4 +1,4 @@
-"""`kopfkit run`: the operator outside the cluster."""
+"""`kopfkit run`: the operator outside the cluster, or from a bundle image by OLM."""
 
 import signal
 import sys
@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from kopfkit.cli._bundlerun import run_bundle, run_bundle_upgrade
 from kopfkit.cluster import local as running
 from kopfkit.cluster.localchildren import Output
 from kopfkit.cluster.progress import Progress
@@ -17,7 +18,11 @@ _PORT = click.IntRange(1, 65535)
 
 @click.group()
 def run() -> None:
-    """Run the operator outside the cluster."""
+    """Run the operator outside the cluster, or from a bundle image by OLM."""
+
+
+run.add_command(run_bundle)
+run.add_command(run_bundle_upgrade)
 
 
 @run.command()

@@ -1,6 +1,7 @@
 """The objects that tell OLM to install an operator from a catalog image. Pure builders."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 Object = dict[str, Any]
@@ -55,13 +56,14 @@ def namespace(name: str) -> Object:
     }
 
 
-def operator_group(package: str, namespace: str) -> Object:
-    """The OperatorGroup for all namespaces, the only mode a conversion webhook allows."""
+def operator_group(package: str, namespace: str, targets: Sequence[str] = ()) -> Object:
+    """The OperatorGroup for the namespaces `targets`; none is all of them, the only mode that a
+    conversion webhook allows."""
     return {
         "apiVersion": f"{API}/v1",
         "kind": "OperatorGroup",
         "metadata": {"name": package, "namespace": namespace, "labels": labels(package)},
-        "spec": {},
+        "spec": {"targetNamespaces": sorted(targets)} if targets else {},
     }
 
 

@@ -6,6 +6,7 @@ what holds it up; OLM itself spreads that over six kinds of objects. Removing is
 """
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from kopfkit.cluster.installation import (
     current_csv,
     unmet,
 )
-from kopfkit.cluster.kubectl import Kubectl
+from kopfkit.cluster.kubectl import Kubectl, Object
 from kopfkit.cluster.observation import observe
 from kopfkit.cluster.olmobjects import CATALOGS, CSVS, GROUPS, SUBSCRIPTIONS
 from kopfkit.cluster.podfaults import Fault
@@ -101,11 +102,62 @@ def subscribe(
         raise KopfkitError(
             "OLM", "is not installed in this cluster", "Install it: kopfkit olm install."
         )
+    kubectl.apply(olmobjects.namespace(namespace))
+    return follow(
+        kubectl,
+        package=package,
+        channel=channel,
+        catalog=olmobjects.catalog_source(package, catalog_namespace, catalog_image),
+        namespace=namespace,
+        progress=progress,
+        timeout=timeout,
+        starting_csv=starting_csv,
+    )
+
+
+def follow(
+    kubectl: Kubectl,
+    *,
+    package: str,
+    channel: str,
+    catalog: Object,
+    namespace: str,
+    progress: Progress,
+    timeout: float = TIMEOUT,
+    starting_csv: str | None = None,
+    targets: Sequence[str] = (),
+    serve: Callable[[Object], None] | None = None,
+) -> Installation:
+    """Subscribe `package` to a CatalogSource, and wait until OLM has installed from it.
+
+    Args:
+        catalog: the CatalogSource to write; its namespace must exist.
+        namespace: where the operator runs; it must exist.
+        targets: the namespaces that the operator watches; none is all.
+        serve: called with the CatalogSource as it was written, before anything else follows.
+
+    Raises:
+        KopfkitError: another OperatorGroup in the way, or what keeps OLM from installing.
+    """
+    source = str(catalog["metadata"]["name"])
+    catalog_namespace = str(catalog["metadata"]["namespace"])
+    image = str(catalog["spec"].get("image", ""))
     with progress.step(f"Subscribing to {package} ({channel})") as step:
         before = kubectl.get(SUBSCRIPTIONS, package, namespace)
-        source = _apply(
-            kubectl, package, channel, catalog_image, namespace, catalog_namespace, starting_csv
+        wanted = olmobjects.subscription(
+            package,
+            namespace,
+            channel=channel,
+            source=source,
+            source_namespace=catalog_namespace,
+            starting_csv=starting_csv,
         )
+        group = olmobjects.operator_group(package, namespace, targets)
+        groups = [] if _has_group(kubectl, namespace, targets) else [group]
+        kubectl.apply(catalog)
+        if serve is not None:
+            serve(kubectl.get(CATALOGS, source, catalog_namespace) or catalog)
+        kubectl.apply(*groups, wanted)
         looked = Observed(
             package,
             channel,
@@ -113,49 +165,23 @@ def subscribe(
         )
         csv = _wait(kubectl, looked, namespace, source, catalog_namespace, step, timeout)
         _forget_other_catalogs(kubectl, package, catalog_namespace, source)
-    return Installation(csv, "Succeeded", catalog_image)
+    return Installation(csv, "Succeeded", image)
 
 
-def _apply(
-    kubectl: Kubectl,
-    package: str,
-    channel: str,
-    image: str,
-    namespace: str,
-    catalog_namespace: str,
-    starting_csv: str | None,
-) -> str:
-    """Write the objects; returns the CatalogSource's name."""
-    kubectl.apply(olmobjects.namespace(namespace))
-    catalog = olmobjects.catalog_source(package, catalog_namespace, image)
-    source = str(catalog["metadata"]["name"])
-    wanted = [
-        catalog,
-        olmobjects.subscription(
-            package,
-            namespace,
-            channel=channel,
-            source=source,
-            source_namespace=catalog_namespace,
-            starting_csv=starting_csv,
-        ),
-    ]
-    if not _has_group(kubectl, namespace):
-        wanted.insert(0, olmobjects.operator_group(package, namespace))
-    kubectl.apply(*wanted)
-    return source
-
-
-def _has_group(kubectl: Kubectl, namespace: str) -> bool:
+def _has_group(kubectl: Kubectl, namespace: str, targets: Sequence[str]) -> bool:
     """Whether the namespace has its OperatorGroup; OLM refuses two in one namespace."""
     groups = kubectl.list(GROUPS, namespace)
     for group in groups:
-        if group.get("spec", {}).get("targetNamespaces") or group.get("spec", {}).get("selector"):
-            raise KopfkitError(
-                f"OperatorGroup {group['metadata']['name']} in {namespace}",
-                "selects namespaces, and a conversion webhook needs all of them",
-                "Delete it, or install into another namespace.",
-            )
+        spec = group.get("spec", {})
+        if sorted(spec.get("targetNamespaces", [])) == sorted(targets) and "selector" not in spec:
+            continue
+        raise KopfkitError(
+            f"OperatorGroup {group['metadata']['name']} in {namespace}",
+            "selects other namespaces than the operator is to watch"
+            if targets
+            else "selects namespaces, and a conversion webhook needs all of them",
+            "Delete it, or install into another namespace.",
+        )
     return bool(groups)
 
 

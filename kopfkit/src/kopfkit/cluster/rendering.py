@@ -1,0 +1,69 @@
+"""What opm makes of an image in a registry: blobs of a file-based catalog.
+
+The image is read from the registry, so no engine is needed; a registry on this machine is asked
+over plain HTTP, as Docker does.
+"""
+
+import json
+import re
+from typing import Any
+
+from kopfkit.cluster import digests, process, toolchain
+from kopfkit.cluster.progress import Progress
+from kopfkit.errors import KopfkitError
+
+Blob = dict[str, Any]
+# Seconds for one image over a slow line.
+_TIMEOUT = 300.0
+
+
+def bundle(image: str, progress: Progress, *, plain: bool = False, insecure: bool = False) -> Blob:
+    """The olm.bundle blob of a bundle image; its image is named by digest.
+
+    Args:
+        plain: ask the registry over HTTP, wherever it is.
+        insecure: do not check the registry's certificate.
+
+    Raises:
+        KopfkitError: the image cannot be pulled, or is no bundle.
+    """
+    try:
+        pinned = digests.pin(image)
+    except digests.NotThere:
+        raise
+    except KopfkitError:
+        pinned = image  # a registry that wants a login: opm has the user's
+    blobs = render(pinned, progress, plain=plain, insecure=insecure)
+    if len(blobs) != 1 or blobs[0].get("schema") != "olm.bundle":
+        raise KopfkitError(
+            f"image {image}", "is no bundle", "Name the bundle image, not the catalog's."
+        )
+    return blobs[0]
+
+
+def render(
+    image: str, progress: Progress, *, plain: bool = False, insecure: bool = False
+) -> list[Blob]:
+    """The blobs of a bundle or catalog image. Raises KopfkitError if opm cannot read it."""
+    tool = toolchain.tool("opm", progress)
+    words = ["render", image, "--output=json", "--migrate-level=bundle-object-to-csv-metadata"]
+    if plain or re.match(r"(localhost|127\.[0-9.]+)(:\d+)?/", image):
+        words.append("--use-http")
+    if insecure:
+        words.append("--skip-tls-verify")
+    with progress.step(f"Reading {image}"):
+        try:
+            text = process.run([tool, *words], timeout=_TIMEOUT)
+        except process.CommandFailed as error:
+            raise KopfkitError(
+                f"image {image}",
+                f"cannot be read\n{process.tail(error.output, 3)}",
+                "Is it pushed? Are you logged in to its registry?",
+            ) from error
+    found, decoder = [], json.JSONDecoder()
+    text = text.strip()
+    while text:
+        blob, end = decoder.raw_decode(text)
+        found.append(blob)
+        text = text[end:].lstrip()
+    return found

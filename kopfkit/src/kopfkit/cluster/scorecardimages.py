@@ -1,0 +1,127 @@
+"""The images that a scorecard run needs: the public ones where the cluster can pull them, else
+made here and pushed to the cluster's registry.
+
+The image of kopfkit's own checks is always made: Python, PyYAML and the package of the checks.
+"""
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from kopfkit.cluster import baseimage, context, debian, digests, toolchain
+from kopfkit.cluster.docker import Engine
+from kopfkit.cluster.progress import Progress
+from kopfkit.errors import KopfkitError
+
+# The package whose checks become tests, and what of kopfkit it needs.
+_PACKAGES = ("kopfkit", "kopfkit.packaging")
+_CHECKS = "kopfkit.packaging.checks"
+
+
+@dataclass(frozen=True)
+class Images:
+    """Names under which the cluster pulls.
+
+    Attributes:
+        tests: operator-sdk's six tests.
+        tools: has tar and sh, for unpacking the bundle and for storage; "" is operator-sdk's own.
+        checks: kopfkit's checks; "" where there is no registry to push it to.
+    """
+
+    tests: str
+    tools: str
+    checks: str
+
+
+def ensure(public: str, registry: str | None, progress: Progress) -> Images:
+    """The images for a cluster.
+
+    Args:
+        public: operator-sdk's image of the six tests.
+        registry: host:port that the cluster pulls from and this machine can push to, or None.
+
+    Raises:
+        KopfkitError: no engine, or an image can neither be pulled nor made.
+    """
+    if registry is None:
+        return Images(public, "", "")
+    engine = Engine.ensure(progress)
+    checks = publish_checks(f"{registry}/kopfkit/scorecard-checks:latest", progress)
+    if not engine.own and engine.pull(public):
+        return Images(public, "", checks)
+    version = toolchain.version("scorecard-test")
+    tests, tools = (f"{registry}/kopfkit/scorecard-{name}:{version}" for name in ("test", "tools"))
+    if not engine.has(tests):
+        _make_tests(engine, tests, progress)
+    if not engine.has(tools):
+        _make_tools(engine, tools, progress)
+    return Images(_pushed(engine, tests, progress), _pushed(engine, tools, progress), checks)
+
+
+def publish_checks(tag: str, progress: Progress) -> str:
+    """Build the image of kopfkit's checks as `tag` and push it; returns it by digest.
+
+    Raises KopfkitError if it cannot be built or pushed.
+    """
+    engine = Engine.ensure(progress)
+    base = baseimage.ensure(engine, progress)
+    with progress.step(f"Making {tag}"):
+        context.build(
+            engine,
+            tag,
+            f"FROM {base}\nCOPY app/ /app/\nENV PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1\n"
+            f'USER 65532:65532\nENTRYPOINT ["python3", "-m", "{_CHECKS}"]\n',
+            {f"app/{name}": text for name, text in _sources().items()},
+        )
+    return _pushed(engine, tag, progress)
+
+
+def _sources() -> dict[str, str]:
+    """Path below PYTHONPATH -> text of every module that the checks need."""
+    found = {}
+    for name in _PACKAGES:
+        directory = _directory(name)
+        found[f"{name.replace('.', '/')}/__init__.py"] = (directory / "__init__.py").read_text()
+    for name in (_CHECKS, "yaml"):
+        for path in sorted(_directory(name).glob("*.py")):
+            found[f"{name.replace('.', '/')}/{path.name}"] = path.read_text("utf-8")
+    return found
+
+
+def _directory(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise KopfkitError(f"package {package}", "is not installed as files", "Install it by pip.")
+    return Path(spec.origin).parent
+
+
+def _make_tests(engine: Engine, tag: str, progress: Progress) -> None:
+    tests = toolchain.pinned("scorecard-test", progress)
+    with progress.step(f"Making {tag}"):
+        context.build(
+            engine,
+            tag,
+            "FROM scratch\nCOPY root/ /\nENV PATH=/usr/local/bin HOME=/tmp\nUSER 1001:0\n"
+            'ENTRYPOINT ["/usr/local/bin/scorecard-test"]\n',
+            {"root/usr/local/bin/scorecard-test": tests, "root/tmp/": ""},
+        )
+
+
+def _make_tools(engine: Engine, tag: str, progress: Progress) -> None:
+    with progress.step(f"Making {tag}"), debian.unpacked("busybox-static") as files:
+        names = ("tar", "gzip", "gunzip", "sh", "sleep", "cat")
+        context.build(
+            engine,
+            tag,
+            "FROM scratch\nCOPY root/ /\nENV PATH=/bin\nUSER 1001:0\n",
+            {
+                **{f"root/bin/{name}": files / "bin/busybox" for name in names},
+                "root/tmp/": "",
+            },
+        )
+
+
+def _pushed(engine: Engine, tag: str, progress: Progress) -> str:
+    with progress.step(f"Pushing {tag}"):
+        engine.docker("push", "--quiet", tag)
+    return digests.pin(tag)
