@@ -1,0 +1,82 @@
+"""One upgrade under load, and what the clients met meanwhile."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kopfkit.testing.waiting import eventually
+
+from .auditing import Record
+from .clients import Clients
+
+# Where a run leaves its rows, for a table; nowhere unless asked.
+TABLE = os.environ.get("KOPFKIT_UPGRADE_TABLE", "")
+# How often the experiments of the table run, and whether all of them do.
+RUNS = int(os.environ.get("KOPFKIT_UPGRADE_RUNS", "0"))
+# Seconds of calls before and after an upgrade: OLM writes the CRD once more after Succeeded.
+BEFORE, AFTER = 5.0, 20.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an upgrade did.
+
+    Attributes:
+        record: what the clients met.
+        lost: what is wrong with the objects afterwards, when all is quiet.
+        rollouts: how many times the webhook's pods were replaced.
+        seconds: from the new catalog to an installed CSV.
+    """
+
+    record: Record
+    lost: list[str]
+    rollouts: int
+    seconds: float
+
+    def unnoticed(self) -> None:
+        """Fails, with the first faults, unless no client noticed anything."""
+        assert self.record.total > 0
+        assert (self.record.failures[:5], len(self.record.failures)) == ([], 0)
+        assert (self.record.wrong[:5], len(self.record.wrong)) == ([], 0)
+        assert self.lost == []
+
+
+def under_load(
+    name: str,
+    clients: Clients,
+    act: Callable[[], object],
+    rollouts: Callable[[], int],
+    *versions: str,
+    settled: Callable[[], object] = lambda: None,
+) -> Outcome:
+    """Act while clients call through `versions`; one row of the table."""
+    before = rollouts()
+    with clients.running(*versions) as record:
+        time.sleep(BEFORE)
+        started = time.monotonic()
+        act()
+        seconds = time.monotonic() - started
+        settled()
+        time.sleep(AFTER)
+    outcome = Outcome(record, eventually(lambda: [clients.audit()], timeout=90)[0],
+                      rollouts() - before, seconds)  # fmt: skip
+    tell(name, outcome)
+    return outcome
+
+
+def tell(name: str, outcome: Outcome) -> None:
+    """Write the row."""
+    line = (
+        f"{name}: {outcome.record.row()}, lost {len(outcome.lost)}, "
+        f"rollouts {outcome.rollouts}, {outcome.seconds:.0f} s"
+    )
+    print(line)
+    if TABLE:
+        first = "".join(
+            f"\n    {each}"
+            for each in (*outcome.record.failures[:6], *outcome.record.wrong[:4], *outcome.lost[:4])
+        )
+        with Path(TABLE).open("a") as file:
+            file.write(f"{time.strftime('%H:%M:%S')} {line}{first}\n")
