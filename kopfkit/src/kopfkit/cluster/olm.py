@@ -7,6 +7,7 @@ and pushed to the cluster's registry. (The module's quickstart manifest is years
 import contextlib
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,12 @@ RESTART_AFTER = 75.0
 
 
 def install(
-    kubeconfig: Path, progress: Progress, *, registry: str | None = None, force: bool = False
+    kubeconfig: Path,
+    progress: Progress,
+    *,
+    registry: str | None = None,
+    force: bool = False,
+    timeout: float = READY_TIMEOUT,
 ) -> None:
     """Install OLM and wait until its package server's CSV is Succeeded.
 
@@ -45,6 +51,7 @@ def install(
         registry: host:port of a registry that the cluster pulls from and we can push to; needed
             where the public images cannot be pulled.
         force: apply again although OLM is installed.
+        timeout: seconds until the package server must be Succeeded.
 
     Raises:
         KopfkitError: images cannot be had, or OLM does not become ready (with its pods' state).
@@ -74,7 +81,7 @@ def install(
             timeout=120,
         )
         step.note("waiting for the package server")
-        _await(kubectl)
+        _await(kubectl, timeout)
 
 
 def status(kubeconfig: Path) -> dict[str, Any]:
@@ -90,6 +97,61 @@ def status(kubeconfig: Path) -> dict[str, Any]:
         return {"installed": False, "ready": False, "detail": "no package server"}
     phase = found.get("status", {}).get("phase", "Pending")
     return {"installed": True, "ready": phase == "Succeeded", "detail": f"package server {phase}"}
+
+
+def installed_version(kubeconfig: Path) -> str:
+    """The version in the tag of OLM's image, such as "v0.38.0"; "" where there is none to tell.
+
+    The package server's CSV does not know: the chart has the same one in every release.
+    """
+    found = Kubectl.at(kubeconfig).get("deployments.apps", "catalog-operator", NAMESPACE)
+    if found is None:
+        return ""
+    image = str(found["spec"]["template"]["spec"]["containers"][0]["image"]).partition("@")[0]
+    tag = image.rpartition("/")[2].partition(":")[2]
+    return tag if tag.startswith("v") else ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """An object that OLM consists of, and whether it is in the cluster."""
+
+    kind: str
+    namespace: str
+    name: str
+    there: bool
+
+
+def parts(kubeconfig: Path, progress: Progress) -> list[Part]:
+    """Every object of OLM, as its chart has them, with whether it is there.
+
+    Raises KopfkitError if the chart cannot be had, or the cluster does not answer.
+    """
+    kubectl = Kubectl.at(kubeconfig, progress)
+    version = toolchain.version("olm")
+    chart = toolchain.module_dir(MODULE, progress) / "deploy"
+    text = render(chart, values({"olm": "unused", "opm": "unused"}), version, progress)
+    wanted = [
+        yaml.safe_load(path.read_text("utf-8")) for path in sorted(chart.glob("chart/crds/*.yaml"))
+    ]
+    wanted += [one for one in yaml.safe_load_all(text) if one]
+    there = _there(kubectl, [one for one in wanted if _GROUP not in one["apiVersion"]])
+    if all(kubectl.serves(kind) for kind in _CUSTOM):
+        there |= _there(kubectl, [one for one in wanted if _GROUP in one["apiVersion"]])
+    return [Part(*key, key in there) for key in map(_key, wanted)]
+
+
+def _there(kubectl: Kubectl, wanted: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    told = kubectl.run(
+        "get", "--ignore-not-found", "--output=json", "--filename=-",
+        input=yaml.safe_dump_all(wanted),
+    )  # fmt: skip
+    return {_key(one) for one in json.loads(told)["items"]} if told.strip() else set()
+
+
+def _key(one: dict[str, Any]) -> tuple[str, str, str]:
+    metadata = one["metadata"]
+    return one["kind"], metadata.get("namespace", ""), metadata["name"]
 
 
 def uninstall(kubeconfig: Path, progress: Progress) -> None:
@@ -205,11 +267,11 @@ def _build(engine: Engine, tag: str, progress: Progress) -> None:
         )
 
 
-def _await(kubectl: Kubectl) -> None:
+def _await(kubectl: Kubectl, timeout: float) -> None:
     started, restarted = time.monotonic(), False
     while not status(kubectl.kubeconfig)["ready"]:
         waited = time.monotonic() - started
-        if waited > READY_TIMEOUT:
+        if waited > timeout:
             raise KopfkitError("OLM", f"is not ready\n{_pods(kubectl)}", "Look at the pods' logs.")
         if waited > RESTART_AFTER and not restarted:
             # Seen where something outside the cluster answered for the address of a Service that
