@@ -8,11 +8,6 @@ import click
 from kopfkit.cluster import baseimage, docker, imageroot, images
 from kopfkit.cluster.progress import Progress
 
-# What only describes or builds, and so has no place in the image that runs.
-_BUILD_TIME = (
-    *(f"kopfkit/{name}" for name in ("cli", "cluster", "packaging", "project", "testing")),
-    "*/project.py",
-)
 ROOT = Path("build/image")
 # Kind of image -> its Dockerfile.
 FILES = {
@@ -39,7 +34,7 @@ def root(python: str, arch: str) -> None:
             sources=[Path(), Path("kopfkit")],
             python=python,
             architecture=arch,
-            unused=_BUILD_TIME,
+            unused=imageroot.BUILD_TIME,
             epoch=int(os.environ.get("SOURCE_DATE_EPOCH", "0")),
         )
 
@@ -62,6 +57,41 @@ def build(kind: str, tag: str, version: str, base_image: str) -> None:
     elif base_image:
         arguments["BASE_IMAGE"] = base_image
     images.build(tag, FILES[kind], Path(), progress=progress, arguments=arguments)
+
+
+@image.command()
+@click.argument("kind", type=click.Choice(list(FILES)))
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Directory for the image, which is not there yet.",
+)
+@click.option(
+    "--platform",
+    "platforms",
+    multiple=True,
+    help="linux/amd64 or linux/arm64; may be repeated [default: this machine's].",
+)
+@click.option("--version", default="", help="Version label of the operator image.")
+@click.option("--base-image", default="", help="Base of the operator image.")
+def layout(
+    kind: str, output: Path, platforms: tuple[str, ...], version: str, base_image: str
+) -> None:
+    """Write an image as an OCI layout, without an engine; prints its digest.
+
+    The same checkout gives the same digest, today and next year (SOURCE_DATE_EPOCH sets the time
+    that is written into it). `crane push`, `skopeo copy` and `kopfkit release push` take it.
+    """
+    from kopfkit.cluster import layouts, ociimages
+
+    wanted = ociimages.platforms(platforms or (f"linux/{ociimages.native()}",))
+    epoch = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
+    built = layouts.build(
+        kind, Path(), output, wanted, epoch=epoch, version=version, base_image=base_image,
+        progress=Progress(),
+    )  # fmt: skip
+    click.echo(built.digest)
 
 
 @image.command()

@@ -66,9 +66,14 @@ def find(program: str) -> str | None:
 
 
 @contextlib.contextmanager
-def unpacked(*packages: str) -> Iterator[Path]:
+def unpacked(*packages: str, architecture: str = "") -> Iterator[Path]:
     """The files of Debian packages, unpacked into a directory that is gone afterwards: nothing is
-    installed, and no service of theirs is started. Without their dependencies.
+    installed, and no service of theirs is started. Without their dependencies. The packages
+    themselves lie beside the directory.
+
+    Args:
+        packages: their names.
+        architecture: Debian's name of one; this machine's unless given.
 
     Raises KopfkitError where apt cannot download them.
     """
@@ -77,15 +82,35 @@ def unpacked(*packages: str) -> Iterator[Path]:
         root.mkdir()
         env = {**os.environ, **_QUIET}
         # apt's download user may not enter the cache directory; the package is verified either way.
-        words = ["apt-get", "download", "-o", "APT::Sandbox::User=root", *packages]
+        options = ["-o", "APT::Sandbox::User=root", *_foreign(architecture)]
+        words = ["apt-get", *options, "download", *packages]
         try:
             process.run(words, cwd=place, env=env)
         except process.CommandFailed:
-            process.run(["apt-get", "update"], env=env)
+            process.run(["apt-get", *options, "update"], env=env)
             process.run(words, cwd=place, env=env)
         for archive in sorted(Path(place).glob("*.deb")):
             process.run(["dpkg-deb", "--extract", archive, root])
         yield root
+
+
+def _foreign(architecture: str) -> list[str]:
+    """apt's options for another architecture's packages: lists of their own, so that this machine's
+    apt is not told of it."""
+    if not architecture or architecture == process.run(["dpkg", "--print-architecture"]).strip():
+        return []
+    own = paths.cache_dir() / f"apt-{architecture}"
+    for name in ("state/lists/partial", "cache/archives/partial"):
+        (own / name).mkdir(parents=True, exist_ok=True)
+    (own / "status").touch()
+    settings = {
+        "Dir::State": own / "state",
+        "Dir::State::status": own / "status",
+        "Dir::Cache": own / "cache",
+        "APT::Architecture": architecture,
+        "APT::Architectures": architecture,
+    }
+    return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
 
 
 def bootstrap(target: Path, packages: Sequence[str], progress: Progress) -> None:

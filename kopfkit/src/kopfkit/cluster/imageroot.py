@@ -23,6 +23,18 @@ _MANYLINUX = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux20
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 # Shipped by packages, used by nobody at run time: their tests, stubs and C sources.
 _DEAD = ("**/tests", "**/test", "**/*.pyi", "**/*.pxd", "**/*.pyx", "**/*.c", "**/*.h", "bin")
+# What only describes, builds or tests, and so has no place in the image that runs.
+BUILD_TIME = (
+    "kopfkit/cli",
+    "kopfkit/cluster",
+    "kopfkit/oci",
+    "kopfkit/packaging",
+    "kopfkit/project",
+    "kopfkit/releasing",
+    "kopfkit/simulation",
+    "kopfkit/testing",
+    "*/project.py",
+)
 
 
 def build(
