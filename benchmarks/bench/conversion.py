@@ -6,6 +6,7 @@ neighbours. The LIST of a real API server is `bench.listing`'s.
 
 import contextlib
 import gc
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Plan:
         sizes: of reviews, with how many objects are sent in all; times are told for 10,000.
         listed: objects of the LIST; 0 for none.
         list_turns: how often each webhook's LIST is measured.
+        limit: seconds after which what is left is done once only; 0 for none.
     """
 
     singles: int
@@ -40,10 +42,11 @@ class Plan:
     sizes: tuple[tuple[int, int], ...]
     listed: int
     list_turns: int
+    limit: float = 0.0
 
 
 PLANS: Final = {
-    "quick": Plan(500, 7, ((1, 1000), (10, 2000), (100, 2000), (500, 2000)), 3000, 1),
+    "quick": Plan(500, 7, ((1, 1000), (10, 2000), (100, 2000), (500, 2000)), 3000, 1, 60.0),
     "full": Plan(5000, 15, ((1, 10_000), (10, 10_000), (100, 10_000), (500, 10_000)), 10_000, 7),
 }
 
@@ -73,22 +76,23 @@ def measure(
                     raise
                 missing[f"webhook {name}"] = str(error)
         webhooks.compare(peers)
+        end = time.monotonic() + plan.limit if plan.limit else math.inf
+
+        def turns(count: int, work: Callable[[Webhook], Sample]) -> Iterator[Sample]:
+            return _turns(peers, count, work, end)
+
         idle = {peer.name: peer.process.rss() for peer in peers}
         gc.collect()
         gc.freeze()  # a collection of this process must not look like a slow webhook
         stack.callback(gc.unfreeze)
         with progress.step("conversion: one object over TLS") as step:
-            samples += _turns(peers, plan.turns, lambda peer: single(peer, plan.singles))
+            samples += turns(plan.turns, lambda peer: single(peer, plan.singles))
             step.glance(_shown(samples, "convert", "p99_ms", "ms"))
         memory = {peer.name: peer.process.rss() for peer in peers}
         for size, count in plan.sizes:
             objects = [reviews.stored(number) for number in range(count)]
             with progress.step(f"conversion: reviews of {size}") as step:
-                samples += _turns(
-                    peers,
-                    plan.turns,
-                    lambda peer: many(peer, objects, size),  # noqa: B023
-                )
+                samples += turns(plan.turns, lambda peer: many(peer, objects, size))  # noqa: B023
                 step.glance(_shown(samples, "reviews", "seconds", "s for 10,000"))
         for peer in peers:
             values = {
@@ -102,8 +106,8 @@ def measure(
                 listing.seeded(plane, plan.listed),
                 progress.step(f"conversion: LIST of {plan.listed} through v1alpha1") as step,
             ):
-                samples += _turns(
-                    peers, plan.list_turns, lambda peer: listing.measure(plane, peer, plan.listed)
+                samples += turns(
+                    plan.list_turns, lambda peer: listing.measure(plane, peer, plan.listed)
                 )
                 step.glance(_shown(samples, "list", "first", "s"))
     return missing
@@ -150,10 +154,12 @@ def many(peer: Webhook, objects: Sequence[Any], size: int) -> Sample:
 
 
 def _turns(
-    peers: Sequence[Webhook], turns: int, work: Callable[[Webhook], Sample]
+    peers: Sequence[Webhook], turns: int, work: Callable[[Webhook], Sample], end: float
 ) -> Iterator[Sample]:
-    """A B, B A, A B: every second turn backwards."""
+    """A B, B A, A B: every second turn backwards; after `end` no second turn begins."""
     for number in range(turns):
+        if number and time.monotonic() > end:
+            return
         for peer in peers if number % 2 == 0 else peers[::-1]:
             yield work(peer)
 
