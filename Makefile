@@ -180,6 +180,10 @@ bundle: $(STAMP) ## Generate bundle/ and bundle.Dockerfile.
 bundle-validate: $(STAMP) ## Every fault of the bundle at once: our checks, operator-sdk's, an API server's.
 	@$(KOPFKIT) bundle validate
 
+.PHONY: scorecard
+scorecard: $(STAMP) ## operator-sdk's scorecard and our own checks, on the cluster, for the bundle.
+	@$(KOPFKIT) scorecard bundle --name $(CLUSTER_NAME)
+
 .PHONY: bundle-build
 bundle-build: $(STAMP) ## Build the bundle image.
 	@$(KOPFKIT) image build bundle --tag $(BUNDLE_IMG)
@@ -187,6 +191,18 @@ bundle-build: $(STAMP) ## Build the bundle image.
 .PHONY: bundle-push
 bundle-push: $(STAMP) ## Push the bundle image.
 	@$(KOPFKIT) image push $(BUNDLE_IMG)
+
+.PHONY: bundle-run
+bundle-run: $(STAMP) ## Install the bundle image BUNDLE_IMG by OLM, without a catalog image.
+	@$(KOPFKIT) run bundle $(BUNDLE_IMG) --name $(CLUSTER_NAME)
+
+.PHONY: bundle-upgrade
+bundle-upgrade: $(STAMP) ## Upgrade what OLM has installed to the bundle image BUNDLE_IMG.
+	@$(KOPFKIT) run bundle-upgrade $(BUNDLE_IMG) --name $(CLUSTER_NAME)
+
+.PHONY: bundle-cleanup
+bundle-cleanup: $(STAMP) ## Remove the operator, its CRDs and, after a question, every object of them.
+	@$(KOPFKIT) cleanup helloworld-operator --name $(CLUSTER_NAME)
 
 .PHONY: catalog
 catalog: $(STAMP) ## Generate the file-based catalog and catalog.Dockerfile.
