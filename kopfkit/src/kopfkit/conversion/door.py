@@ -1,10 +1,8 @@
 """Who may come in: a listening socket that nobody can keep others out of.
 
 Anybody in the cluster's network reaches a webhook's port, and a TLS connection costs memory before
-its first byte is understood. So there is room for a fixed number of connections, whoever comes and
-asks nothing is sent away after a while, and when all is full, the one that has been there longest
-without an answer makes room. The API server asks at once and keeps its connections: it is never
-that one.
+its first byte is understood. So there is room for a fixed number of connections, and when all is
+taken, one that only waits makes room. Whom the server is answering is never sent away.
 """
 
 import asyncio
@@ -19,42 +17,54 @@ from aiohttp import web
 
 logger = logging.getLogger(__name__)
 
-# Connections. An API server opens one for each conversion under way and keeps a few; three of them
-# under load stay far below.
-CONNECTIONS: Final = 128
-# Seconds from a connection's first packet to the end of its first request's headers.
-FIRST_REQUEST: Final = 15.0
-# Seconds that nobody is sent away in for want of room: a handshake and a small review on a busy
-# machine.
+# Connections, of 80 KB each. An API server has one for each conversion under way and keeps some
+# for 90 s; after each change of a CRD it begins anew, so that under load it may have a hundred.
+CONNECTIONS: Final = 192
+# Seconds for a handshake.
+HANDSHAKE: Final = 15.0
+# Seconds from a connection's first packet to the end of its first request's headers. Go's clients
+# open connections that they do not need in the end, and close them after 90 s: before we do.
+FIRST_REQUEST: Final = 100.0
+# Seconds that a connection has in any case: for a handshake and a small review on a busy machine.
 GRACE: Final = 1.0
+# The same, where most of the others have been answered before, and so nobody seems to mean ill.
+PATIENCE: Final = 5.0
 # Seconds between a look for room and the next.
 _LOOK: Final = 0.05
 # Seconds for the other side to say goodbye.
 _GOODBYE: Final = 2.0
 # Connections that wait in the kernel.
 _BACKLOG: Final = 128
-# Bytes that asyncio reads of a connection at once. It sets them aside for each one beforehand:
-# with its own 256 KiB, a hundred connections that say nothing are 25 MB.
-_BUFFER: Final = 32 * 1024
+# Bytes that asyncio reads of a connection at once, the size of a TLS record. It sets them aside for
+# each one beforehand: with its own 256 KiB, a hundred connections that say nothing are 25 MB.
+_BUFFER: Final = 16 * 1024
 
 
 class Guest(asyncio.Protocol):
     """One connection: passes everything on to aiohttp, and knows how far it has come.
 
     Attributes:
-        since: when it came, or was last answered, on the loop's clock.
-        asked: whether it has sent a request's headers.
+        since: when it came, or last began a request or was answered after that, on the loop's
+            clock.
+        request: the one whose headers it has sent and that is not answered yet.
+        asked: whether there ever was one.
         answered: whether it was ever answered.
     """
 
     def __init__(self, door: "Door", now: float) -> None:
         self.since = now
+        self.request: web.Request | None = None
         self.asked = False
         self.answered = False
         self.inner = door.make()
         self.entering: asyncio.Task[None] | None = None
         self._door = door
         self._transport: asyncio.BaseTransport | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is up to the other side to go on."""
+        return self.request is None or not self.request.content.is_eof()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -139,14 +149,18 @@ class Door:
             task.cancel()
         await asyncio.gather(*entering, return_exceptions=True)
 
-    def heard(self, inner: object) -> None:
-        """The guest with this protocol of aiohttp's has sent a request's headers."""
-        if guest := self._guests.get(id(inner)):
+    def heard(self, request: web.Request) -> None:
+        """A guest has sent a request's headers."""
+        if guest := self._guests.get(id(request.protocol)):
+            guest.request = request
             guest.asked = True
+            if guest.answered:
+                guest.since = asyncio.get_running_loop().time()
 
-    def served(self, inner: object) -> None:
-        """That guest's request is done."""
-        if guest := self._guests.get(id(inner)):
+    def served(self, request: web.Request) -> None:
+        """That request is answered."""
+        if guest := self._guests.get(id(request.protocol)):
+            guest.request = None
             guest.answered = True
             guest.since = asyncio.get_running_loop().time()
 
@@ -180,7 +194,7 @@ class Door:
                 lambda: guest,
                 connection,
                 ssl=self._context,
-                ssl_handshake_timeout=self._first_request,
+                ssl_handshake_timeout=HANDSHAKE,
                 ssl_shutdown_timeout=_GOODBYE,
             )
         except (OSError, asyncio.CancelledError) as error:
@@ -198,17 +212,19 @@ class Door:
             guest.send_away(at_once=False)
 
     def _make_room(self, now: float) -> bool:
-        """Send away whom it costs least; False if nobody has been here long enough.
+        """Send away whom it costs least; False if nobody has waited long enough.
 
-        Of those who were never answered, who has asked nothing goes first, and then the oldest. A
-        connection that was answered is an API server's, as far as can be told, and a request may be
-        on its way to it: it goes only if there is no other kind.
+        Where most have never been answered they are no API server's: the oldest of them goes, one
+        that has asked nothing first. Else a crowd of good clients has left connections behind: the
+        one that has idled longest goes.
         """
-        guests = list(self._guests.values())
+        guests = [guest for guest in self._guests.values() if guest.waits]
         strangers = [guest for guest in guests if not guest.answered]
+        crowded = len(strangers) * 2 > len(self._guests)
+        patience = GRACE if crowded else PATIENCE
         first = min(
-            (guest for guest in strangers or guests if now - guest.since >= GRACE),
-            key=lambda guest: (guest.asked, guest.since),
+            (g for g in (strangers if crowded else guests) if now - g.since >= patience),
+            key=lambda guest: (guest.asked and crowded, guest.since),
             default=None,
         )
         if first is None:
@@ -228,12 +244,12 @@ def attend(app: web.Application) -> Callable[[Door], None]:
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         for door in doors:
-            door.heard(request.protocol)
+            door.heard(request)
         try:
             return await handler(request)
         finally:
             for door in doors:
-                door.served(request.protocol)
+                door.served(request)
 
     app.middlewares.append(tell)
     return doors.append
