@@ -66,6 +66,16 @@ def without_secret_rights(bundle: Bundle) -> None:
         entry["rules"] = [rule for rule in entry["rules"] if "secrets" not in rule["resources"]]
 
 
+def without_protection(bundle: Bundle) -> None:
+    """The operator keeps no policy that refuses to take the conversion away."""
+    for entry in bundle.csv["spec"]["install"]["spec"]["clusterPermissions"]:
+        entry["rules"] = [
+            rule
+            for rule in entry["rules"]
+            if "validatingadmissionpolicies" not in rule["resources"]
+        ]
+
+
 def schema(bundle: Bundle, version: str) -> dict[str, Any]:
     """The schema of HelloWorld's spec in a version, to be changed in place."""
     for each in bundle.crds[HELLOWORLDS]["spec"]["versions"]:

@@ -43,12 +43,14 @@ def test_two_releases_give_a_table_and_an_exit_code(run: Run) -> None:
     assert "clients of v1alpha1" in done.stdout
     assert done.stdout.endswith("verdict: ok\n")
     assert run("upgrade", "v0.1.0", "0.4.0").returncode == 3
-    refused = run("upgrade", "0.2.0", "0.3.0", "--secret-owner", "csv", "--json")
+    refused = run("upgrade", "0.2.0", "0.3.0", "--no-guard", "--json")
     assert refused.returncode == 3
     document = json.loads(refused.stdout)
     assert document["verdict"] == "fails"
     assert {each["step"] for each in document["findings"] if each["verdict"] == "fails"} == {
-        "old release removed"
+        "CRD overwritten",
+        "webhook rolled out",
+        "CRD overwritten again",
     }
 
 

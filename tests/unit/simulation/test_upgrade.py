@@ -16,6 +16,7 @@ from .conftest import (
     schema,
     without_conversion,
     without_guard,
+    without_protection,
     without_secret_rights,
 )
 
@@ -48,7 +49,7 @@ TABLE: dict[str, tuple[list[Change], dict[str, Verdict]]] = {
         },
     ),
     "B: no conversion in the CRD": (
-        [without_conversion, without_guard, without_secret_rights],
+        [without_conversion, without_guard, without_secret_rights, without_protection],
         {
             "CRD overwritten": CORRUPTS,
             "webhook rolled out": CORRUPTS,
@@ -64,7 +65,16 @@ TABLE: dict[str, tuple[list[Change], dict[str, Verdict]]] = {
             "webhook rolled out": OK,
             "conversion restored": OK,
             "CRD overwritten again": OK,
-            "old release removed": FAILS,
+            "old release removed": OK,
+        },
+    ),
+    "E without the guard": (
+        [without_guard],
+        {
+            "CRD overwritten": FAILS,
+            "conversion restored": OK,
+            "CRD overwritten again": FAILS,
+            "old release removed": OK,
         },
     ),
     "E: the guard, and the Secret owned by the Deployment": (
@@ -156,10 +166,25 @@ def test_a_guard_for_other_crds_is_none(changed: Make) -> None:
     assert simulate(changed("0.3.0"), changed("0.4.0", unlabelled)).verdict is OK
 
 
-def test_the_secret_goes_with_the_release_if_the_cluster_says_so(
-    bundles: dict[str, Bundle],
-) -> None:
-    report = simulate(bundles["0.3.0"], bundles["0.4.0"], Situation(secret_owner="csv"))
+def test_a_bundle_that_takes_a_protected_conversion_away_is_refused(changed: Make) -> None:
+    old, new = changed("0.3.0"), changed("0.4.0", without_conversion)
+    report = simulate(old, new)
+    assert report.stopped
+    assert "a policy of the old release" in reasons(report)
+    unprotected = simulate(old, new, Situation(protected=False))
+    assert unprotected.verdict is CORRUPTS
+
+    def v1_alone(bundle: Bundle) -> None:
+        for each in bundle.crds[HELLOWORLDS]["spec"]["versions"]:
+            each["served"] = each["name"] == "v1"
+
+    migrated = Situation(stored_versions={HELLOWORLDS: ("v1",)})
+    assert not simulate(old, changed("0.4.0", without_conversion, v1_alone), migrated).stopped
+
+
+def test_the_secret_goes_with_the_release_if_the_cluster_says_so(changed: Make) -> None:
+    old, new = changed("0.3.0"), changed("0.4.0", without_guard)
+    report = simulate(old, new, Situation(secret_owner="csv"))
     assert report.at("CRD overwritten") is OK
     assert report.at("old release removed") is FAILS
     assert "old certificate" in reasons(report)

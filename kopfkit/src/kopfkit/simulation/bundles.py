@@ -48,6 +48,11 @@ class Bundle:
                 return webhook
         return None
 
+    @property
+    def deployments(self) -> list[str]:
+        """Names of the Deployments in the install strategy."""
+        return [str(each.get("name")) for each in _install(self.csv).get("deployments") or []]
+
     def deployment(self, name: str) -> Object:
         """The entry of a Deployment in the install strategy; {} if there is none."""
         for entry in _install(self.csv).get("deployments") or []:

@@ -9,13 +9,14 @@ from kopfkit.simulation.preflight import (
     is_webhook,
     lost_versions,
     preflight,
+    served,
     served_by_both,
     stored,
 )
 from kopfkit.simulation.reports import Finding, Verdict
 from kopfkit.simulation.situation import Situation
 from kopfkit.simulation.steps import CHECK
-from kopfkit.simulation.webhooks import refusals
+from kopfkit.simulation.webhooks import as_installed, protects, refusals
 
 Object = dict[str, Any]
 # Violations that a reason names; the rest is counted.
@@ -41,6 +42,7 @@ def checks(old: Bundle, new: Bundle, name: str, situation: Situation) -> Iterato
             f"OLM does not install the conversion webhook: {why}.",
             "Mend the CSV; `kopfkit bundle validate` names such faults.",
         )
+    yield from _taken_away(old, name, after, situation)
     yield from _objects(name, before, after, situation)
 
 
@@ -61,6 +63,25 @@ def _definition(before: Object, after: Object, kept: tuple[str, ...]) -> Iterato
     if not gone and not fixed:
         text = f"every stored version ({', '.join(kept)}) is in the new CRD."
         yield Finding(CHECK, name, "CRD", Verdict.OK, text)
+
+
+def _taken_away(old: Bundle, name: str, after: Object, situation: Situation) -> Iterator[Finding]:
+    """What an admission policy says against a CRD that takes the conversion away."""
+    live = situation.crds.get(name) or as_installed(old, old.crds[name])
+    protected = situation.protected
+    if protected is None:
+        protected = protects(old, name)
+    if not protected or not is_webhook(live) or is_webhook(after):
+        return
+    only = served(after) == [stored(after)]
+    if only and set(stored_versions(old, name, situation)) == {stored(after)}:
+        return
+    yield _crd(
+        name,
+        "the API server refuses the new CRD: a policy of the old release keeps the conversion, "
+        "without which objects would lose fields.",
+        "Declare the webhook in the bundle's CRD, or serve the stored version only.",
+    )
 
 
 def _objects(name: str, before: Object, after: Object, situation: Situation) -> Iterator[Finding]:

@@ -43,6 +43,7 @@ class _Passage:
         self.stored_in = frozenset(stored_versions(old, name, situation))
         self.guard = webhooks.guard_of(old, self.before, self.after)
         self.guard_answers = situation.guard
+        self.next_guard = webhooks.guard_of(new, self.before, self.after)
         self.old_knows = frozenset(versions(self.before)) if self.asked else frozenset()
         self.new_knows = frozenset(versions(self.after))
         owner = situation.secret_owner
@@ -78,6 +79,16 @@ class _Passage:
             self.guard is not None
             and self.guard_answers
             and guard.kept(self.live, self.after) is not None
+        )
+
+    def _both_trusted(self) -> bool:
+        """Whether the guard keeps an authority beside the next one, by the guard's own rule."""
+        now = webhooks.as_installed(self.new, self.after)
+        then = webhooks.as_installed(self.new, self.after, webhooks.NEXT)
+        return (
+            self.next_guard is not None
+            and self.guard_answers
+            and guard.trusted(now, then) is not None
         )
 
     def _overwritten(self, restored: State | None = None) -> State:
@@ -129,6 +140,14 @@ class _Passage:
         secret = f"{self.asked['deploymentName']}-service-cert"
         if self.secret_owner == "deployment":
             text = f"the Secret {secret} belongs to the Deployment and stays."
+            yield Finding(REPLACE, self.name, "CRD", Verdict.OK, text)
+            yield from findings(REPLACE, self._state(Conversion.WEBHOOK, knows=self.new_knows))
+            return
+        if self._both_trusted():
+            text = (
+                f"the Secret {secret} goes with the old ClusterServiceVersion; the guard keeps the "
+            )
+            text += "authority before trusted beside OLM's new one."
             yield Finding(REPLACE, self.name, "CRD", Verdict.OK, text)
             yield from findings(REPLACE, self._state(Conversion.WEBHOOK, knows=self.new_knows))
             return

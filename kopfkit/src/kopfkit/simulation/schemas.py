@@ -10,17 +10,17 @@ map, and embedded resources, which OLM does not look at either.
 import base64
 import binascii
 import datetime
+import functools
 import ipaddress
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, Final
-
-import jsonschema
-from jsonschema.exceptions import ValidationError
-from jsonschema.validators import extend
+from typing import TYPE_CHECKING, Any, Final
 
 from kopfkit.crd.cel.regexes import python_regex
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 Schema = dict[str, Any]
 _ALL_OF: Final = ("allOf", "anyOf", "oneOf")
@@ -43,7 +43,8 @@ class Validator:
     """A schema that is made ready once for many objects."""
 
     def __init__(self, schema: Schema) -> None:
-        self._validator = _Draft(translated(schema), format_checker=_FORMATS)
+        draft, formats = _draft()
+        self._validator = draft(translated(schema), format_checker=formats)
 
     def faults(self, obj: Any) -> list[tuple[str, str]]:
         """As the function of that name."""
@@ -72,7 +73,7 @@ def translated(schema: Schema) -> Schema:
     return {"anyOf": [{"type": "null"}, found]} if schema.get("nullable") else found
 
 
-def _leaves(errors: Iterator[ValidationError]) -> Iterator[ValidationError]:
+def _leaves(errors: "Iterator[ValidationError]") -> "Iterator[ValidationError]":
     for error in errors:
         choices: Any = error.validator_value
         nullable = error.validator == "anyOf" and choices[0] == {"type": "null"}
@@ -82,12 +83,12 @@ def _leaves(errors: Iterator[ValidationError]) -> Iterator[ValidationError]:
             yield error
 
 
-def _path(error: ValidationError) -> str:
+def _path(error: "ValidationError") -> str:
     parts = [f"[{each}]" if isinstance(each, int) else f".{each}" for each in error.absolute_path]
     return "".join(parts).removeprefix(".")
 
 
-def _sentence(error: ValidationError) -> str:
+def _sentence(error: "ValidationError") -> str:
     text = error.message
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
@@ -97,26 +98,6 @@ def _is_integer(_: Any, value: Any) -> bool:
         return False
     # 1.0 is an integer in JSON.
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-
-
-def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationError]:
-    if not isinstance(value, str):
-        return
-    try:
-        regex = python_regex(pattern)
-    except re.error:
-        # Go knows it, Python does not; only the API server can judge.
-        return
-    if not regex.search(value):
-        yield ValidationError(f"{value!r} does not match {pattern!r}")
-
-
-_extend: Any = extend
-_Draft: Any = _extend(
-    jsonschema.Draft4Validator,
-    validators={"pattern": _pattern},
-    type_checker=jsonschema.Draft4Validator.TYPE_CHECKER.redefine("integer", _is_integer),
-)
 
 
 def _text(holds: Callable[[str], Any]) -> Callable[[object], bool]:
@@ -158,27 +139,52 @@ def _date_time(value: str) -> bool:
     return datetime.datetime.fromisoformat(whole) is not None
 
 
-_FORMATS: Final = jsonschema.FormatChecker(formats=())
-_FORMATS.checkers = {
-    name: (check, ())
-    for name, check in {
-        "byte": _text(_byte),
-        "cidr": _text(lambda value: "/" in value and ipaddress.ip_network(value, strict=False)),
-        "date": _text(
-            lambda value: (
-                re.fullmatch(r"\d{4}-\d\d-\d\d", value) is not None
-                and datetime.date.fromisoformat(value)
-            )
-        ),
-        "date-time": _text(_date_time),
-        "datetime": _text(_date_time),
-        "duration": _full(_DURATION),
-        "hostname": _text(lambda value: len(value) <= 255 and bool(_HOST.fullmatch(value))),
-        "int32": _bits(32),
-        "int64": _bits(64),
-        "ipv4": _text(ipaddress.IPv4Address),
-        "ipv6": _text(ipaddress.IPv6Address),
-        "mac": _full(_MAC),
-        "uuid": _text(uuid.UUID),
-    }.items()
+_FORMATS: Final = {
+    "byte": _text(_byte),
+    "cidr": _text(lambda value: "/" in value and ipaddress.ip_network(value, strict=False)),
+    "date": _text(
+        lambda value: (
+            re.fullmatch(r"\d{4}-\d\d-\d\d", value) is not None
+            and datetime.date.fromisoformat(value)
+        )
+    ),
+    "date-time": _text(_date_time),
+    "datetime": _text(_date_time),
+    "duration": _full(_DURATION),
+    "hostname": _text(lambda value: len(value) <= 255 and bool(_HOST.fullmatch(value))),
+    "int32": _bits(32),
+    "int64": _bits(64),
+    "ipv4": _text(ipaddress.IPv4Address),
+    "ipv6": _text(ipaddress.IPv6Address),
+    "mac": _full(_MAC),
+    "uuid": _text(uuid.UUID),
 }
+
+
+@functools.cache
+def _draft() -> tuple[Any, Any]:
+    """The validator's class and its formats.
+
+    Imported when the first object is checked: with what it finds installed, jsonschema may take
+    a second to import, and a simulation without objects does without it.
+    """
+    import jsonschema
+    from jsonschema.validators import extend
+
+    def pattern(_: Any, pattern: str, value: Any, __: Any) -> "Iterator[ValidationError]":
+        if not isinstance(value, str):
+            return
+        try:
+            regex = python_regex(pattern)
+        except re.error:
+            # Go knows it, Python does not; only the API server can judge.
+            return
+        if not regex.search(value):
+            yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
+
+    formats = jsonschema.FormatChecker(formats=())
+    formats.checkers = {name: (check, ()) for name, check in _FORMATS.items()}
+    draft: Any = jsonschema.Draft4Validator
+    make: Any = extend
+    checker = draft.TYPE_CHECKER.redefine("integer", _is_integer)
+    return make(draft, validators={"pattern": pattern}, type_checker=checker), formats

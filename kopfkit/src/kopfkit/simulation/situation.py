@@ -20,7 +20,9 @@ class Situation:
         secret_owner: of the certificate's Secret, "csv" or "deployment"; "" to tell it from the
             old bundle's RBAC.
         objects: None if none are known, which is not the same as there being none.
-        guard: whether the old release's guard answers, if it has one.
+        guard: whether the releases' guard answers, if they have one.
+        protected: whether an admission policy refuses to take a conversion away; None to tell it
+            from the old bundle's RBAC.
     """
 
     crds: Mapping[str, Object] = field(default_factory=dict)
@@ -28,3 +30,4 @@ class Situation:
     secret_owner: str = ""
     objects: Objects | None = None
     guard: bool = True
+    protected: bool | None = None

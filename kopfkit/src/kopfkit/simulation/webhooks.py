@@ -6,17 +6,27 @@ operator-lifecycle-manager, pkg/controller/install: Service `<deployment>-servic
 own the CRD. Kubernetes, "Dynamic Admission Control" for selectors and rules.
 """
 
+import base64
 import copy
-from typing import Any
+from typing import Any, Final
 
 from kopfkit.simulation.bundles import MUTATING, Bundle
 
 Object = dict[str, Any]
-# Stands for the certificate authority that OLM writes.
-_TRUSTED = "Y2E="
 
 
-def as_installed(bundle: Bundle, crd: Object) -> Object:
+def _pem(text: bytes) -> str:
+    body = base64.b64encode(text)
+    pem = b"-----BEGIN CERTIFICATE-----\n" + body + b"\n-----END CERTIFICATE-----\n"
+    return base64.b64encode(pem).decode()
+
+
+# Stand for the certificate authority that OLM makes first, and for the one it makes next.
+FIRST: Final = _pem(b"first")
+NEXT: Final = _pem(b"next")
+
+
+def as_installed(bundle: Bundle, crd: Object, authority: str = FIRST) -> Object:
     """A CRD of the bundle as it is in a cluster once OLM has written the conversion into it."""
     found = copy.deepcopy(crd)
     webhook = bundle.conversion(crd["metadata"]["name"])
@@ -30,7 +40,7 @@ def as_installed(bundle: Bundle, crd: Object) -> Object:
                         "path": webhook.get("webhookPath") or "/",
                         "port": webhook.get("containerPort") or 443,
                     },
-                    "caBundle": _TRUSTED,
+                    "caBundle": authority,
                 },
                 "conversionReviewVersions": webhook.get("admissionReviewVersions") or [],
             },
@@ -107,6 +117,19 @@ def keeps_secret(bundle: Bundle, deployment: str) -> bool:
         "secrets" in (rule.get("resources") or ())
         and {"patch", "update", "*"} & set(rule.get("verbs") or ())
         and secret in (rule.get("resourceNames") or [secret])
+        for rule in bundle.rules_of(deployment)
+    )
+
+
+def protects(bundle: Bundle, crd: str) -> bool:
+    """Whether the operator keeps a policy that refuses to take a CRD's conversion away.
+
+    The right to write it is the sign (`kopfkit.runtime.protection`).
+    """
+    return any(
+        "validatingadmissionpolicies" in (rule.get("resources") or ())
+        and f"conversion.{crd}" in (rule.get("resourceNames") or ())
+        for deployment in bundle.deployments
         for rule in bundle.rules_of(deployment)
     )
 
