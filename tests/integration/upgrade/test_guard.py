@@ -1,9 +1,14 @@
 """The admission guard on a real API server: what OLM does to a CRD, done by hand."""
 
+import base64
+import copy
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
+from kopfkit import pki
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 GUARDS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
@@ -126,6 +131,30 @@ def test_a_webhook_with_an_authority_of_its_own_is_taken(guarded: Any) -> None:
 def test_the_end_of_the_conversion_at_the_uninstall_is_not_fought(guarded: Any) -> None:
     assert write(guarded, {"strategy": "None"}) == {"strategy": "None"}
     assert write(guarded, STRIPPED) == STRIPPED
+
+
+def test_after_an_uninstall_only_the_stored_version_is_there(guarded: Any) -> None:
+    guarded.fill(2)
+    stored = next(each for each in guarded.installed.crd()["spec"]["versions"] if each["storage"])
+    write(guarded, {"strategy": "None"})
+    versions = guarded.installed.crd()["spec"]["versions"]
+    assert [each["name"] for each in versions if each["served"]] == [stored["name"]]
+
+
+def test_the_authority_before_stays_trusted_beside_a_new_one(guarded: Any) -> None:
+    now = datetime.now(UTC)
+    before = guarded.installed.crd()["spec"]["conversion"]
+    config = before["webhook"]["clientConfig"]
+    new = copy.deepcopy(before)
+    made = pki.make_ca("the next one", now=now).certificate
+    new["webhook"]["clientConfig"]["caBundle"] = base64.b64encode(made).decode()
+    for _ in range(2):
+        found = write(guarded, new)["webhook"]["clientConfig"]["caBundle"]
+        pems = base64.b64decode(found)
+        assert pems.startswith(made.strip())
+        assert base64.b64decode(config["caBundle"]).strip() in pems
+    guarded.fill(1)
+    assert guarded.installed.get("v1", "")["items"]
 
 
 def test_a_crd_without_the_label_is_none_of_its_business(

@@ -159,6 +159,16 @@ async def test_a_secret_that_olm_does_not_own_is_left_alone(
     assert owners(api, namespace) == []
 
 
+async def test_a_secret_that_olm_wrote_anew_without_an_owner_becomes_the_deployments_again(
+    api: Api, namespace: str, webhooks_client: Client
+) -> None:
+    make_deployment(api, namespace)
+    metadata = {"name": SECRET, "namespace": namespace, "labels": {"olm.managed": "true"}}
+    api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
+    assert await once(webhooks_client, Owned(namespace, SECRET, WEBHOOK))
+    assert owners(api, namespace) == [("Deployment", WEBHOOK)]
+
+
 async def test_another_secret_is_out_of_its_reach(
     api: Api, namespace: str, csv: Any, webhooks_client: Client
 ) -> None:

@@ -6,7 +6,9 @@ made, and until every pod has mounted it the API server trusts the one and is sh
 Deployment keeps its identity through an upgrade and ends with the uninstall, so the Secret is made
 its instead.
 
-Only what OLM owns is touched: where a ClusterServiceVersion is no owner, nothing is written.
+When OLM writes a new certificate into a Secret that is the Deployment's, it leaves it without
+an owner; that one is made the Deployment's again. Only what is OLM's is touched: a Secret that
+neither a ClusterServiceVersion owns nor OLM's label marks as its own is somebody else's.
 """
 
 import asyncio
@@ -64,9 +66,8 @@ async def once(client: Client, owned: Owned) -> bool:
         try:
             secret = await client.get(SECRETS, owned.namespace, owned.secret)
             owners = owners_of(secret)
-            if not any(map(_csv, owners)) and not any(
-                _is(owner, owned.deployment) for owner in owners
-            ):
+            ours = any(_csv(owner) or _is(owner, owned.deployment) for owner in owners)
+            if not ours and (owners or not _marked(secret)):
                 return False
             deployment = await client.get(DEPLOYMENTS, owned.namespace, owned.deployment)
         except NotFound:
@@ -102,6 +103,11 @@ def with_deployment(owners: Objects, deployment: Object) -> Objects:
     ours = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": uid}
     kept = [one for one in owners if not _csv(one) and not (_is(one, name) and one["uid"] != uid)]
     return kept if any(_is(one, name) for one in kept) else [*kept, ours]
+
+
+def _marked(secret: Object) -> bool:
+    """Whether OLM made it (its OLMManagedLabelKey; v0.38 of OLM marks all it makes)."""
+    return bool((secret["metadata"].get("labels") or {}).get("olm.managed") == "true")
 
 
 def _csv(owner: dict[str, Any]) -> bool:
