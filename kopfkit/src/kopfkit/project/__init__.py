@@ -7,8 +7,8 @@ is `kopfkit.packaging`'s business. Run-time code does not import it.
 from kopfkit.project import rights
 from kopfkit.project.faults import Faults
 from kopfkit.project.loading import find_root, load
-from kopfkit.project.model import (
-    FEATURES,
+from kopfkit.project.model import Project
+from kopfkit.project.parts import (
     KUSTOMIZE,
     OLM,
     Alert,
@@ -20,11 +20,11 @@ from kopfkit.project.model import (
     Maintainer,
     Monitoring,
     Permission,
-    Project,
     Provider,
     RelatedImage,
     Rule,
 )
+from kopfkit.project.terms import FEATURES
 
 __all__ = [
     "FEATURES",

@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from kopfkit.project.faults import Faults
-from kopfkit.project.model import FEATURES, KUSTOMIZE, OLM, Deployment, Permission, Project
+from kopfkit.project.model import Project
+from kopfkit.project.parts import KUSTOMIZE, OLM, Deployment, Permission
+from kopfkit.project.terms import ARCHITECTURES, CAPABILITIES, CATEGORIES, FEATURES
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -21,33 +23,6 @@ ALERT = re.compile(r"([A-Z][a-z0-9]+)+")
 SEVERITIES = ("critical", "warning", "info")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
-CAPABILITIES = (
-    "Basic Install",
-    "Seamless Upgrades",
-    "Full Lifecycle",
-    "Deep Insights",
-    "Auto Pilot",
-)
-CATEGORIES = (
-    "AI/Machine Learning",
-    "Application Runtime",
-    "Big Data",
-    "Cloud Provider",
-    "Database",
-    "Developer Tools",
-    "Integration & Delivery",
-    "Logging & Tracing",
-    "Modernization & Migration",
-    "Monitoring",
-    "Networking",
-    "Observability",
-    "OpenShift Optional",
-    "Security",
-    "Storage",
-    "Streaming & Messaging",
-)
-# Those that OLM's documentation of a CSV's labels names.
-ARCHITECTURES = ("amd64", "arm64", "ppc64le", "s390x")
 # OLM appends `-service-cert`; the result names a Secret and a DNS label of the Service.
 WEBHOOK_NAME_MAX = 63 - len("-service-cert")
 

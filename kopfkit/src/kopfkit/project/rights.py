@@ -7,7 +7,7 @@ the rules that each of them needs, and no other.
 from collections.abc import Iterable
 
 from kopfkit.crd import CustomResource
-from kopfkit.project.model import KUSTOMIZE, OLM, Conversion, Permission, Rule
+from kopfkit.project.parts import KUSTOMIZE, OLM, Conversion, Permission, Rule
 from kopfkit.runtime.resources import Resource
 from kopfkit.runtime.rights import Use
 
