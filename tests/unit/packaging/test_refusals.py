@@ -10,6 +10,7 @@ from kopfkit.packaging import checks, sdk
 from kopfkit.packaging.checks import Bundle, Finding
 
 CSV = "bundle/manifests/helloworld-operator.clusterserviceversion.yaml"
+SNAPSHOT = "bundle/manifests/test.jiaozi.com_helloworldsnapshots.yaml"
 CRD = "bundle/manifests/test.jiaozi.com_helloworlds.yaml"
 
 
@@ -30,7 +31,21 @@ def report(*messages: str) -> str:
     [
         (
             "Error: Value helloworld-operator.v0.4.0: csv.Spec.Icon not specified",
-            Finding(CSV, "", "csv.Spec.Icon not specified"),
+            Finding(CSV, "spec.icon", "csv.Spec.Icon not specified"),
+        ),
+        (
+            'Error: Value : (helloworld-operator.v0.4.0) csv.Metadata.Annotations.Capabilities "X" '
+            "is not a valid capabilities level",
+            Finding(
+                CSV,
+                "metadata.annotations.capabilities",
+                'csv.Metadata.Annotations.Capabilities "X" is not a valid capabilities level',
+            ),
+        ),
+        (
+            "Error: Field spec.names.shortNames[0], Value HelloWorldSnapshotList: "
+            "spec.names.shortNames[0]: is no label",
+            Finding(SNAPSHOT, "spec.names.shortNames[0]", "is no label"),
         ),
         (
             "Error: Field spec.version, Value helloworld-operator.v0.4.0: is missing",

@@ -68,7 +68,8 @@ def everything(
     if shutil.which(LINTER):
         asked.append(LINTER)
         found += [_by(LINTER, one) for one in _linter(place)]
-    return found, asked
+    # What a CSV contains is asked about twice: as a part of it, and as the object it becomes.
+    return list(dict.fromkeys(found)), asked
 
 
 def _own(directory: Path | None) -> tuple[Path, Path, list[Fault]]:

@@ -49,11 +49,13 @@ def ask(trials: Sequence[Trial], progress: Progress) -> list[Refusal]:
         plane.start()
         with progress.step("Asking the API server") as step:
             kubectl = Kubectl.at(plane.kubeconfig)
-            _prepare(kubectl, trials, progress)
+            absent = _prepare(kubectl, trials, progress)
             own = {one["spec"]["group"] for _, _, one in trials if one.get("kind") == _CRD}
             found: list[Refusal] = []
             for file, place, one in trials:
                 step.glance(f"{one.get('kind')} {one.get('metadata', {}).get('name')}")
+                if (one.get("apiVersion"), one.get("kind")) in absent:
+                    continue  # its CRD is refused, and that is said
                 # That a version of their own is deprecated is what its CRD wants to be said.
                 group = str(one.get("apiVersion")).partition("/")[0]
                 said = _try(kubectl, one, deprecated=group in own)
@@ -62,8 +64,9 @@ def ask(trials: Sequence[Trial], progress: Progress) -> list[Refusal]:
         return found
 
 
-def _prepare(kubectl: Kubectl, trials: Sequence[Trial], progress: Progress) -> None:
-    """The namespace, and the CRDs that the objects need; those that are refused are not there."""
+def _prepare(kubectl: Kubectl, trials: Sequence[Trial], progress: Progress) -> set[tuple[str, str]]:
+    """Make the namespace, and the CRDs that the objects need; returns (apiVersion, kind) of those
+    that are refused."""
     labels = {"pod-security.kubernetes.io/warn": "restricted"}
     space = {
         "apiVersion": "v1",
@@ -79,13 +82,23 @@ def _prepare(kubectl: Kubectl, trials: Sequence[Trial], progress: Progress) -> N
             crd.get("spec", {}).pop("conversion", None)
             crds.append(crd)
     kubectl.apply(space)
+    absent: set[tuple[str, str]] = set()
     for crd in crds:
-        with contextlib.suppress(process.CommandFailed):
+        try:
             kubectl.apply(crd)
             name = crd["metadata"]["name"]
             kubectl.run("wait", "--for=condition=Established", "--timeout=20s", f"crd/{name}")
+        except process.CommandFailed:
+            absent |= _kinds(crd)
     # The API server's discovery, by which kubectl finds a new kind, follows within a second.
     _await_discovery(kubectl, crds)
+    return absent
+
+
+def _kinds(crd: Object) -> set[tuple[str, str]]:
+    spec = crd.get("spec", {})
+    kind = spec.get("names", {}).get("kind")
+    return {(f"{spec.get('group')}/{one.get('name')}", kind) for one in spec.get("versions", [])}
 
 
 def _await_discovery(kubectl: Kubectl, crds: Sequence[Object]) -> None:

@@ -1,7 +1,8 @@
 """A CRD version's spec and status as the descriptors that OLM's consoles show, from its schema.
 
 Every field gets one, so that the scorecard finds spec and status described in each version; which
-widget shows it follows from its type and name.
+widget shows it follows from its type and name. What is inside an object of the spec is shown as a
+group.
 """
 
 import re
@@ -44,20 +45,25 @@ def _widgets(path: str, schema: dict[str, Any], *, spec: bool) -> list[str]:
 def _walk(path: str, schema: dict[str, Any], *, spec: bool) -> list[dict[str, Any]]:
     name = path.rpartition(".")[2]
     nested = schema.get("properties")
+    group = path.partition(".")[0]
+    own = {
+        "description": schema.get("description", ""),
+        "displayName": title(name),
+        "path": path,
+        "x-descriptors": [],
+    }
     if nested and schema.get("type") == "object" and name != "resources":
-        return [
-            found
+        found = [
+            one
             for key, child in nested.items()
-            for found in _walk(f"{path}.{key}" if path else key, child, spec=spec)
+            for one in _walk(f"{path}.{key}" if path else key, child, spec=spec)
         ]
-    return [
-        {
-            "description": schema.get("description", ""),
-            "displayName": title(name),
-            "path": path,
-            "x-descriptors": _widgets(path, schema, spec=spec),
-        }
-    ]
+        if not spec or path != group or not path:
+            return found
+        # The scorecard wants one for the field itself, and the console shows it as the group's.
+        return [{**own, "x-descriptors": [f"{UI}fieldGroup:{group}"]}, *found]
+    grouped = [f"{UI}fieldGroup:{group}"] if spec and path != group else []
+    return [{**own, "x-descriptors": [*grouped, *_widgets(path, schema, spec=spec)]}]
 
 
 def descriptors(crd: dict[str, Any], version: str, part: str) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ _MESSAGE = re.compile(
     r"(?:Value (?P<value>.*?): )?(?P<why>.*)",
     re.DOTALL,
 )
+_GO_FIELD = re.compile(r"\bcsv\.((?:Metadata|Spec)(?:\.\w+)+)", re.IGNORECASE)
 
 
 def arguments(directory: str, *, dockerfile: str, images: bool, kubernetes: str) -> list[str]:
@@ -69,14 +70,27 @@ def findings(report: str, bundle: Bundle, directory: str) -> Iterator[Finding]:
 def _finding(text: str, bundle: Bundle, directory: str) -> Finding:
     match = _MESSAGE.fullmatch(text)
     if match is None:
-        return Finding(directory, "", text)
+        return Finding(directory, "", " ".join(text.split()))
     field, value, why = match["field"] or "", match["value"] or "", match["why"].strip(" :")
-    file = directory
-    if bundle.csv["metadata"]["name"] in (value, *why.split()):
-        file = bundle.csv_file
+    csv = str(bundle.csv["metadata"]["name"])
+    why = why.removeprefix(f"({csv}) ").removeprefix(f"{field}: ")
+    file = _file(text, value, bundle) or directory
+    told = f" ({value})" if value and file == directory else ""
+    if named := _GO_FIELD.search(why):
+        # The field as operator-sdk's own code calls it.
+        words = named[1].split(".")
+        field = field or ".".join(word[:1].lower() + word[1:] for word in words)
+    return Finding(file, field, " ".join(why.split()) + told)
+
+
+def _file(text: str, value: str, bundle: Bundle) -> str:
+    """The file that a message is about; "" if it does not tell."""
+    csv = str(bundle.csv["metadata"]["name"])
     for name, (path, crd) in bundle.crds.items():
         kind = (crd.get("spec") or {}).get("names", {}).get("kind", "")
         if name in text or (kind and value.endswith(f"Kind={kind}")):
-            file = path
-    told = f" ({value})" if value and file == directory else ""
-    return Finding(file, field, " ".join(why.split()) + told)
+            return path
+    if csv in text or _GO_FIELD.search(text):
+        return bundle.csv_file
+    holding = [path for path, crd in bundle.crds.values() if value and value in json.dumps(crd)]
+    return holding[0] if len(holding) == 1 else ""
