@@ -17,6 +17,9 @@ CLUSTER          ?= auto## auto, existing, kind or control-plane
 CLUSTER_NAME     ?= kopfkit## name of the cluster that cluster-up makes
 PYTHON           ?= python3## a Python of at least 3.11
 DEBUG_PORT       ?= 2345## port that make debug listens on
+KEY              ?=## PEM file of the key that signs a release; without one sign it later
+PLATFORMS        ?=## platforms of a release's images, such as linux/amd64 linux/arm64; default: this machine's
+PUSH             ?=## 1: make release pushes its images
 BENCH            ?= quick## what make bench runs: quick (under 5 minutes) or full (about two hours)
 TESTS            ?= tests/unit tests/integration tests/e2e## what make test runs; any pytest arguments
 
@@ -227,3 +230,11 @@ subscribe: $(STAMP) ## Install the operator from the catalog image by Subscripti
 .PHONY: unsubscribe
 unsubscribe: $(STAMP) ## Remove the Subscription and the operator; the CRD and its objects stay.
 	@$(KOPFKIT) unsubscribe --name $(CLUSTER_NAME)
+
+##@ Release
+
+.PHONY: release
+release: $(STAMP) verify ## Make the release VERSION into dist/: images, bundle, catalog, SBOM, provenance. PUSH=1 pushes.
+	@$(KOPFKIT) release make --version $(VERSION) --image-base $(IMAGE_TAG_BASE) \
+	  $(if $(CHANNELS),--channels $(CHANNELS)) $(if $(BASE_IMAGE),--base-image $(BASE_IMAGE)) \
+	  $(addprefix --platform ,$(PLATFORMS)) $(if $(KEY),--key $(KEY)) $(if $(PUSH),--push)

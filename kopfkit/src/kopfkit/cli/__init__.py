@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bundle": ("kopfkit.cli.bundle:bundle", "Generate and validate the OLM bundle"),
     "scorecard": ("kopfkit.cli.scorecard:scorecard", "Run operator-sdk's scorecard on the bundle"),
     "catalog": ("kopfkit.cli.catalog:catalog", "Generate and validate the file-based catalog"),
+    "release": ("kopfkit.cli.release:release", "Make a release, check, sign and push it"),
     "simulate": (
         "kopfkit.cli.simulate:simulate",
         "Say what an upgrade by OLM will do, step by step",

@@ -147,7 +147,7 @@ def catalog_cache(recipe: Recipe, context: Path) -> Iterator[Mapping[tuple[str, 
                     copy.write_bytes(path.read_bytes())
         process.run(
             [toolchain.pinned("opm"), "serve", configs, f"--cache-dir={cache}", "--cache-only",
-             "--pprof-addr="]
+             "--pprof-addr=", f"--termination-log={cache.parent / 'log'}"]
         )  # fmt: skip
         yield {command: Placed(cache, "/tmp/cache") for command in recipe.runs}
 

@@ -1,0 +1,44 @@
+"""The version number where it stands in a checkout: pyproject files and `__version__`."""
+
+import re
+import tomllib
+from pathlib import Path
+
+from kopfkit.errors import KopfkitError
+
+_PROJECT = re.compile(r'^(version\s*=\s*")([^"]+)(")', re.MULTILINE)
+_MODULE = re.compile(r'^(__version__\s*=\s*")([^"]+)(")', re.MULTILINE)
+
+
+def places(root: Path) -> dict[str, re.Pattern[str]]:
+    """Path below the checkout -> how the number is written there.
+
+    The root's pyproject.toml, those of the members of its uv workspace, and each package's
+    `__init__.py` that has a `__version__`. Raises KopfkitError if a file cannot be read.
+    """
+    found: dict[str, re.Pattern[str]] = {"pyproject.toml": _PROJECT}
+    try:
+        settings = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+        tool = settings.get("tool", {})
+        for member in tool.get("uv", {}).get("workspace", {}).get("members", []):
+            found[f"{member}/pyproject.toml"] = _PROJECT
+        wheel = tool.get("hatch", {}).get("build", {}).get("targets", {}).get("wheel", {})
+        for package in wheel.get("packages", []):
+            path = root / package / "__init__.py"
+            if path.is_file() and _MODULE.search(path.read_text("utf-8")):
+                found[f"{package}/__init__.py"] = _MODULE
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise KopfkitError("pyproject.toml", f"cannot be read ({error})") from None
+    return found
+
+
+def bumped(root: Path, version: str) -> dict[str, str]:
+    """Path -> text of the files, with the version in them. Raises KopfkitError if one has none."""
+    texts = {}
+    for path, pattern in places(root).items():
+        text = (root / path).read_text("utf-8")
+        changed, count = pattern.subn(rf"\g<1>{version}\g<3>", text, count=1)
+        if not count:
+            raise KopfkitError(path, "has no version line to change")
+        texts[path] = changed
+    return texts
