@@ -21,9 +21,12 @@ log = logging.getLogger(__name__)
 
 # Seconds between two looks at the CRD: one small request each.
 LOOK: Final = 60.0
-# How many times that long it waits at most after run upon run that could not be finished: each of
-# them asks for every object again.
-_LONGEST: Final = 16
+# What it waits at most after run upon run that could not be finished, as a power of 2 of that long:
+# each of them asks for every object again.
+_LONGEST: Final = 4
+# The same for the first such run: at the end of an upgrade OLM still writes the CRD for some
+# seconds, and a run is true for one generation of it only.
+_FIRST: Final = -3
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Keeper:
         crd: the CRD's name.
         may: whether this process may write now.
         report: told before a run's first object, after each and at each look's end; must not raise.
-        look: seconds between two looks; doubled after each that met a problem, 16 times at most.
+        look: seconds between two looks. After one that met a problem it is an eighth, doubled each
+            time that it meets one again, up to 16 times as long.
         options: of `migrate` (rate, page, concurrency, settle, patience).
     """
 
@@ -86,12 +90,13 @@ class Keeper:
 
     async def run(self) -> None:
         """Look for ever."""
-        wait = self._look
+        wait, failed = self._look, 0
         while True:
             self._woken.clear()
             if self._may():
-                good = await self.once()
-                wait = self._look if good else min(wait * 2, self._look * _LONGEST)
+                failed = 0 if await self.once() else failed + 1
+                factor = 2.0 ** min(_FIRST + failed - 1, _LONGEST) if failed else 1.0
+                wait = self._look * factor
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait):
                     await self._woken.wait()
