@@ -153,3 +153,28 @@ def test_junk_from_before_there_was_a_schema_is_listed_through_both_versions_as_
         for found in listed:
             name = found["metadata"]["name"]
             assert shown(found) == shown(versions.read(made[name], version)), name
+
+
+def test_an_object_of_a_megabyte_goes_through_both_versions(hello: Any) -> None:
+    installed, storage = hello
+    versions = predictor(installed)
+    conditions = [
+        {
+            "type": f"Aspect{number}",
+            "status": "True",
+            "reason": "Ready",
+            "message": chr(0x4E00 + number) * 10_000 + "<&>" * 500,
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }
+        for number in range(32)
+    ]
+    spec = {"greeting": {"language": "zh"}, "resources": {"limits": {"cpu": 1}}}
+    note = {"note": "n" * 200_000}  # leaves room for what the converter keeps, and not much
+    installed.make("v1", "megabyte", note, spec=spec).ok()
+    now = {**installed.get("v1alpha1", "megabyte"), "status": {"conditions": conditions}}
+    assert len(json.dumps(now, ensure_ascii=False).encode()) > 1_000_000
+    installed.put("v1alpha1", now, "status")
+    stored = versions.stored(now, storage)
+    for version in NAMES:
+        assert shown(installed.get(version, "megabyte")) == shown(versions.read(stored, version))
+    assert installed.get("v1", "megabyte")["spec"]["resources"] == spec["resources"]
