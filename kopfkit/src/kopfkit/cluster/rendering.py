@@ -4,8 +4,13 @@ The image is read from the registry, so no engine is needed; a registry on this 
 over plain HTTP, as Docker does.
 """
 
+import contextlib
 import json
+import os
 import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from kopfkit.cluster import digests, process, toolchain
@@ -51,9 +56,9 @@ def render(
         words.append("--use-http")
     if insecure:
         words.append("--skip-tls-verify")
-    with progress.step(f"Reading {image}"):
+    with progress.step(f"Reading {image}"), _environment() as env:
         try:
-            text = process.run([tool, *words], timeout=_TIMEOUT)
+            text = process.run([tool, *words], env=env, timeout=_TIMEOUT)
         except process.CommandFailed as error:
             raise KopfkitError(
                 f"image {image}",
@@ -67,3 +72,24 @@ def render(
         found.append(blob)
         text = text[end:].lstrip()
     return found
+
+
+@contextlib.contextmanager
+def _environment() -> Iterator[dict[str, str]]:
+    """An environment in which opm reads images. Its library wants a policy for signatures
+    (containers-policy.json(5)), which comes with podman; where there is none, it gets the usual
+    one, which accepts every image, and the user's logins beside it."""
+    home = Path.home()
+    places = (home / ".config/containers/policy.json", Path("/etc/containers/policy.json"))
+    if any(place.is_file() for place in places):
+        yield dict(os.environ)
+        return
+    with tempfile.TemporaryDirectory(prefix="kopfkit-opm-") as directory:
+        root = Path(directory)
+        own = root / ".config/containers"
+        own.mkdir(parents=True)
+        (own / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
+        for name in (".docker", ".config/containers/auth.json"):
+            if (home / name).exists():
+                (root / name).symlink_to(home / name)
+        yield {**os.environ, "HOME": directory}
