@@ -25,6 +25,7 @@ to its copy.
     sources      events, lists and the slow resync that feed stores and queue
     rights       what it does with which resource
     process      the running process: election, queue, health, signals
+    lifetime, beside          its tasks and signals; what the leader does beside reconciling
 
 What it may do in the cluster, and all it does, says `rights`; what kopfkit's parts do for it (the
 Lease, Events, migration, certificates), `kopfkit.project.rights`. All else is refused to it.

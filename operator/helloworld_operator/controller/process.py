@@ -2,12 +2,10 @@
 
 import asyncio
 import logging
-import signal
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 
-from helloworld_operator.api import GROUP, KIND, PLURAL, SNAPSHOT
-from helloworld_operator.controller import telling
+from helloworld_operator.api import KIND, SNAPSHOT
+from helloworld_operator.controller import beside, lifetime, telling
 from helloworld_operator.controller.migration import Migration
 from helloworld_operator.controller.names import MANAGER
 from helloworld_operator.controller.observe import HELLOWORLDS, SNAPSHOTS
@@ -95,7 +93,7 @@ class _Process:
             event=self._event,
             relisted=self._sources.relisted,
             ready=self._crd,
-            started=self._signals,
+            started=lambda: lifetime.on_signals(stop),
             silence=settings.watch_silence,
         )
         self._insight.watches(self._watcher.watchdog.heard_at)
@@ -107,8 +105,7 @@ class _Process:
         self._health.checks["watches"] = self._watcher.stalled
         self._election: Election | None = None
         self._leading = not settings.leader_elect
-        self._tasks: list[asyncio.Task[None]] = []
-        self._broken = ""
+        self._tasks = lifetime.Tasks(stop)
 
     def _new_queue(
         self, name: str, of: Resource, reconciler: Callable[[Key], Awaitable[float | None]]
@@ -125,7 +122,7 @@ class _Process:
         return queue
 
     async def run(self) -> None:
-        self._signals()
+        lifetime.on_signals(self._stop)
         await self._client.open()
         port = await self._health.start(self._settings.health_port)
         await self._insight.start()
@@ -144,32 +141,36 @@ class _Process:
             log.warning(
                 "RELATED_IMAGE_HELLOWORLD is not set: HelloWorlds without spec.image stay Degraded"
             )
-        self._start(self._recorder.run(), "events")
+        self._tasks.start(self._recorder.run(), "events")
         if condition_name():
-            self._start(self._upgradeable.run(), "OperatorCondition")
+            self._tasks.start(self._upgradeable.run(), "OperatorCondition")
         self._queue.start(self._settings.workers)
         self._snapshots.start(_SNAPSHOT_WORKERS)
         if self._settings.leader_elect:
             self._election = Election(
                 self._client, namespace, MANAGER, identity(), changed=self._lead
             )
-            self._start(self._election.run(), "election")
+            self._tasks.start(self._election.run(), "election")
         if self._settings.metrics_port:
-            self._start(self._monitoring(namespace), "monitoring")
+            self._tasks.start(beside.monitoring(self._client, namespace, self._acts), "monitoring")
         if self._settings.manage_certificates:
-            self._start(self._certificates(namespace), "certificates")
+            self._tasks.start(
+                beside.certificates(self._client, namespace, lambda: self._leading), "certificates"
+            )
         # Imported in a thread while the first lists are read.
         importing = asyncio.create_task(asyncio.to_thread(load_kopf), name="import of kopf")
-        await self._until_stop(self._fill())
+        await lifetime.until(self._stop, self._fill())
         await importing
         if self._stop.is_set():
             return
-        self._start(self._sources.run(), "resync")
-        self._start(self._migration.run(), "storage migration")
-        self._start(self._protection(), "protection of the conversion")
+        self._tasks.start(self._sources.run(), "resync")
+        self._tasks.start(self._migration.run(), "storage migration")
+        self._tasks.start(
+            beside.protection(self._client, self._acts), "protection of the conversion"
+        )
         await self._watcher.run(self._stop)
-        if self._broken:
-            raise KopfkitError(self._broken, "ended unexpectedly; the log says why")
+        if self._tasks.broken:
+            raise KopfkitError(self._tasks.broken, "ended unexpectedly; the log says why")
 
     async def end(self) -> None:
         """Stop: finish what runs, give the Lease back, close."""
@@ -178,9 +179,7 @@ class _Process:
         ended = await asyncio.gather(*(each.drain(self._settings.grace) for each in queues))
         if not all(ended):
             log.warning("some reconciles did not end in %.0f s", self._settings.grace)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.end()
         await self._recorder.drain(_LAST_EVENTS)
         if self._election is not None:
             await self._election.release()
@@ -188,41 +187,6 @@ class _Process:
         await self._health.stop()
         await self._client.close()
         log.info("ended")
-
-    def _start(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
-        self._tasks.append(asyncio.create_task(self._guard(coroutine, name), name=name))
-
-    async def _guard(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
-        try:
-            await coroutine
-        except Exception:
-            # None of these tasks may end; without one of them the process is of no use.
-            log.exception("%s ended: stops", name)
-            self._broken = name
-            self._stop.set()
-
-    async def _monitoring(self, namespace: str) -> None:
-        from kopfkit.runtime.monitoring import MonitoringObjects
-
-        name = f"{MANAGER}-monitoring"  # the ConfigMap that is installed with us
-        await MonitoringObjects(self._client, namespace, name, may=self._acts).run()
-
-    async def _protection(self) -> None:
-        from kopfkit.runtime.protection import Protection
-
-        await Protection(self._client, f"{PLURAL}.{GROUP}", may=self._acts).run()
-
-    async def _certificates(self, namespace: str) -> None:
-        from kopfkit.runtime.certificates import Rotator, Webhook  # cryptography, 12 MB
-
-        service = f"{MANAGER}-webhook-service"  # the name OLM would give it
-        webhook = Webhook(namespace, service, f"{service}-cert", f"{PLURAL}.{GROUP}")
-        await Rotator(self._client, webhook, may=lambda: self._leading).run()
-
-    def _signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
 
     def _lead(self, leading: bool) -> None:
         self._leading = leading
@@ -263,17 +227,6 @@ class _Process:
         """Wait until the API server serves HelloWorlds; then it is known in which version."""
         await self._serving.wait()
         self._watcher.watch(self._serving.watched)
-
-    async def _until_stop(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        work = asyncio.create_task(coroutine)
-        stop = asyncio.create_task(self._stop.wait())
-        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
-        stop.cancel()
-        if work.done():
-            await work
-        else:
-            work.cancel()
-        await asyncio.gather(work, stop, return_exceptions=True)
 
 
 def _failed(about: Mapping[str, object], error: BaseException, delay: float) -> None:
