@@ -9,9 +9,10 @@ import pytest
 
 from helloworld_operator.api import HELLOWORLD
 from helloworld_operator.project import PROJECT
-from kopfkit.cluster import subscription, unsubscription
+from kopfkit.cluster import subscription
 from kopfkit.cluster.docker import Engine
 from kopfkit.cluster.kubectl import Kubectl
+from kopfkit.cluster.olmobjects import CSVS, SUBSCRIPTIONS
 from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.state import ClusterState
 from kopfkit.packaging.releases import History, parse
@@ -49,14 +50,16 @@ class Package:
         return installed.csv
 
     def remove(self) -> None:
-        """Uninstall; CRDs and objects stay."""
-        unsubscription.unsubscribe(
-            self.kubeconfig,
-            package=PROJECT.name,
-            namespace=PROJECT.namespace,
-            catalog_namespace=PROJECT.namespace,
-            progress=Progress(),
+        """Uninstall as the console and the documentation of OLM do, with nothing of ours that
+        helps: the Subscription and the ClusterServiceVersion are deleted. CRDs and objects stay."""
+        self.kubectl.delete(SUBSCRIPTIONS, PROJECT.name, namespace=PROJECT.namespace)
+        names = [csv["metadata"]["name"] for csv in self.kubectl.list(CSVS, PROJECT.namespace)]
+        self.kubectl.delete(CSVS, *names, namespace=PROJECT.namespace)
+        labels = f"app.kubernetes.io/name={PROJECT.name}"
+        eventually(
+            lambda: not self.kubectl.list("deployments.apps", PROJECT.namespace), timeout=120
         )
+        eventually(lambda: not self.kubectl.list("pods", PROJECT.namespace, labels), timeout=120)
 
     def definition(self) -> dict[str, Any]:
         """The CRD."""

@@ -52,31 +52,37 @@ def under_load(
     settled: Callable[[], object] = lambda: None,
 ) -> Outcome:
     """Act while clients call through `versions`; one row of the table."""
-    before = rollouts()
-    with clients.running(*versions) as record:
-        time.sleep(BEFORE)
-        started = time.monotonic()
-        act()
-        seconds = time.monotonic() - started
-        settled()
-        time.sleep(AFTER)
-    outcome = Outcome(record, eventually(lambda: [clients.audit()], timeout=90)[0],
-                      rollouts() - before, seconds)  # fmt: skip
-    tell(name, outcome)
+    before, seconds = rollouts(), 0.0
+    record, lost = clients.record, ["nobody looked"]
+    try:
+        with clients.running(*versions):
+            time.sleep(BEFORE)
+            started = time.monotonic()
+            act()
+            seconds = time.monotonic() - started
+            settled()
+            time.sleep(AFTER)
+        lost = eventually(lambda: [clients.audit()], timeout=90)[0]
+    finally:
+        outcome = Outcome(record, lost, rollouts() - before, seconds)
+        tell(name, outcome)
     return outcome
 
 
 def tell(name: str, outcome: Outcome) -> None:
-    """Write the row."""
-    line = (
+    """Write the row, and below it the first of what was wrong."""
+    first = (*outcome.record.failures[:6], *outcome.record.wrong[:4], *outcome.lost[:4])
+    note(
         f"{name}: {outcome.record.row()}, lost {len(outcome.lost)}, "
-        f"rollouts {outcome.rollouts}, {outcome.seconds:.0f} s"
+        f"rollouts {outcome.rollouts}, {outcome.seconds:.0f} s",
+        *first,
     )
+
+
+def note(line: str, *below: str) -> None:
+    """Print a line, and write it and what belongs below it to the table."""
     print(line)
     if TABLE:
-        first = "".join(
-            f"\n    {each}"
-            for each in (*outcome.record.failures[:6], *outcome.record.wrong[:4], *outcome.lost[:4])
-        )
+        more = "".join(f"\n    {each}" for each in below)
         with Path(TABLE).open("a") as file:
-            file.write(f"{time.strftime('%H:%M:%S')} {line}{first}\n")
+            file.write(f"{time.strftime('%H:%M:%S')} {line}{more}\n")

@@ -55,17 +55,15 @@ class Parts:
         if not self.guard:
             hooks[:] = [one for one in hooks if one["type"] != "MutatingAdmissionWebhook"]
         install = spec["install"]["spec"]
-        for kind, group, kept in (
-            ("permissions", "", self.owned),
-            ("clusterPermissions", "admissionregistration.k8s.io", self.protected),
+        for kind, group, kept, everybody in (
+            ("permissions", "", self.owned, False),
+            ("clusterPermissions", "admissionregistration.k8s.io", self.protected, True),
         ):
             for granted in install.get(kind, []):
-                if PROJECT.conversion and (
-                    granted["serviceAccountName"] == PROJECT.conversion.deployment and not kept
-                ):
-                    granted["rules"] = [
-                        rule for rule in granted["rules"] if group not in rule["apiGroups"]
-                    ]
+                webhook = PROJECT.conversion and PROJECT.conversion.deployment
+                if not kept and (everybody or granted["serviceAccountName"] == webhook):
+                    rules = granted["rules"]
+                    granted["rules"] = [each for each in rules if group not in each["apiGroups"]]
         for deployment in install["deployments"]:
             if PROJECT.conversion and deployment["name"] == PROJECT.conversion.deployment:
                 for container in deployment["spec"]["template"]["spec"]["containers"]:

@@ -17,7 +17,7 @@ from kopfkit.testing.waiting import eventually
 
 from .clients import Clients
 from .conftest import Package
-from .experiment import under_load
+from .experiment import note, under_load
 from .publishing import Parts, Publisher
 
 SLOW = Parts(slow=15)
@@ -109,8 +109,9 @@ def test_an_uninstall_loses_nothing_and_a_new_installation_takes_all_over(
     # Without a conversion a version that is not stored cannot be served: it is refused, loudly.
     definition = package.definition()
     conversion = definition["spec"]["conversion"]["strategy"]
-    served = [each["name"] for each in definition["spec"]["versions"] if each["served"]]
-    assert (conversion, served) in [("None", ["v1"]), ("Webhook", ["v1", "v1alpha1"])]
+    served = {each["name"] for each in definition["spec"]["versions"] if each["served"]}
+    note(f"uninstalled: conversion {conversion}, served {sorted(served)}")
+    assert (conversion, served) in [("None", {"v1"}), ("Webhook", {"v1", "v1alpha1"})]
     for name, subject in clients.subjects.items():
         assert subject.fault(world.read(name, "v1"), "v1", 0) == ""
         answer = world.api.request("GET", world.path(name, "v1alpha1"))
