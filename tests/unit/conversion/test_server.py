@@ -1,6 +1,7 @@
 """The server on real sockets of this machine: certificates come late and change, bodies are bad."""
 
 import asyncio
+import contextlib
 import gzip
 import logging
 import socket
@@ -390,3 +391,29 @@ async def test_a_guard_request_that_is_too_large_is_allowed(tmp_path: Path, conv
         async with client.post("/guard", data=body) as response:
             reply = await response.json()
     assert reply["response"] == {"uid": "u-8", "allowed": True}
+
+
+async def test_what_goes_wrong_with_one_connection_keeps_nobody_else_out(
+    server: Running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(server.cert_dir, make_pair())
+    await server.until_ready()
+    accept = asyncio.get_running_loop().sock_accept
+    troubles: list[Exception] = [OSError(24, "Too many open files"), RuntimeError("unheard of")]
+
+    async def failing(sock: socket.socket) -> Any:
+        connection = await accept(sock)
+        if troubles:
+            connection[0].close()
+            raise troubles.pop(0)
+        return connection
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_accept", failing)
+    for _ in range(10):  # the first ones meet the trouble, or were let in before it
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection(LOCALHOST, server.port, ssl=trusting())
+            writer.transport.abort()
+    assert troubles == []
+    assert "Too many open files" in caplog.text
+    assert "unheard of" in caplog.text
+    assert (await server.post(msgspec.json.encode(review("a"))))["response"]["uid"] == "u-1"

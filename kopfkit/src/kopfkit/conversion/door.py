@@ -128,7 +128,7 @@ class Door:
 
     async def open(self) -> None:
         """Start to listen."""
-        if sslproto.SSLProtocol.max_size > _BUFFER:
+        if getattr(sslproto.SSLProtocol, "max_size", 0) > _BUFFER:
             sslproto.SSLProtocol.max_size = _BUFFER
         self._sock.setblocking(False)
         self._sock.listen(_BACKLOG)
@@ -169,22 +169,28 @@ class Door:
         self._guests.pop(id(guest.inner), None)
 
     async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            while len(self._guests) >= self._connections:
-                if not self._make_room(loop.time()):
-                    await asyncio.sleep(_LOOK)
             try:
-                connection, _ = await loop.sock_accept(self._sock)
+                await self._admit()
             except OSError as error:  # too many open files, or a client that is gone already
                 logger.warning("A connection cannot be accepted: %s", error)
                 await asyncio.sleep(_LOOK)
-                continue
-            guest = Guest(self, loop.time())
-            self._guests[id(guest.inner)] = guest
-            guest.entering = asyncio.create_task(self._enter(guest, connection))
-            # Before it ran, a cancelled task would leave the connection open.
-            await asyncio.sleep(0)
+            except Exception:  # whatever it is, nobody would ever come in again
+                logger.exception("A connection cannot be accepted")
+                await asyncio.sleep(_LOOK)
+
+    async def _admit(self) -> None:
+        """Let the next one in, once there is room."""
+        loop = asyncio.get_running_loop()
+        while len(self._guests) >= self._connections:
+            if not self._make_room(loop.time()):
+                await asyncio.sleep(_LOOK)
+        connection, _ = await loop.sock_accept(self._sock)
+        guest = Guest(self, loop.time())
+        self._guests[id(guest.inner)] = guest
+        guest.entering = asyncio.create_task(self._enter(guest, connection))
+        # Before it ran, a cancelled task would leave the connection open.
+        await asyncio.sleep(0)
 
     async def _enter(self, guest: Guest, connection: socket.socket) -> None:
         """The handshake; what fails in it is the other side's business."""
