@@ -95,7 +95,9 @@ def build(
             elif kind == "catalog":
                 for one in wanted:
                     bases[one] = stack.enter_context(ociimages.opm_base(one, progress))
-                results = stack.enter_context(ociimages.catalog_cache(recipe, checkout))
+                results = stack.enter_context(
+                    ociimages.catalog_cache(recipe, checkout, ociimages.OPM_USER)
+                )
             with progress.step(f"Writing the {kind} image"):
                 digest = ociimages.build(
                     work / "layout", recipe, contexts, bases, epoch=epoch, results=results

@@ -21,6 +21,8 @@ from kopfkit.oci.layout import Layout
 
 # Seconds that a registry gets for one request without an image's content.
 _TIMEOUT = 60.0
+# Whom opm's image runs as; the public one too.
+OPM_USER = "1001:0"
 # opm's older format of a cache: the newer one is a hash table with a random seed, so its bytes
 # differ every time. opm reads and checks both (operator-registry, pkg/cache).
 _CACHE_MARKS = ("cache", "digest")
@@ -88,7 +90,7 @@ def opm_base(on: Platform, progress: Progress) -> Iterator[Base]:
             shutil.copyfile(path, root / "bin" / name)
             (root / "bin" / name).chmod(0o755)
         yield Base(
-            f"kopfkit/opm:{toolchain.version('opm')}", root=root, settings={"User": "1001:0"}
+            f"kopfkit/opm:{toolchain.version('opm')}", root=root, settings={"User": OPM_USER}
         )
 
 
@@ -129,8 +131,18 @@ def pulled(reference: str, on: Platform, directory: Path, progress: Progress) ->
 
 
 @contextlib.contextmanager
-def catalog_cache(recipe: Recipe, context: Path) -> Iterator[Mapping[tuple[str, ...], Placed]]:
+def catalog_cache(
+    recipe: Recipe, context: Path, user: str
+) -> Iterator[Mapping[tuple[str, ...], Placed]]:
     """What the RUN line of a catalog's Dockerfile leaves: opm's cache, made by opm on this machine.
+
+    opm checks names, contents and modes of catalog and cache when it serves them, so both are here
+    as they will be in the image.
+
+    Args:
+        recipe: of the Dockerfile.
+        context: what its COPY lines refer to.
+        user: "UID:GID" whose the cache is.
 
     Raises KopfkitError if opm refuses the catalog.
     """
@@ -138,18 +150,23 @@ def catalog_cache(recipe: Recipe, context: Path) -> Iterator[Mapping[tuple[str, 
         configs, cache = Path(place) / "configs", Path(place) / "cache"
         (cache / _CACHE_MARKS[0]).mkdir(parents=True)
         (cache / _CACHE_MARKS[1]).touch()
+        for path in (cache, cache / _CACHE_MARKS[0]):
+            path.chmod(0o750)
         for source, destination in recipe.copies:
-            target = configs / destination.removeprefix("/configs").strip("/")
-            for path in sorted((context / source).rglob("*")):
-                if path.is_file():
-                    copy = target / path.relative_to(context / source)
-                    copy.parent.mkdir(parents=True, exist_ok=True)
-                    copy.write_bytes(path.read_bytes())
+            shutil.copytree(
+                context / source, configs / destination.removeprefix("/configs").strip("/")
+            )
+        for path in (configs, *configs.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        # With the umask that a build in an engine has.
         process.run(
-            [toolchain.pinned("opm"), "serve", configs, f"--cache-dir={cache}", "--cache-only",
-             "--pprof-addr=", f"--termination-log={cache.parent / 'log'}"]
+            ["sh", "-c", 'umask 022 && exec "$@"', "sh", toolchain.pinned("opm"), "serve", configs,
+             f"--cache-dir={cache}", "--cache-only", "--pprof-addr=",
+             f"--termination-log={cache.parent / 'log'}"]
         )  # fmt: skip
-        yield {command: Placed(cache, "/tmp/cache") for command in recipe.runs}
+        owner, _, group = user.partition(":")
+        placed = Placed(cache, "/tmp/cache", (int(owner), int(group or 0)), exact=True)
+        yield dict.fromkeys(recipe.runs, placed)
 
 
 def build(

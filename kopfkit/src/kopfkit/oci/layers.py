@@ -19,14 +19,25 @@ from typing import IO
 
 # Bytes read at once.
 _CHUNK = 1 << 20
+# Everybody writes here, also where the base has them and a layer only passes through.
+_SHARED = frozenset({"tmp", "var/tmp"})
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A file or directory of this machine, and the absolute path that it gets in the image."""
+    """A file or directory of this machine, and the absolute path that it gets in the image.
+
+    Attributes:
+        source: on this machine.
+        destination: in the image.
+        owner: user and group, as numbers.
+        exact: keep the modes as they are, where a program made them and checks them.
+    """
 
     source: Path
     destination: str
+    owner: tuple[int, int] = (0, 0)
+    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ class _Hashing(io.RawIOBase):
 
 
 def pack(placed: Iterable[Placed], *, epoch: int, directory: Path) -> Packed:
-    """Pack files into one layer; all belong to root, and a program is what somebody may execute.
+    """Pack files into one layer; everybody may read them, and a program is what somebody may run.
 
     Args:
         placed: what goes where; a later one replaces an earlier one's file of the same path.
@@ -79,9 +90,9 @@ def pack(placed: Iterable[Placed], *, epoch: int, directory: Path) -> Packed:
 
     Raises OSError as the file system gives it.
     """
-    entries: dict[str, Path | None] = {}
+    entries: dict[str, tuple[Path | None, Placed]] = {}
     for one in placed:
-        entries.update(_walk(one))
+        entries.update((path, (source, one)) for path, source in _walk(one))
     handle, name = tempfile.mkstemp(prefix=".layer-", dir=directory)
     with os.fdopen(handle, "wb") as file:
         outer = _Hashing(file)
@@ -90,7 +101,7 @@ def pack(placed: Iterable[Placed], *, epoch: int, directory: Path) -> Packed:
             inner = _Hashing(compressed)  # type: ignore[arg-type]
             with tarfile.open(fileobj=inner, mode="w|", format=tarfile.PAX_FORMAT) as tar:
                 for path in sorted(entries):
-                    _add(tar, path, entries[path], epoch)
+                    _add(tar, path, *entries[path], epoch)
     return Packed(Path(name), outer.digest, inner.digest, outer.size)
 
 
@@ -110,15 +121,18 @@ def _walk(one: Placed) -> Iterator[tuple[str, Path | None]]:
                 yield (f"{top}/{below}" if top else below), base / name
 
 
-def _add(tar: tarfile.TarFile, path: str, source: Path | None, epoch: int) -> None:
+def _add(tar: tarfile.TarFile, path: str, source: Path | None, placed: Placed, epoch: int) -> None:
     info = tarfile.TarInfo(path)
     info.mtime = epoch
+    if source is not None:
+        info.uid, info.gid = placed.owner
     status = source.lstat() if source is not None else None
     if source is None or status is None or stat.S_ISDIR(status.st_mode):
         info.type = tarfile.DIRTYPE
-        # /tmp and its like stay what they are.
-        sticky = status is not None and status.st_mode & stat.S_ISVTX
+        sticky = path in _SHARED or (status is not None and status.st_mode & stat.S_ISVTX)
         info.mode = 0o1777 if sticky else 0o755
+        if placed.exact and status is not None:
+            info.mode = stat.S_IMODE(status.st_mode)
         tar.addfile(info)
     elif stat.S_ISLNK(status.st_mode):
         info.type = tarfile.SYMTYPE
@@ -127,6 +141,8 @@ def _add(tar: tarfile.TarFile, path: str, source: Path | None, epoch: int) -> No
         tar.addfile(info)
     elif stat.S_ISREG(status.st_mode):
         info.mode = 0o755 if status.st_mode & 0o111 else 0o644
+        if placed.exact:
+            info.mode = stat.S_IMODE(status.st_mode)
         info.size = status.st_size
         with source.open("rb") as content:
             tar.addfile(info, content)
