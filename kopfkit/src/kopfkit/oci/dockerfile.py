@@ -107,9 +107,10 @@ def _apply(
         pairs = dict(_pair(one) for one in shlex.split(rest))
         (recipe.labels if word == "LABEL" else recipe.environment).update(pairs)
     elif word == "COPY":
-        source, destination = rest.split()
-        if source.startswith("--") or not destination.startswith("/"):
+        words = rest.split()
+        if len(words) != 2 or words[0].startswith("--") or not words[1].startswith("/"):
             raise ValueError("COPY takes a path of the context and an absolute one, no options")
+        source, destination = words
         recipe.copies.append((source, destination))
     elif word == "USER":
         recipe.user = rest
