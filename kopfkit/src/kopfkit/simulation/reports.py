@@ -1,10 +1,14 @@
 """What a simulation came to: findings, the worst of them, and both forms of telling."""
 
 import json
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
+
+# Columns of the text.
+_WIDTH = 100
 
 
 class Verdict(Enum):
@@ -122,7 +126,19 @@ def _reasons(findings: list[Finding]) -> Iterator[str]:
     for each in sorted(findings, key=lambda each: -each.verdict.exit_code):
         steps.setdefault(replace(each, step=""), []).append(each.step)
     for finding, places in steps.items():
-        yield f"  {finding.verdict.value}: {finding.subject} ({', '.join(places)}):\n"
-        yield f"    {finding.reason}\n"
+        yield _wrapped(f"{finding.verdict.value}: {finding.subject} ({', '.join(places)}):", "  ")
+        yield _wrapped(finding.reason, "    ")
         if finding.cure:
-            yield f"    cure: {finding.cure}\n"
+            yield _wrapped(f"cure: {finding.cure}", "    ")
+
+
+def _wrapped(text: str, indent: str) -> str:
+    lines = textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines) + "\n"
