@@ -6,16 +6,19 @@ Whether the ways are good ones is not judged here.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from kopfkit.packaging.ranges import Range
 from kopfkit.packaging.releases import History, Release
 
-REPLACES, SKIPS, SKIP_RANGE = "replaces", "skips", "skipRange"
+REPLACES: Final = "replaces"
+SKIPS: Final = "skips"
+SKIP_RANGE: Final = "skipRange"
 
 
 @dataclass(frozen=True)
-class Way:
-    """From one release to another of the same channel.
+class Edge:
+    """From one release to another.
 
     Attributes:
         source, target: their versions.
@@ -32,36 +35,33 @@ def members(history: History, channel: str) -> tuple[Release, ...]:
     return tuple(release for release in history.releases if channel in release.channels)
 
 
-def offered(target: Release, version: str) -> str:
-    """By which field a release is offered to who has a version; "" if by none.
+def offered(target: Release, source: str) -> str:
+    """By what a release is offered to who has the version `source`; "" if it is not.
 
-    A skipRange that is none offers nothing.
+    The first that holds of REPLACES, SKIPS and SKIP_RANGE. ValueError for a skipRange that is none.
     """
-    if target.version == version:
+    if source == target.version:
         return ""
-    if target.replaces == version:
+    if source == target.replaces:
         return REPLACES
-    if version in target.skips:
+    if source in target.skips:
         return SKIPS
-    try:
-        return SKIP_RANGE if target.skip_range and version in Range(target.skip_range) else ""
-    except ValueError:
-        return ""
+    return SKIP_RANGE if target.skip_range and source in Range(target.skip_range) else ""
 
 
-def ways(history: History, channel: str) -> tuple[Way, ...]:
+def edges(history: History, channel: str) -> list[Edge]:
     """Every way of a channel, by target and then by source, in the order of the history."""
     releases = members(history, channel)
-    return tuple(
-        Way(source.version, target.version, by)
+    return [
+        Edge(source.version, target.version, by)
         for target in releases
         for source in releases
         if (by := offered(target, source.version))
-    )
+    ]
 
 
 def heads(history: History, channel: str) -> tuple[Release, ...]:
     """The releases of a channel that no other one of it replaces or skips; a skipRange does not
     count. opm accepts a channel with exactly one."""
-    passed = {way.source for way in ways(history, channel) if way.by != SKIP_RANGE}
+    passed = {edge.source for edge in edges(history, channel) if edge.by != SKIP_RANGE}
     return tuple(one for one in members(history, channel) if one.version not in passed)
