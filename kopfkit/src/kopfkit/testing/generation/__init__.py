@@ -11,7 +11,7 @@ may lie in storage from before there were rules: anything in any place; `form="n
 release wrote: fields that the schema does not have yet.
 
 One generator serves two sources of chance (`choices`): Hypothesis, which shrinks what fails, and a
-seeded `random.Random`, which is thirty times as fast and made for runs over a million objects.
+seeded `random.Random`, which is some twenty times as fast and made for runs over a million objects.
 """
 
 from kopfkit.testing.generation.choices import Choices, RandomChoices
