@@ -1,13 +1,15 @@
 """The upgrade graph of a release: proved before anything is built, and drawn for people."""
 
-from kopfkit.packaging.releases import History
+from kopfkit.packaging.prover import prove
+from kopfkit.packaging.releases import NAME, History
 from kopfkit.project import Project
 
 
 def check(project: Project, history: History) -> None:
-    """KopfkitError if somebody's way to the head of a channel is cut. Not yet."""
+    """KopfkitError if anybody's way to the head of a channel is cut, or loses something."""
+    prove(project, history).raise_if_any(f"Change the entry in {NAME}; nothing was released.")
 
 
-def pictures(project: Project, history: History) -> dict[str, str]:
+def pictures(history: History) -> dict[str, str]:
     """File name -> picture of the graph."""
     return {}

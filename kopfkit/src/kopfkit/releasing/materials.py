@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cyclonedx.model import HashType
+from cyclonedx.model import HashAlgorithm, HashType
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.model.license import DisjunctiveLicense, LicenseExpression
@@ -118,7 +118,7 @@ def _image(name: str, version: str, kind: str, digest: str) -> Component:
     return Component(
         type=ComponentType.CONTAINER, name=f"{name} {kind} image", version=version,
         bom_ref=f"image:{kind}@{digest}",
-        hashes=[HashType.from_composite_str(digest)],
+        hashes=[_hash(digest)],
     )  # fmt: skip
 
 
@@ -126,8 +126,12 @@ def _base(reference: str) -> Component:
     name, _, digest = reference.partition("@")
     return Component(
         type=ComponentType.CONTAINER, name=name, bom_ref=f"base:{reference}",
-        hashes=[HashType.from_composite_str(digest)] if digest else [],
+        hashes=[_hash(digest)] if digest else [],
     )  # fmt: skip
+
+
+def _hash(digest: str) -> HashType:
+    return HashType(alg=HashAlgorithm.SHA_256, content=digest.removeprefix("sha256:"))
 
 
 def _python(package: Package) -> Component:

@@ -220,7 +220,7 @@ def _documents(
     }
     log = (staged / changelog.FILE).read_text("utf-8")
     texts["NOTES.md"] = changelog.of(log, release.version) + "\n"
-    texts |= graph.pictures(project, releases.parse(project, (staged / releases.NAME).read_text()))
+    texts |= graph.pictures(releases.parse(project, (staged / releases.NAME).read_text("utf-8")))
     bases = [base for one in built.values() for base in one.bases.values()]
     texts[BILL] = materials.bill(
         name=project.name, version=release.version, license="Apache-2.0", date=release.date,
