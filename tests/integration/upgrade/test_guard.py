@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kopfkit import pki
+from kopfkit.runtime import protection
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 GUARDS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
@@ -139,6 +140,34 @@ def test_after_an_uninstall_only_the_stored_version_is_there(guarded: Any) -> No
     write(guarded, {"strategy": "None"})
     versions = guarded.installed.crd()["spec"]["versions"]
     assert [each["name"] for each in versions if each["served"]] == [stored["name"]]
+
+
+def test_an_uninstall_is_made_safe_by_the_guard_and_refused_by_the_policy_without_it(
+    guarded: Any,
+) -> None:
+    api, crd = guarded.installed.api, guarded.name
+    policies = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+    bindings = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"
+    before = guarded.installed.crd()["spec"]
+    api("POST", policies, protection.policy(crd)).ok()
+    api("POST", bindings, protection.binding(crd)).ok()
+    try:
+        assert write(guarded, {"strategy": "None"}) == {"strategy": "None"}
+        # A new installation writes its CRD over what is left.
+        guarded.change(lambda spec: spec.update(before))
+        assert guarded.installed.crd()["spec"] == before
+        guarded.webhook.kill()
+        taken = guarded.installed.crd()
+        taken["spec"]["conversion"] = {"strategy": "None"}
+
+        def refused() -> Any:
+            return api("PUT", f"{CRDS}/{crd}?dryRun=All", taken)
+
+        assert guarded.eventually(refused, lambda answer: answer.status == 403)
+        assert guarded.installed.crd()["spec"] == before
+    finally:
+        for kind in (bindings, policies):
+            api("DELETE", f"{kind}/{protection.policy_name(crd)}")
 
 
 def test_the_authority_before_stays_trusted_beside_a_new_one(guarded: Any) -> None:
