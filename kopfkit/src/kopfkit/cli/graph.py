@@ -45,8 +45,11 @@ def graph(form: str | None, output: Path | None) -> None:
         encoding = sys.stdout.encoding or "ascii"
         click.echo(text.encode(encoding, "replace").decode(encoding), nl=False)
         return
+    draft = output.with_name(f".{output.name}.draft")
     try:
-        output.write_text(text, "utf-8")
+        draft.write_text(text, "utf-8")
+        draft.replace(output)
     except OSError as error:
+        draft.unlink(missing_ok=True)
         raise KopfkitError(str(output), f"cannot be written ({error.strerror})") from None
     click.echo(f"{output}: written ({chosen})")
