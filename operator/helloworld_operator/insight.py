@@ -220,6 +220,10 @@ class _All:
         for each in self._observers:
             each.active(reviews)
 
+    def connections(self, open: int, sent_away: int) -> None:
+        for each in self._observers:
+            each.connections(open, sent_away)
+
     def certificate(self, expires: float) -> None:
         for each in self._observers:
             each.certificate(expires)

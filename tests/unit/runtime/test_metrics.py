@@ -254,6 +254,8 @@ async def test_conversions_are_counted_by_versions_and_result(metrics: Metrics) 
     before = await samples(metrics)
     observer.reviewed({("v1alpha1", "v1", True): 500, ("v1alpha1", "v1", False): 1}, 0.2, True)
     observer.active(2)
+    observer.connections(5, 0)
+    observer.connections(4, 1)
     observer.certificate(1234.0)
     after = await samples(metrics)
 
@@ -270,6 +272,8 @@ async def test_conversions_are_counted_by_versions_and_result(metrics: Metrics) 
     assert after["conversion_reviews_total", labels(result="failure")] == 1
     assert after["conversion_duration_seconds_count", labels()] == 1
     assert after["conversion_reviews_active", labels()] == 2
+    assert after["webhook_connections", labels()] == 4
+    assert after["webhook_connections_sent_away_total", labels()] == 1
     assert after["certificate_expiry_timestamp_seconds", labels()] == 1234
 
 

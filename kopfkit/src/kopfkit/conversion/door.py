@@ -15,6 +15,8 @@ from typing import Final
 
 from aiohttp import web
 
+from kopfkit.conversion.observation import Observer, Silent
+
 logger = logging.getLogger(__name__)
 
 # Connections, of 80 KB each. An API server has one for each conversion under way and keeps some
@@ -107,6 +109,7 @@ class Door:
         context: TLS.
         connections: at most so many at once.
         first_request: seconds, see FIRST_REQUEST.
+        observer: told of connections.
     """
 
     def __init__(
@@ -117,12 +120,14 @@ class Door:
         *,
         connections: int = CONNECTIONS,
         first_request: float = FIRST_REQUEST,
+        observer: Observer | None = None,
     ) -> None:
         self.make = make
         self._sock = sock
         self._context = context
         self._connections = connections
         self._first_request = first_request
+        self._observer = observer or Silent()
         self._guests: dict[int, Guest] = {}
         self._accepting: asyncio.Task[None] | None = None
 
@@ -166,7 +171,8 @@ class Door:
 
     def left(self, guest: Guest) -> None:
         """The guest's connection has ended."""
-        self._guests.pop(id(guest.inner), None)
+        if self._guests.pop(id(guest.inner), None) is not None:
+            self._observer.connections(len(self._guests), 0)
 
     async def _accept(self) -> None:
         while True:
@@ -188,6 +194,7 @@ class Door:
         connection, _ = await loop.sock_accept(self._sock)
         guest = Guest(self, loop.time())
         self._guests[id(guest.inner)] = guest
+        self._observer.connections(len(self._guests), 0)
         guest.entering = asyncio.create_task(self._enter(guest, connection))
         # Before it ran, a cancelled task would leave the connection open.
         await asyncio.sleep(0)
@@ -214,7 +221,8 @@ class Door:
         loop.call_later(max(0.0, left), self._too_late, guest)
 
     def _too_late(self, guest: Guest) -> None:
-        if not guest.asked:
+        if not guest.asked and id(guest.inner) in self._guests:
+            self._observer.connections(len(self._guests), 1)
             guest.send_away(at_once=False)
 
     def _make_room(self, now: float) -> bool:
@@ -237,6 +245,7 @@ class Door:
             return False
         logger.warning("%d connections are open: one that waits is sent away", len(self._guests))
         self.left(first)
+        self._observer.connections(len(self._guests), 1)
         first.send_away(at_once=True)
         return True
 

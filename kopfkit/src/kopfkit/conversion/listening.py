@@ -12,6 +12,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from kopfkit.conversion.door import Door, attend
+from kopfkit.conversion.observation import Observer
 from kopfkit.errors import KopfkitError
 
 
@@ -49,12 +50,13 @@ async def start_tls(
     app: web.Application,
     sock: socket.socket,
     context: ssl.SSLContext,
+    observer: Observer,
 ) -> Door:
     """Serve an application over TLS until the stack is closed; the door can be closed before."""
     tell = attend(app)
     runner = await _runner(stack, app)
     assert runner.server is not None
-    door = Door(runner.server, sock, context)
+    door = Door(runner.server, sock, context, observer=observer)
     tell(door)
     stack.push_async_callback(door.abandon)
     stack.push_async_callback(door.close)

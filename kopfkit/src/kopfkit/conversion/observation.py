@@ -21,6 +21,9 @@ class Observer(Protocol):
     def active(self, reviews: int) -> None:
         """So many reviews are under way now."""
 
+    def connections(self, open: int, sent_away: int) -> None:
+        """So many connections are open now; so many have just been ended because they waited."""
+
     def certificate(self, expires: float) -> None:
         """A serving certificate was taken up that is valid until this Unix time."""
 
@@ -32,6 +35,9 @@ class Silent:
         pass
 
     def active(self, reviews: int) -> None:
+        pass
+
+    def connections(self, open: int, sent_away: int) -> None:
         pass
 
     def certificate(self, expires: float) -> None:

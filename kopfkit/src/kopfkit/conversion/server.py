@@ -222,7 +222,7 @@ async def serve(
         logger.info("Answering probes on port %d", health_socket.getsockname()[1])
         if await _first(certificate.loaded, stop):
             door = await start_tls(
-                stack, server.conversion_app(), tls_socket, certificate.context()
+                stack, server.conversion_app(), tls_socket, certificate.context(), observer
             )
             server.listening = True
             logger.info("Serving conversions on port %d", tls_socket.getsockname()[1])

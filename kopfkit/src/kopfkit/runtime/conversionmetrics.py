@@ -28,6 +28,11 @@ class ConversionMetrics:
             "conversion_duration_seconds", "From a review's headers to its answer."
         )
         self._active = metrics.gauge("conversion_reviews_active", "Reviews under way.")
+        self._connections = metrics.gauge("webhook_connections", "Open connections.")
+        self._sent_away = metrics.counter(
+            "webhook_connections_sent_away_total",
+            "Connections ended because they waited: too long, or while others needed the room.",
+        )
         self._expires = metrics.gauge(
             "certificate_expiry_timestamp_seconds",
             "Unix time until which the serving certificate is valid; 0 while there is none.",
@@ -51,6 +56,12 @@ class ConversionMetrics:
     def active(self, reviews: int) -> None:
         """So many reviews are under way."""
         self._active.set(reviews)
+
+    def connections(self, open: int, sent_away: int) -> None:
+        """So many connections are open; so many have just been ended."""
+        self._connections.set(open)
+        if sent_away:
+            self._sent_away.inc(sent_away)
 
     def certificate(self, expires: float) -> None:
         """A serving certificate was taken up."""

@@ -158,6 +158,9 @@ class ConversionTracing:
     def active(self, reviews: int) -> None:
         """Nothing that a span would tell."""
 
+    def connections(self, open: int, sent_away: int) -> None:
+        """Nothing that a span would tell."""
+
     def certificate(self, expires: float) -> None:
         """Nothing that a span would tell."""
 
