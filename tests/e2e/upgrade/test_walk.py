@@ -49,6 +49,7 @@ def test_a_walk_through_all_releases_fails_no_call(
     def first() -> None:
         package.upgrade(catalogs["0.2.0"])
         converts()
+        clients.add("v1")
 
     under_load("0.1.0 to 0.2.0", clients, first, package.rollouts, "v1alpha1").unnoticed()
 
