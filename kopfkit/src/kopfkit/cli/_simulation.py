@@ -115,6 +115,7 @@ def _look(kubeconfig: Path, new: Mapping[str, Object]) -> Situation:
     from kopfkit.cluster.progress import Progress
     from kopfkit.runtime import credentials
     from kopfkit.runtime.client import Client
+    from kopfkit.runtime.errors import ApiError
     from kopfkit.simulation.live import look
 
     # The run-time client looks for the cluster where an operator does.
@@ -126,6 +127,10 @@ def _look(kubeconfig: Path, new: Mapping[str, Object]) -> Situation:
         try:
             with Progress().step("reading the cluster") as step:
                 return await look(client, new, step.glance)
+        except ApiError as error:
+            raise KopfkitError(
+                f"cluster of {kubeconfig}", f"cannot be read ({error})", "Is it up, and yours?"
+            ) from None
         finally:
             await client.close()
 
