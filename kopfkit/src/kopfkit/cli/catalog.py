@@ -1,13 +1,15 @@
-"""`kopfkit catalog generate|validate`."""
+"""`kopfkit catalog generate|validate|add|render|graph`."""
 
 import click
 
 from kopfkit.cli._generation import Checkout, check_option, overwrite_option
+from kopfkit.cli.graph import graph
+from kopfkit.errors import KopfkitError
 
 
 @click.group()
 def catalog() -> None:
-    """Generate and validate the file-based catalog."""
+    """Generate, extend, render and validate the file-based catalog."""
 
 
 @catalog.command()
@@ -31,9 +33,13 @@ def generate(
         catalog_tree,
         check_inputs,
     )
+    from kopfkit.packaging.prover import prove
+    from kopfkit.packaging.published import load
     from kopfkit.packaging.writer import Output
 
     checkout = Checkout()
+    # A catalog on whose ways somebody is lost is not written.
+    prove(checkout.project, checkout.history).raise_if_any()
     history = checkout.history
     images = {
         release.version: (
@@ -47,7 +53,8 @@ def generate(
     base = opm_img or OPM_IMAGE
     for operator, bundle in images.values():
         check_inputs(bundle, operator, base)
-    tree = catalog_tree(checkout.project, history, images)
+    published = load(checkout.root, checkout.project, history)
+    tree = catalog_tree(checkout.project, history, images, published)
     checkout.finish(
         [
             Output(checkout.root / "catalog" / checkout.project.name, tree),
@@ -64,13 +71,63 @@ def generate(
 
 @catalog.command()
 def validate() -> None:
-    """Check the catalog with opm and kopfkit's own checks; reports every fault."""
+    """Check the catalog with opm, its upgrade graph with the prover; reports every fault."""
     from kopfkit.cli._validation import report, tool_fault
+    from kopfkit.packaging.prover import prove
     from kopfkit.packaging.validation import catalog_faults
 
     checkout = Checkout()
-    faults = catalog_faults(checkout.project, checkout.history, checkout.root)
+    faults = prove(checkout.project, checkout.history)
+    for place, why in catalog_faults(checkout.project, checkout.history, checkout.root).found:
+        faults.add(place, why)
     directory = checkout.root / "catalog"
     if directory.is_dir() and (fault := tool_fault("opm", ["validate", str(directory)])):
         faults.add("opm", fault)
     report(faults, "catalog: valid")
+
+
+@catalog.command()
+@click.argument("source", metavar="BUNDLE")
+@click.option("--bundle-img", help="The image of a BUNDLE that is a directory.")
+def add(source: str, bundle_img: str | None) -> None:
+    """Keep the published BUNDLE (an image or a directory) in the catalog as it is.
+
+    Its release must be in catalog/releases.yaml. `kopfkit catalog generate` takes it from there
+    from now on, whatever changes in the project's description.
+    """
+    from kopfkit.cli._opm import rendered
+    from kopfkit.packaging.published import check, path_of, text_of
+    from kopfkit.packaging.writer import Output
+
+    checkout = Checkout()
+    found = rendered(source, bundle_img or "")
+    release, bundle = check(checkout.project, checkout.history, found, source)
+    path = path_of(checkout.root, checkout.project, release)
+    text = text_of(bundle)
+    if path.exists() and path.read_text("utf-8") != text:
+        raise KopfkitError(
+            f"release {release.version}",
+            f"is kept in {path.relative_to(checkout.root)} already, and differs",
+            "A version is published once. If the kept one was never published, delete the file.",
+        )
+    checkout.finish(
+        [Output(path, {"": text})], check=False, overwrite=False, again="kopfkit catalog add"
+    )
+    click.echo("Now run: make catalog")
+
+
+@catalog.command()
+@click.argument("source")
+@click.option("--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+def render(source: str, output: str) -> None:
+    """Print SOURCE as a file-based catalog.
+
+    SOURCE is a bundle or catalog image, a bundle or catalog directory, or a template of opm's
+    (olm.template.basic, olm.semver).
+    """
+    from kopfkit.cli._opm import rendered, shown
+
+    click.echo(shown(rendered(source), output), nl=False)
+
+
+catalog.add_command(graph)

@@ -47,21 +47,41 @@ def bundle(image: str, progress: Progress, *, plain: bool = False, insecure: boo
 
 
 def render(
-    image: str, progress: Progress, *, plain: bool = False, insecure: bool = False
+    image: str, progress: Progress, *, plain: bool = False, insecure: bool = False, name: str = ""
 ) -> list[Blob]:
-    """The blobs of a bundle or catalog image. Raises KopfkitError if opm cannot read it."""
+    """The blobs of a bundle or a catalog: an image, or a directory, which progress shows as `name`.
+
+    Raises KopfkitError if opm cannot read it.
+    """
     tool = toolchain.tool("opm", progress)
     words = ["render", image, "--output=json", "--migrate-level=bundle-object-to-csv-metadata"]
     if plain or re.match(r"(localhost|127\.[0-9.]+)(:\d+)?/", image):
         words.append("--use-http")
     if insecure:
         words.append("--skip-tls-verify")
-    with progress.step(f"Reading {image}"), _environment() as env:
+    what = f"directory {name or image}" if Path(image).is_dir() else f"image {image}"
+    return _run([str(tool), *words], what, progress)
+
+
+def template(file: Path, kind: str, progress: Progress) -> list[Blob]:
+    """The blobs of one of opm's templates; `kind` is "basic" or "semver".
+
+    Raises KopfkitError if opm refuses it, or an image that it names cannot be read.
+    """
+    tool = toolchain.tool("opm", progress)
+    words = ["alpha", "render-template", kind, str(file), "--output=json"]
+    if re.search(r"\b(localhost|127\.[0-9.]+)(:\d+)?/", file.read_text("utf-8")):
+        words.append("--use-http")
+    return _run([str(tool), *words], str(file), progress)
+
+
+def _run(argv: list[str], what: str, progress: Progress) -> list[Blob]:
+    with progress.step(f"Reading {what.partition(' ')[2] or what}"), _environment() as env:
         try:
-            text = process.run([tool, *words], env=env, timeout=_TIMEOUT)
+            text = process.run(argv, env=env, timeout=_TIMEOUT)
         except process.CommandFailed as error:
             raise KopfkitError(
-                f"image {image}",
+                what,
                 f"cannot be read\n{process.tail(error.output, 3)}",
                 "Is it pushed? Are you logged in to its registry?",
             ) from error

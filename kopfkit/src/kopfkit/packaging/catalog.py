@@ -7,6 +7,7 @@ catalog.
 
 import base64
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from kopfkit.packaging.bundle import manifests
@@ -131,16 +132,43 @@ def bundle_entry(project: Project, release: Release, image: str, bundle_image: s
     }
 
 
-def catalog_tree(project: Project, history: History, images: Mapping[str, tuple[str, str]]) -> Tree:
+def _deprecations(project: Project, history: History) -> list[Object]:
+    """What clients show at a release that nobody should install any more."""
+    entries = [
+        {
+            "reference": {"schema": "olm.bundle", "name": release.name(project.name)},
+            "message": release.deprecation,
+        }
+        for release in history.releases
+        if release.deprecation
+    ]
+    if not entries:
+        return []
+    return [{"schema": "olm.deprecations", "package": project.name, "entries": entries}]
+
+
+def catalog_tree(
+    project: Project,
+    history: History,
+    images: Mapping[str, tuple[str, str]],
+    published: Mapping[str, Object] = MappingProxyType({}),
+) -> Tree:
     """Everything under catalog/<package>/, by path below it.
 
     Args:
-        images: version -> (operator image, bundle image), for each release of the history.
+        images: version -> (operator image, bundle image), for each release that is not published.
+        published: version -> bundle, of those that are (`published`).
     """
     bundles = [
-        bundle_entry(project, release, *images[release.version]) for release in history.releases
+        published.get(release.version) or bundle_entry(project, release, *images[release.version])
+        for release in history.releases
     ]
-    documents = [_package(project, history), *_channels(project, history), *bundles]
+    documents = [
+        _package(project, history),
+        *_channels(project, history),
+        *_deprecations(project, history),
+        *bundles,
+    ]
     return {"catalog.yaml": HEADER + dump(*documents)}
 
 

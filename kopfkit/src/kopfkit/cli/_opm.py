@@ -1,0 +1,75 @@
+"""opm's rendering of bundles, catalogs and templates, for the commands that show or keep it."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kopfkit.errors import KopfkitError
+
+# The template kinds of opm (operator-registry, alpha/template), and the command for each.
+_TEMPLATES = {"olm.template.basic": "basic", "olm.semver": "semver"}
+
+
+def rendered(source: str, image: str = "") -> list[dict[str, Any]]:
+    """What opm makes of an image, a directory or a template.
+
+    Args:
+        image: the bundle image of a source that is a bundle's directory; with "" it has none.
+
+    Raises:
+        KopfkitError: there is no such thing, or opm refuses it; with what it says.
+    """
+    # Imported here: the generators beside this module do not wait for the cluster tools.
+    from kopfkit.cluster import rendering
+    from kopfkit.cluster.progress import Progress
+
+    path, progress = Path(source), Progress()
+    if path.is_file():
+        return rendering.template(path, _kind(path), progress)
+    if not path.exists() and not {":", "@"} & set(source):
+        raise KopfkitError(
+            source,
+            "is neither a file, nor a directory, nor an image with a tag or digest",
+            "Name a bundle, a catalog, or a template of opm's.",
+        )
+    found = rendering.render(source, progress)
+    if not image:
+        return found
+    for one in found:
+        if one.get("schema") == "olm.bundle":
+            one["image"] = image
+    # Only of a bundle that has an image opm takes the objects out again, which OLM does not read.
+    with tempfile.TemporaryDirectory(prefix="kopfkit-opm-") as directory:
+        (Path(directory) / "catalog.json").write_text("\n".join(map(json.dumps, found)))
+        return rendering.render(directory, progress, name=source)
+
+
+def shown(documents: Sequence[dict[str, Any]], output: str) -> str:
+    """The documents as one text, "yaml" or "json"."""
+    if output == "json":
+        return "".join(json.dumps(one, indent=2) + "\n" for one in documents)
+    from kopfkit.packaging.yamls import dump
+
+    return dump(*documents)
+
+
+def _kind(path: Path) -> str:
+    try:
+        found = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise KopfkitError(str(path), f"is no template of opm's ({error})") from None
+    named = (
+        {str(key).lower(): value for key, value in found.items()} if isinstance(found, dict) else {}
+    )
+    kind = _TEMPLATES.get(str(named.get("schema")).lower())
+    if kind is None:
+        raise KopfkitError(
+            str(path),
+            f"is no template of opm's (its schema is {named.get('schema')!r})",
+            f"Known are {', '.join(_TEMPLATES)}.",
+        )
+    return kind
