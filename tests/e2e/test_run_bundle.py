@@ -1,0 +1,194 @@
+"""`kopfkit run bundle`, `bundle-upgrade` and `cleanup` with images that are in the cluster's own
+registry and nowhere else, and without a catalog image."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from helloworld_operator.api import HELLOWORLD
+from helloworld_operator.project import PROJECT
+from kopfkit.cli import kopfkit
+from kopfkit.cluster import context, subscription
+from kopfkit.cluster.docker import Engine
+from kopfkit.cluster.kubectl import Kubectl
+from kopfkit.cluster.olmobjects import CATALOGS, CRDS, CSVS, GROUPS, SUBSCRIPTIONS
+from kopfkit.cluster.progress import Progress
+from kopfkit.cluster.state import ClusterState
+from kopfkit.errors import KopfkitError
+from kopfkit.packaging import releases
+from kopfkit.packaging.bundle import bundle_dockerfile, bundle_tree
+from kopfkit.testing.waiting import eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+HISTORY = releases.parse(PROJECT, (ROOT / releases.NAME).read_text())
+# The last three releases: the first two are run, the third is the catalog's head.
+OLD, NEW = (HISTORY.releases[index].version for index in (-3, -2))
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def kopfkit_run(kind_cluster: ClusterState) -> Run:
+    """The command line against the cluster; an expected failure is raised."""
+
+    def run(*words: str, input: str = "", refused: bool = False) -> Result:
+        arguments = [*words, f"--name={kind_cluster.name}"]
+        done = CliRunner().invoke(kopfkit, arguments, input=input)
+        if isinstance(done.exception, KopfkitError) and not refused:
+            raise done.exception
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def bundles(kind_cluster: ClusterState, images: Any) -> dict[str, str]:
+    """Version -> bundle image by tag, pushed; there is no catalog of them."""
+    engine = Engine.ensure(Progress())
+    found = {}
+    for version in (OLD, NEW, "9.9.9"):
+        release = HISTORY.releases[-1]
+        for one in HISTORY.releases:
+            release = one if one.version == version else release
+        if version == "9.9.9":
+            release = dataclasses.replace(release, version=version)
+        tree = bundle_tree(PROJECT, release, images.operator, release.channels, "stable")
+        tag = f"{kind_cluster.registry}/run-bundle:v{version}"
+        context.build(
+            engine,
+            tag,
+            bundle_dockerfile(PROJECT, release.channels, "stable"),
+            {f"bundle/{name}": text for name, text in tree.items()},
+        )
+        engine.docker("push", "--quiet", tag)
+        found[version] = tag
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left(clean_cluster: None, sweep: Callable[[], None]) -> Iterator[None]:
+    yield
+    sweep()
+
+
+def csv(version: str) -> str:
+    return f"{PROJECT.name}.v{version}"
+
+
+def phases(kubectl: Kubectl) -> dict[str, str]:
+    found = kubectl.list(CSVS, PROJECT.namespace)
+    return {one["metadata"]["name"]: one.get("status", {}).get("phase", "") for one in found}
+
+
+def test_a_bundle_is_run_upgraded_and_cleaned_up(
+    kopfkit_run: Run,
+    bundles: dict[str, str],
+    kubectl: Kubectl,
+    world: Any,
+    converts: Callable[[], None],
+) -> None:
+    done = kopfkit_run("run", "bundle", bundles[OLD])
+    assert f"{csv(OLD)} Succeeded in {PROJECT.namespace}" in done.stdout
+    assert phases(kubectl) == {csv(OLD): "Succeeded"}
+    converts()
+    world.create("hello", {"size": 1, "message": "Hi"}, "v1alpha1")
+    world.ready("hello", 1)
+    (first,) = kubectl.list(CATALOGS, PROJECT.namespace)
+    assert "image" not in first["spec"]
+
+    # A second run of the same is fine; another bundle is no second installation.
+    kopfkit_run("run", "bundle", bundles[OLD])
+    assert phases(kubectl) == {csv(OLD): "Succeeded"}
+    with pytest.raises(KopfkitError, match=r"installed in .* already") as refused:
+        kopfkit_run("run", "bundle", bundles[NEW])
+    assert "run bundle-upgrade" in refused.value.cure
+    with pytest.raises(KopfkitError, match=f"OLM: still manages {PROJECT.namespace}"):
+        kopfkit_run("olm", "uninstall")
+
+    done = kopfkit_run("run", "bundle-upgrade", bundles[NEW])
+    assert f"{csv(OLD)} -> {csv(NEW)} Succeeded" in done.stdout
+    eventually(lambda: phases(kubectl) == {csv(NEW): "Succeeded"}, timeout=120)
+    assert world.read("hello")["spec"]["greeting"] == {"message": "Hi"}
+    (second,) = kubectl.list(CATALOGS, PROJECT.namespace)
+    assert second["metadata"]["name"] != first["metadata"]["name"]
+    # What served the first catalog has gone with it.
+    names = {second["metadata"]["name"]}
+    eventually(lambda: _served(kubectl) == names, timeout=60)
+    with pytest.raises(KopfkitError, match="is in the catalog"):
+        kopfkit_run("run", "bundle-upgrade", bundles[OLD])
+    with pytest.raises(KopfkitError, match="is installed already"):
+        kopfkit_run("run", "bundle-upgrade", bundles[NEW])
+
+    # Somebody who does not say yes keeps everything.
+    done = kopfkit_run("cleanup", PROJECT.name, input="n\n", refused=True)
+    assert f"CRD {HELLOWORLD.crd_name} and 1 object" in done.output
+    assert done.exit_code != 0
+    assert phases(kubectl) == {csv(NEW): "Succeeded"}
+    assert world.read("hello")["spec"]["replicas"] == 1
+
+    done = kopfkit_run("cleanup", PROJECT.name, "--yes")
+    assert f"CRD {HELLOWORLD.crd_name} and 1 object were deleted" in done.stdout
+    for kind in (SUBSCRIPTIONS, CSVS, CATALOGS, GROUPS):
+        assert kubectl.list(kind, PROJECT.namespace) == [], kind
+    assert kubectl.get(CRDS, HELLOWORLD.crd_name) is None
+    eventually(lambda: _served(kubectl) == set(), timeout=60)
+    done = kopfkit_run("cleanup", PROJECT.name)
+    assert "is not installed" in done.stdout
+    assert done.exit_code == 0
+
+
+def test_an_operator_from_a_catalog_image_is_upgraded_to_a_bundle(
+    kopfkit_run: Run, bundles: dict[str, str], images: Any, kubectl: Kubectl
+) -> None:
+    head = HISTORY.newest.version
+    subscription.subscribe(
+        kubectl.kubeconfig,
+        package=PROJECT.name,
+        channel="candidate",
+        catalog_image=images.catalog,
+        namespace=PROJECT.namespace,
+        catalog_namespace=PROJECT.namespace,
+        progress=Progress(),
+    )
+    done = kopfkit_run("run", "bundle-upgrade", bundles["9.9.9"])
+    assert f"{csv(head)} -> {csv('9.9.9')} Succeeded" in done.stdout
+    found = kubectl.get(SUBSCRIPTIONS, PROJECT.name, PROJECT.namespace) or {}
+    assert found["spec"]["channel"] == "candidate"
+    kopfkit_run("cleanup", PROJECT.name, "--yes")
+
+
+def test_an_image_that_is_not_there_or_is_no_bundle_is_named(
+    kopfkit_run: Run, images: Any, kind_cluster: ClusterState
+) -> None:
+    with pytest.raises(KopfkitError, match=r"never-pushed: is not there"):
+        kopfkit_run("run", "bundle", f"{kind_cluster.registry}/run-bundle:never-pushed")
+    with pytest.raises(KopfkitError, match=r"is no bundle"):
+        kopfkit_run("run", "bundle", images.catalog)
+
+
+def test_nothing_is_upgraded_where_nothing_is_installed(
+    kopfkit_run: Run, bundles: dict[str, str]
+) -> None:
+    with pytest.raises(KopfkitError, match=f"package {PROJECT.name}: is not installed"):
+        kopfkit_run("run", "bundle-upgrade", bundles[NEW])
+
+
+def test_an_install_mode_that_the_bundle_does_not_support_is_refused(
+    kopfkit_run: Run, bundles: dict[str, str], kubectl: Kubectl
+) -> None:
+    with pytest.raises(KopfkitError, match="does not support install mode OwnNamespace"):
+        kopfkit_run("run", "bundle", bundles[OLD], "--install-mode=OwnNamespace")
+    assert kubectl.list(SUBSCRIPTIONS, PROJECT.namespace) == []
+
+
+def _served(kubectl: Kubectl) -> set[str]:
+    """Names of what serves catalogs in the operator's namespace."""
+    return {
+        one["metadata"]["name"]
+        for kind in ("deployments.apps", "configmaps", "services")
+        for one in kubectl.list(kind, PROJECT.namespace)
+        if "-catalog-" in one["metadata"]["name"]
+    }
