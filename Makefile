@@ -215,6 +215,10 @@ catalog: $(STAMP) ## Generate the file-based catalog and catalog.Dockerfile.
 catalog-validate: $(STAMP) ## Check the catalog with opm.
 	@$(KOPFKIT) catalog validate
 
+.PHONY: catalog-graph
+catalog-graph: $(STAMP) ## Show the ways between the releases (GRAPH=FILE.svg or FILE.mmd writes them).
+	@$(KOPFKIT) catalog graph $(if $(GRAPH),--output $(GRAPH))
+
 .PHONY: catalog-build
 catalog-build: $(STAMP) ## Build the catalog image.
 	@$(KOPFKIT) image build catalog --tag $(CATALOG_IMG)
