@@ -58,6 +58,15 @@ def test_the_projects_own_graph_is_proved(project: Project, root: Any) -> None:
             "has 2 heads (0.2.0, 0.3.0)",
         ),
         (
+            history(
+                release("0.1.0"),
+                release("0.2.0", "0.1.0"),
+                release("0.3.0", "0.2.0", skips=("0.2.0",)),
+            ),
+            "channel stable",
+            "comes from its head 0.3.0 by replaces alone not to 0.1.0, and opm refuses it",
+        ),
+        (
             history(release("0.1.0"), release("0.2.0", "0.1.0", skip_range=">=0.1.0 <0.9.0"),
                     release("0.3.0", "0.2.0")),
             "release 0.2.0.skipRange",
@@ -105,7 +114,8 @@ def test_the_projects_own_graph_is_proved(project: Project, root: Any) -> None:
         ),
     ],
     ids=[
-        "stranded", "two heads", "downward", "no range", "deprecated head", "flip too early",
+        "stranded", "two heads", "off the chain", "downward", "no range", "deprecated head",
+        "flip too early",
         "dropped without a warning", "stored version dropped", "from another channel",
     ],
 )  # fmt: skip

@@ -15,7 +15,7 @@ from kopfkit.packaging.editions import edition
 from kopfkit.packaging.ranges import check_range
 from kopfkit.packaging.releases import NAME, History, Release
 from kopfkit.packaging.routes import Route, route_v0, route_v1
-from kopfkit.packaging.ways import heads, members, offered
+from kopfkit.packaging.ways import heads, members, off_the_chain, offered
 from kopfkit.project import Faults, Project
 
 
@@ -65,6 +65,12 @@ def _head(faults: Faults, history: History, channel: str) -> None:
             f"channel {channel}",
             f"has {len(found)} heads ({', '.join(found)}), and opm refuses it; "
             f"have {head} replace or skip {', '.join(others)}",
+        )
+    elif off := off_the_chain(history, channel):
+        faults.add(
+            f"channel {channel}",
+            f"comes from its head {found[-1]} by replaces alone not to {', '.join(off)}, and opm "
+            "refuses it; do not skip what is replaced, or skip those, too",
         )
     if found and history.release(found[-1]).deprecation:
         faults.add(

@@ -65,3 +65,24 @@ def heads(history: History, channel: str) -> tuple[Release, ...]:
     count. opm accepts a channel with exactly one."""
     passed = {edge.source for edge in edges(history, channel) if edge.by != SKIP_RANGE}
     return tuple(one for one in members(history, channel) if one.version not in passed)
+
+
+def off_the_chain(history: History, channel: str) -> list[str]:
+    """The versions of a channel that opm calls stranded.
+
+    Nothing skips them, and the chain of replaces from the head does not come to them; it ends at
+    a release that is skipped (operator-registry, alpha/model/model.go, validateReplacesChain).
+    """
+    by_version = {one.version: one for one in members(history, channel)}
+    skipped = {version for one in by_version.values() for version in one.skips}
+    chain: list[str] = []
+    for head in heads(history, channel)[-1:]:
+        chain.append(head.version)
+        while (
+            chain[-1] in by_version
+            and (below := by_version[chain[-1]].replaces)
+            and below not in skipped
+            and below not in chain
+        ):
+            chain.append(below)
+    return [version for version in by_version if version not in {*chain, *skipped}]
