@@ -85,8 +85,10 @@ def validate(directory: Path | None, api_server: bool, images: bool, output: str
     of operator-sdk, a real API server, and kube-linter where it is on PATH.
     """
     from kopfkit.cli._bundlechecks import everything
+    from kopfkit.cli._signals import sigterm_like_ctrl_c
     from kopfkit.cli._validation import report
 
+    sigterm_like_ctrl_c()
     faults, asked = everything(directory, api_server=api_server, images=images)
     if output == "json":
         click.echo(json.dumps({"asked": asked, "faults": [one.as_dict() for one in faults]}))

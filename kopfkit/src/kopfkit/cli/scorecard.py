@@ -7,6 +7,7 @@ from typing import Any
 import click
 import yaml
 
+from kopfkit.cli._signals import sigterm_like_ctrl_c
 from kopfkit.cluster import manager, scorecardimages, state
 from kopfkit.cluster import scorecard as running
 from kopfkit.cluster.progress import Progress
@@ -59,6 +60,7 @@ def scorecard(
     own checks (suite=kopfkit). Where the cluster has a local registry, the images are pushed there
     if they cannot be pulled from their own. Exits with 1 unless every test passes.
     """
+    sigterm_like_ctrl_c()
     progress = Progress()
     if publish:
         click.echo(scorecardimages.publish_checks(publish, progress))
