@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from kopfkit.cluster import baseimage, context, manager, olm
+from kopfkit.cli import kopfkit
+from kopfkit.cluster import baseimage, context, manager, olm, toolchain
 from kopfkit.cluster.docker import Engine
 from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.progress import Progress
@@ -161,6 +163,16 @@ def test_a_pod_reaches_this_machine_at_the_webhook_host(
 def test_olms_package_server_has_succeeded(kind_cluster: ClusterState) -> None:
     told = olm.status(Path(kind_cluster.kubeconfig))
     assert told == {"installed": True, "ready": True, "detail": "package server Succeeded"}
+
+
+def test_olm_status_names_the_version_and_every_part(kind_cluster: ClusterState) -> None:
+    for where in (f"--name={kind_cluster.name}", f"--kubeconfig={kind_cluster.kubeconfig}"):
+        done = CliRunner().invoke(kopfkit, ["olm", "status", "--output=json", where])
+        told = json.loads(done.stdout)
+        assert (done.exit_code, told["ready"]) == (0, True)
+        assert told["version"] == toolchain.version("olm")
+        assert all(part["there"] for part in told["parts"])
+        assert {"Deployment", "CustomResourceDefinition"} <= {one["kind"] for one in told["parts"]}
 
 
 def test_the_cluster_says_where_its_registry_is(kube: Kubectl, kind_cluster: ClusterState) -> None:
