@@ -62,6 +62,15 @@ def test_a_version_that_the_old_crd_does_not_serve_is_not_looked_at(changed: Mak
     assert preflight(old, new, {"v1": [hello("v1", replicas=-1)]}) == []
 
 
+def test_a_version_that_the_new_crd_does_not_serve_is_not_looked_at(changed: Make) -> None:
+    def unserved(bundle: Bundle) -> None:
+        for each in bundle.crds[HELLOWORLDS]["spec"]["versions"]:
+            each["served"] = each["name"] == "v1"
+
+    old, new = crds(changed("0.3.0"), changed("0.4.0", smaller, unserved))
+    assert preflight(old, new, {"v1alpha1": [hello(size=3)]}) == []
+
+
 def test_an_object_is_looked_at_as_a_list_shows_it(changed: Make) -> None:
     """Pruned and with defaults, by the schema that is there before."""
 

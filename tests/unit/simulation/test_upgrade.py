@@ -3,6 +3,7 @@
 The expected ones of the table are what the real OLM did (docs/decisions/0006 and 0014).
 """
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -274,6 +275,23 @@ def test_two_versions_with_the_same_fields_need_no_webhook(changed: Make) -> Non
 
     report = simulate(changed("0.3.0", twins), changed("0.4.0", twins))
     assert report.verdict is OK, as_text(report)
+
+
+def test_a_field_that_only_the_version_not_stored_has_is_lost_by_a_write(changed: Make) -> None:
+    def one_more(bundle: Bundle) -> None:
+        crd = bundle.crds[HELLOWORLDS]
+        crd["spec"].pop("conversion", None)
+        stored, other = sorted(crd["spec"]["versions"], key=lambda each: not each["storage"])
+        other["schema"] = copy.deepcopy(stored["schema"])
+        spec = other["schema"]["openAPIV3Schema"]["properties"]["spec"]
+        spec["properties"]["extra"] = {"type": "string"}
+        bundle.csv["spec"]["webhookdefinitions"] = []
+
+    report = simulate(changed("0.3.0", one_more), changed("0.4.0", one_more))
+    assert verdicts(report, "clients of v1alpha1")["afterwards"] is CORRUPTS
+    assert verdicts(report, "stored objects")["afterwards"] is CORRUPTS
+    assert verdicts(report, "clients of v1")["afterwards"] is OK
+    assert "v1alpha1 becomes v1 without spec.extra" in reasons(report)
 
 
 def test_a_crd_that_is_left_out_stays_with_nobody(changed: Make) -> None:
