@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from kopfkit.cluster import olm as lifecycle
-from kopfkit.cluster import state
+from kopfkit.cluster import olmparts, state
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
 
@@ -63,7 +63,7 @@ def status(name: str, kubeconfig: Path | None, output: str) -> None:
     """Say whether OLM is installed and ready, and what of it is there; exit with 1 if it is not."""
     target = _kubeconfig(_cluster(name, kubeconfig), kubeconfig)
     told = lifecycle.status(target)
-    parts = lifecycle.parts(target, Progress())
+    parts = olmparts.parts(target, Progress())
     ready = told["ready"] and all(part.there for part in parts)
     if output == "json":
         listed = [vars(part) for part in parts]

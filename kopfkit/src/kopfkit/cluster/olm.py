@@ -7,28 +7,24 @@ and pushed to the cluster's registry. (The module's quickstart manifest is years
 import contextlib
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from kopfkit.cluster import baseimage, context, debian, process, toolchain
-from kopfkit.cluster.docker import Engine
+from kopfkit.cluster import olmimages, process, toolchain
 from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
 
 MODULE = "github.com/operator-framework/operator-lifecycle-manager"
 NAMESPACE = "olm"
-_GROUP = "operators.coreos.com"
+GROUP = "operators.coreos.com"
 # The kinds of which there are objects with OLM alone, after the one that says that it is in use.
-_CUSTOM = tuple(
-    f"{plural}.{_GROUP}"
+CUSTOM = tuple(
+    f"{plural}.{GROUP}"
     for plural in ("subscriptions", "clusterserviceversions", "operatorgroups", "olmconfigs")
 )
-# Binaries of the OLM image, from the module's Dockerfile.
-_TOOLS = ("olm", "catalog", "package-server", "copy-content", "cpb")
 # Seconds until the package server's CSV is Succeeded: 7 to 40 once the images are pulled.
 READY_TIMEOUT = 300.0
 # Seconds after which the package server gets one new start.
@@ -60,7 +56,7 @@ def install(
     if status(kubeconfig)["ready"] and not force:
         return
     version = toolchain.version("olm")
-    images = _images(version, registry, progress)
+    images = olmimages.ensure(version, registry, progress)
     chart = toolchain.module_dir(MODULE, progress) / "deploy"
     objects = render(chart, values(images), version, progress)
     with progress.step(f"Installing OLM {version}") as step:
@@ -112,59 +108,17 @@ def installed_version(kubeconfig: Path) -> str:
     return tag if tag.startswith("v") else ""
 
 
-@dataclass(frozen=True)
-class Part:
-    """An object that OLM consists of, and whether it is in the cluster."""
-
-    kind: str
-    namespace: str
-    name: str
-    there: bool
-
-
-def parts(kubeconfig: Path, progress: Progress) -> list[Part]:
-    """Every object of OLM, as its chart has them, with whether it is there.
-
-    Raises KopfkitError if the chart cannot be had, or the cluster does not answer.
-    """
-    kubectl = Kubectl.at(kubeconfig, progress)
-    version = toolchain.version("olm")
-    chart = toolchain.module_dir(MODULE, progress) / "deploy"
-    text = render(chart, values({"olm": "unused", "opm": "unused"}), version, progress)
-    wanted = [
-        yaml.safe_load(path.read_text("utf-8")) for path in sorted(chart.glob("chart/crds/*.yaml"))
-    ]
-    wanted += [one for one in yaml.safe_load_all(text) if one]
-    there = _there(kubectl, [one for one in wanted if _GROUP not in one["apiVersion"]])
-    if all(kubectl.serves(kind) for kind in _CUSTOM):
-        there |= _there(kubectl, [one for one in wanted if _GROUP in one["apiVersion"]])
-    return [Part(*key, key in there) for key in map(_key, wanted)]
-
-
-def _there(kubectl: Kubectl, wanted: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
-    told = kubectl.run(
-        "get", "--ignore-not-found", "--output=json", "--filename=-",
-        input=yaml.safe_dump_all(wanted),
-    )  # fmt: skip
-    return {_key(one) for one in json.loads(told)["items"]} if told.strip() else set()
-
-
-def _key(one: dict[str, Any]) -> tuple[str, str, str]:
-    metadata = one["metadata"]
-    return one["kind"], metadata.get("namespace", ""), metadata["name"]
-
-
 def uninstall(kubeconfig: Path, progress: Progress) -> None:
     """Remove OLM: its package server, its workloads, its roles, its CRDs; also half of one.
 
     Raises KopfkitError while an operator is installed by it: that one would be left without care.
     """
     kubectl = Kubectl.at(kubeconfig, progress)
-    kinds = [name for name in _CUSTOM if kubectl.serves(name)]
+    kinds = [name for name in CUSTOM if kubectl.serves(name)]
     if not kinds and kubectl.get("namespaces", NAMESPACE) is None:
         progress.say("OLM is not installed.")
         return
-    left = kubectl.list(_CUSTOM[0], "*") if _CUSTOM[0] in kinds else []
+    left = kubectl.list(CUSTOM[0], "*") if CUSTOM[0] in kinds else []
     if left:
         names = ", ".join(f"{s['metadata']['namespace']}/{s['metadata']['name']}" for s in left)
         raise KopfkitError("OLM", f"still manages {names}", "Unsubscribe first.")
@@ -172,14 +126,14 @@ def uninstall(kubeconfig: Path, progress: Progress) -> None:
     chart = toolchain.module_dir(MODULE, progress) / "deploy"
     text = render(chart, values({"olm": "unused", "opm": "unused"}), version, progress)
     # Those of its own kinds are gone by then, and perhaps the kinds with them.
-    objects = [o for o in yaml.safe_load_all(text) if o and _GROUP not in o["apiVersion"]]
+    objects = [o for o in yaml.safe_load_all(text) if o and GROUP not in o["apiVersion"]]
     gone = ("--ignore-not-found", "--timeout=120s")
     with progress.step(f"Removing OLM {version}") as step:
         step.note("its own objects")
         for kind in kinds[1:]:
             _delete_all(kubectl, kind)
         step.note("Deployments and roles")
-        kubectl.run("delete", *gone, "apiservice", f"v1.packages.{_GROUP}")
+        kubectl.run("delete", *gone, "apiservice", f"v1.packages.{GROUP}")
         kubectl.run("delete", *gone, "--filename=-", input=yaml.safe_dump_all(objects), timeout=180)
         kubectl.run("delete", *gone, "clusterroles,clusterrolebindings,rolebindings",
                     "--selector=olm.managed=true", "--namespace=kube-system")  # fmt: skip
@@ -229,42 +183,6 @@ def render(chart: Path, extra: dict[str, Any], version: str, progress: Progress)
         ],
         input=yaml.safe_dump(extra),
     )  # fmt: skip
-
-
-def _images(version: str, registry: str | None, progress: Progress) -> dict[str, str]:
-    public = {
-        "olm": f"quay.io/operator-framework/olm:{version}",
-        "opm": f"quay.io/operator-framework/opm:{toolchain.version('opm')}",
-    }
-    if registry is None:
-        return public
-    engine = Engine.ensure(progress)
-    local = {name: f"{registry}/kopfkit/{name}:{version}" for name in public}
-    if not engine.own and all(engine.pull(image) for image in public.values()):
-        return public
-    if not engine.has(local["olm"]):
-        _build(engine, local["olm"], progress)
-    engine.docker("tag", baseimage.ensure_opm(engine, progress), local["opm"])
-    with progress.step("Pushing OLM's images to the cluster's registry"):
-        for image in local.values():
-            engine.docker("push", "--quiet", image)
-    return local
-
-
-def _build(engine: Engine, tag: str, progress: Progress) -> None:
-    tools = toolchain.ensure_pinned(_TOOLS, progress)
-    with progress.step(f"Making {tag}"), debian.unpacked("busybox-static") as files:
-        context.build(
-            engine,
-            tag,
-            # The Job that unpacks bundles runs /bin/cp from this image.
-            'FROM scratch\nCOPY root/ /\nEXPOSE 8080 5443\nUSER 1001\nENTRYPOINT ["/bin/olm"]\n',
-            {
-                **{f"root/bin/{name}": path for name, path in tools.items()},
-                "root/bin/cp": files / "bin/busybox",
-                "root/tmp/": "",
-            },
-        )
 
 
 def _await(kubectl: Kubectl, timeout: float) -> None:
