@@ -75,6 +75,11 @@ def run(kubeconfig: Path, asked: Run, progress: Progress) -> list[Result]:
         items = _report(output)["items"] or []
     except (ValueError, KeyError):
         raise KopfkitError("scorecard", f"gave no report\n{process.tail(output)}") from None
+    # They come as they end; a report is easier to compare in one order.
+    order = [
+        test.get("labels") for stage in asked.config["stages"] for test in stage.get("tests", [])
+    ]
+    items.sort(key=lambda item: order.index(item["spec"]["labels"]))
     found = [one for item in items for one in _results(item)]
     if not found:
         raise KopfkitError("scorecard", f"no test is selected by {asked.selector!r}")
