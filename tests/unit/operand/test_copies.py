@@ -279,6 +279,9 @@ cli.main(sys.argv[1:])
 def test_without_a_kubelet_the_commands_say_it_on_their_output_only(
     source: Any, copy: Path
 ) -> None:
+    # The file is the kubelet's to make. Something else on this machine may have made it.
+    log = Path("/dev/termination-log")
+    existed = log.exists()
     environment = {key: value for key, value in os.environ.items() if key != "TERMINATION_LOG"}
     arguments = ("snapshot", "--from", source.url, "--to", str(copy))
     done = subprocess.run(
@@ -291,4 +294,4 @@ def test_without_a_kubelet_the_commands_say_it_on_their_output_only(
 
     assert done.returncode == 0, done.stderr
     assert "has 3 entries" in done.stdout
-    assert not Path("/dev/termination-log").exists()
+    assert log.exists() is existed
