@@ -10,6 +10,7 @@ import copy
 import json
 import re
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ Refusal = tuple[str, str, str]
 NAMESPACE = "bundle-under-test"
 _CRD = "CustomResourceDefinition"
 _CSV_CRD = "chart/crds/0000_50_olm_00-clusterserviceversions.crd.yaml"
+# How often a CRD is looked at before its conditions are there.
+_LOOKS = 50
 _FIELD = re.compile(r"(?:<nil>)?\.?([A-Za-z][\w\-]*(?:[.\[][\w\-./\"*]*\]?)*): (?=[A-Z])")
 _TYPE = re.compile(r"cannot unmarshal \w+ into Go struct field \w+\.(\S+) of type .*")
 _UNKNOWN = re.compile(r'(unknown|duplicate) field "([^"]+)"')
@@ -86,13 +89,26 @@ def _prepare(kubectl: Kubectl, trials: Sequence[Trial], progress: Progress) -> s
     for crd in crds:
         try:
             kubectl.apply(crd)
-            name = crd["metadata"]["name"]
-            kubectl.run("wait", "--for=condition=Established", "--timeout=20s", f"crd/{name}")
+            _await_established(kubectl, f"crd/{crd['metadata']['name']}")
         except process.CommandFailed:
+            if crd is crds[0]:
+                raise  # OLM's own: without it nothing would be said about the CSV
             absent |= _kinds(crd)
     # The API server's discovery, by which kubectl finds a new kind, follows within a second.
     _await_discovery(kubectl, crds)
     return absent
+
+
+def _await_established(kubectl: Kubectl, crd: str) -> None:
+    # kubectl fails where the conditions it waits for are still null, as those of a new CRD are.
+    for attempt in range(_LOOKS):
+        try:
+            kubectl.run("wait", "--for=condition=Established", "--timeout=20s", crd)
+            return
+        except process.CommandFailed as error:
+            if "accessor error" not in error.output or attempt == _LOOKS - 1:
+                raise
+            time.sleep(0.2)
 
 
 def _kinds(crd: Object) -> set[tuple[str, str]]:
