@@ -56,7 +56,7 @@ def build(
         kind: operator, bundle or catalog. A bundle holds no program: it is one image for all.
         checkout: its directory, with the generated files of bundle or catalog.
         output: a directory that is not there yet; it appears when the image is complete.
-        platforms: to build for.
+        platforms: to build for. A catalog leaves out (and says so) what it has no base for.
         epoch: the time that is written into the image, in seconds since 1970.
         progress: where the work is shown.
         version: label of the operator's image.
@@ -94,10 +94,16 @@ def build(
                     packages |= set(names)
             elif kind == "catalog":
                 for one in wanted:
-                    bases[one] = stack.enter_context(ociimages.opm_base(one, progress))
-                results = stack.enter_context(
-                    ociimages.catalog_cache(recipe, checkout, ociimages.OPM_USER)
-                )
+                    try:
+                        bases[one] = stack.enter_context(ociimages.opm_base(one, progress))
+                    except KopfkitError as error:
+                        # Better a catalog for this machine's platform than no release.
+                        if one.architecture == ociimages.native() or len(wanted) == 1:
+                            raise
+                        progress.say(f"Left out: {error}")
+                        del contexts[one]
+                user = ociimages.OPM_USER
+                results = stack.enter_context(ociimages.catalog_cache(recipe, checkout, user))
             with progress.step(f"Writing the {kind} image"):
                 digest = ociimages.build(
                     work / "layout", recipe, contexts, bases, epoch=epoch, results=results

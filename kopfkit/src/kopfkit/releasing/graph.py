@@ -1,5 +1,6 @@
 """The upgrade graph of a release: proved before anything is built, and drawn for people."""
 
+from kopfkit.packaging import graph, picture
 from kopfkit.packaging.prover import prove
 from kopfkit.packaging.releases import NAME, History
 from kopfkit.project import Project
@@ -12,4 +13,4 @@ def check(project: Project, history: History) -> None:
 
 def pictures(history: History) -> dict[str, str]:
     """File name -> picture of the graph."""
-    return {}
+    return {"graph.svg": picture.svg(history), "graph.mmd": graph.mermaid(history)}

@@ -20,7 +20,7 @@ from kopfkit.oci.assembly import Platform
 from kopfkit.oci.layers import digest as digest_of
 from kopfkit.oci.layout import Layout
 from kopfkit.packaging import releases
-from kopfkit.packaging.releases import Release
+from kopfkit.packaging.releases import History, Release
 from kopfkit.project import Project, load
 from kopfkit.releasing import (
     changelog,
@@ -102,9 +102,10 @@ def make(root: Path, options: Options, progress: Progress) -> Made:
         if new:
             text = entry.with_entry(text, release)
         _write_sources(project, staged, text, release, again=bool(release.images))
-        release = releases.parse(project, text).release(version)
-        rules.check_apis(releases.parse(project, text), release)
-        graph.check(project, releases.parse(project, text))
+        history = _parsed(project, text)
+        release = history.release(version)
+        rules.check_apis(history, release)
+        graph.check(project, history)
         images, built = _images(project, staged, dist, text, release, options, progress)
         staging.validate(staged, progress)
         _documents(project, staged, dist, release, commit, images, built, options)
@@ -133,6 +134,14 @@ def sign(directory: Path, key: signing.Private) -> None:
     """Sign the statement in a release's directory, which then says who vouches for it."""
     statement = (directory / STATEMENT).read_bytes()
     (directory / ENVELOPE).write_bytes(signing.envelope(statement, key))
+
+
+def _parsed(project: Project, text: str) -> History:
+    try:
+        return releases.parse(project, text)
+    except KopfkitError as error:
+        cure = error.cure or f"Write the release's entry in {releases.NAME}, or choose otherwise."
+        raise KopfkitError(error.what, error.why, cure) from None
 
 
 def _write_sources(

@@ -1,0 +1,280 @@
+"""`kopfkit release` in a checkout of its own: refused, made, checked, pushed, and made again.
+
+Making one takes most of a minute, so the tests that need it share it. The registry is crane's.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kopfkit.cluster import ociimages, ports, process, toolchain
+from kopfkit.cluster.progress import Progress
+from kopfkit.errors import KopfkitError
+from kopfkit.oci.layout import Layout
+from kopfkit.releasing import publishing
+from kopfkit.releasing.rules import git
+from kopfkit.testing.waiting import eventually
+
+ROOT = Path(__file__).parents[3]
+VERSION = "99.0.0"
+_LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv*", "build", "dist", "node_modules", "__pycache__", ".*_cache", ".hypothesis"
+)
+
+
+def kopfkit(where: Path, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", "from kopfkit.cli import main; main()", *words],
+        cwd=where,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def commit(root: Path, message: str) -> None:
+    git(root, "add", "-A")
+    author = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
+    git(root, *author, "commit", "--quiet", "--message", message)
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    place = tmp_path_factory.mktemp("registry")
+    port = ports.free(1)[0]
+    words = [toolchain.tool("crane"), "registry", "serve", f"--address=127.0.0.1:{port}"]
+    with subprocess.Popen([*words, f"--disk={place}"], stderr=subprocess.DEVNULL) as child:
+
+        def answers() -> bool:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=5):
+                    return True
+            except OSError as error:
+                raise AssertionError("no registry yet") from error
+
+        try:
+            eventually(answers)
+            yield f"localhost:{port}"
+        finally:
+            child.terminate()
+
+
+@dataclass(frozen=True)
+class Released:
+    """A checkout in which a release was made, and what the command said."""
+
+    root: Path
+    directory: Path
+    base: str
+    key: Path
+    said: str
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("release") / "checkout"
+    shutil.copytree(ROOT, root, ignore=_LEFT_OUT, symlinks=True)
+    (root / "changelog.d").mkdir(exist_ok=True)
+    (root / "changelog.d" / "something.md").write_text("Something is new.\n")
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True)
+    commit(root, "Begin")
+    return root
+
+
+@pytest.fixture(scope="module")
+def released(checkout: Path, registry: str) -> Released:
+    base = f"{registry}/helloworld-operator"
+    key = checkout.parent / "key"
+    assert kopfkit(checkout, "release", "key", str(key)).returncode == 0
+    made = kopfkit(
+        checkout, "release", "make", "--offline", "--version", VERSION, "--image-base", base,
+        "--key", str(key),
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    directory = checkout / "dist" / f"helloworld-operator-{VERSION}"
+    return Released(checkout, directory, base, key, made.stdout)
+
+
+def untouched(root: Path) -> bool:
+    return not git(root, "status", "--porcelain") and not (root / "dist").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("--version", "0.1.0"), "is in the history already"),
+        (("--version", "0.0.1"), "nobody would be offered it"),
+        (("--version", VERSION, "--channels", "nightly"), "nightly"),
+        (("--version", VERSION, "--platform", "plan9/mips"), "is not supported"),
+        (("--version", VERSION, "--key", "missing.pem"), "cannot be read"),
+        # 0.1.0 has no webhook, and what comes stores another version.
+        (("--version", VERSION, "--skip-range", f">=0.1.0 <{VERSION}"), "0.1.0"),
+    ],
+)
+def test_a_refusal_has_a_reason_and_a_cure_and_leaves_no_trace(
+    checkout: Path, words: tuple[str, ...], reason: str
+) -> None:
+    said = kopfkit(checkout, "release", "make", "--offline", *words)
+    assert said.returncode == 1
+    assert reason in said.stderr
+    assert "cure:" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert untouched(checkout)
+
+
+def test_a_checkout_with_changes_is_refused(checkout: Path) -> None:
+    (checkout / "forgotten.txt").write_text("x")
+    try:
+        said = kopfkit(checkout, "release", "make", "--offline", "--version", VERSION)
+    finally:
+        (checkout / "forgotten.txt").unlink()
+    assert said.returncode == 1
+    assert "forgotten.txt" in said.stderr
+
+
+def test_a_catalog_that_would_point_at_a_missing_image_is_refused(
+    checkout: Path, registry: str
+) -> None:
+    history = checkout / "catalog" / "releases.yaml"
+    before = history.read_text()
+    image = f"{registry}/helloworld-operator-bundle@sha256:{'0' * 64}"
+    entry = "    stored: v1alpha1\n"
+    history.write_text(before.replace(entry, f"{entry}    images:\n      bundle: {image}\n", 1))
+    try:
+        said = kopfkit(checkout, "release", "make", "--version", VERSION)
+    finally:
+        history.write_text(before)
+    assert said.returncode == 1
+    assert f"{image} is not in its registry" in said.stderr
+    assert untouched(checkout)
+
+
+def test_a_release_brings_the_checkout_up_to_it_and_pushes_nothing(released: Released) -> None:
+    assert "Nothing was pushed" in released.said
+    assert ociimages.there(f"{released.base}:v{VERSION}") == ""
+    changed = {line[3:] for line in git(released.root, "status", "--porcelain").splitlines()}
+    assert {"CHANGELOG.md", "pyproject.toml", "catalog/releases.yaml"} <= changed
+    assert "Something is new." in (released.root / "CHANGELOG.md").read_text()
+    assert not (released.root / "changelog.d" / "something.md").exists()
+    assert (released.root / "changelog.d" / "README.md").exists()
+    for words in (["manifests"], ["bundle", "generate"], ["catalog", "generate"]):
+        checked = kopfkit(released.root, *words, "--check")
+        assert checked.returncode == 0, checked.stdout
+
+
+def test_a_release_names_its_images_by_digest(released: Released) -> None:
+    csv = f"operators/helloworld-operator/{VERSION}/manifests/helloworld-operator"
+    text = (
+        released.directory / "community-operators" / f"{csv}.clusterserviceversion.yaml"
+    ).read_text()
+    digest = Layout(released.directory / "images" / "operator").digest()
+    assert f"{released.base}@{digest}" in text
+    assert f":v{VERSION}" not in text
+    catalog = (released.root / "catalog" / "helloworld-operator" / "catalog.yaml").read_text()
+    bundle = Layout(released.directory / "images" / "bundle").digest()
+    assert f"{released.base}-bundle@{bundle}" in catalog
+
+
+def test_a_release_is_verified_by_its_public_key_until_something_changes(
+    released: Released, tmp_path: Path
+) -> None:
+    public = f"{released.key}.pub"
+    said = kopfkit(released.root, "release", "verify", str(released.directory), "--key", public)
+    assert said.returncode == 0, said.stderr
+    copy = tmp_path / "copy"
+    shutil.copytree(released.directory, copy)
+    (copy / "NOTES.md").write_text("Nothing to see.\n")
+    (copy / "sbom.cdx.json").unlink()
+    (copy / "extra").write_text("x")
+    layout = Layout(copy / "images" / "operator")
+    layout.blob(layout.digest()).write_bytes(b"{}")
+    said = kopfkit(released.root, "release", "verify", str(copy), "--key", public)
+    assert said.returncode == 1
+    for fault in ("NOTES.md: was changed", "sbom.cdx.json: is missing", "extra: is not in"):
+        assert fault in said.stderr
+    assert "images/operator: blob" in said.stderr
+
+
+def test_the_bill_of_materials_lists_what_is_in_the_image(released: Released) -> None:
+    listed = json.loads((released.directory / "sbom.cdx.json").read_text())["components"]
+    names = {one["name"] for one in listed}
+    assert {"kopf", "aiohttp", "kopfkit", "helloworld-operator"} <= names
+    assert "pytest" not in names
+
+
+def test_a_release_is_pushed_as_it_is_and_a_second_push_finds_it_there(
+    released: Released,
+) -> None:
+    first = publishing.push(released.directory, Progress())
+    kinds = ("operator", "bundle", "catalog")
+    digests = [Layout(released.directory / "images" / kind).digest() for kind in kinds]
+    assert [one.partition("@")[2] for one in first] == digests
+    assert [ociimages.there(one) for one in first] == digests
+    assert publishing.push(released.directory, Progress()) == first
+
+
+def test_a_tag_that_has_another_image_is_never_moved(released: Released, tmp_path: Path) -> None:
+    publishing.push(released.directory, Progress())
+    ociimages.crane(
+        "push", str(released.directory / "images" / "bundle"), f"{released.base}-catalog:v{VERSION}"
+    )
+    with pytest.raises(KopfkitError, match="is in the registry as"):
+        publishing.push(released.directory, Progress())
+    ociimages.crane(
+        "push",
+        str(released.directory / "images" / "catalog"),
+        f"{released.base}-catalog:v{VERSION}",
+    )
+
+
+def test_the_catalog_image_serves_with_the_cache_that_is_in_it(
+    released: Released, tmp_path: Path
+) -> None:
+    layout = released.directory / "images" / "catalog"
+    for descriptor in Layout(layout).get(Layout(layout).digest())["layers"][1:]:
+        blob = Layout(layout).blob(descriptor["digest"])
+        process.run(["tar", "--extract", "--same-permissions", "-zf", blob, "-C", tmp_path])
+    port = ports.free(1)[0]
+    words = [
+        toolchain.pinned("opm"), "serve", tmp_path / "configs", "--pprof-addr=",
+        f"--cache-dir={tmp_path / 'tmp' / 'cache'}", f"--port={port}",
+        f"--termination-log={tmp_path / 'log'}",
+    ]  # fmt: skip
+    # opm ends at once where the cache is not the catalog's.
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        lines = []
+        for line in child.stderr:
+            lines.append(line)
+            if "serving registry" in line:
+                break
+        child.terminate()
+    assert "serving registry" in lines[-1], "".join(lines)
+    assert not [line for line in lines if "rebuild" in line]
+
+
+def test_the_same_release_made_again_has_the_same_images(released: Released) -> None:
+    commit(released.root, f"Release {VERSION}")
+    before = {
+        kind: Layout(released.directory / "images" / kind).digest()
+        for kind in ("operator", "bundle", "catalog")
+    }
+    shutil.rmtree(released.directory)
+    again = kopfkit(
+        released.root, "release", "make", "--offline", "--version", VERSION,
+        "--image-base", released.base,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert "made again, the same images" in again.stdout
+    for kind, digest in before.items():
+        assert Layout(released.directory / "images" / kind).digest() == digest
+    assert not git(released.root, "status", "--porcelain")
