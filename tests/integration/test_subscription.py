@@ -11,6 +11,7 @@ from kopfkit.cluster import olm, subscription, toolchain, unsubscription
 from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.testing.waiting import eventually
 
 GROUP = "operators.coreos.com"
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
@@ -83,6 +84,8 @@ def names(kubectl: Kubectl, namespace: str) -> dict[str, list[str]]:
 
 
 def test_without_olm_subscribing_says_how_to_get_it(kubectl: Kubectl, namespace: str) -> None:
+    # Tests before may have had OLM's CRDs, whose end takes its time.
+    eventually(lambda: not kubectl.serves(f"subscriptions.{GROUP}"), timeout=120)
     with pytest.raises(KopfkitError, match="OLM: is not installed") as refused:
         subscribe(kubectl, namespace)
     assert "kopfkit olm install" in refused.value.cure
