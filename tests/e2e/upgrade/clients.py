@@ -112,6 +112,8 @@ class Clients(Calls):
                 due = max(due + len(self.versions) / RATE, time.monotonic() - 1)
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
             await asyncio.wait_for(asyncio.gather(*self._tasks), TIMEOUT + 20)
+        # TLS connections take some turns of the loop to end, which nobody waits for otherwise.
+        await asyncio.sleep(1.0)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -35,6 +35,11 @@ class Outcome:
     rollouts: int
     seconds: float
 
+    def harmless(self) -> None:
+        """Fails if a client was told something wrong, or an object is not what it should be."""
+        assert self.record.total > 0
+        assert (self.record.wrong[:5], self.lost) == ([], [])
+
     def unnoticed(self) -> None:
         """Fails, with the first faults, unless no client noticed anything."""
         assert self.record.total > 0
