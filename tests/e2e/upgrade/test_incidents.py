@@ -76,8 +76,8 @@ def renewed(package: Package, api: Api) -> None:
 def test_a_new_authority_spoils_nothing(
     installed: tuple[Package, str], clients: Clients, client: Api, converts: Callable[[], None]
 ) -> None:
-    """Calls do fail for a while (docs/decisions/0011): OLM tells the API server of the new authority
-    in the guard's own configuration too, and then nobody adds the old one to what OLM writes next.
+    """Calls do fail for a while (docs/decisions/0011): OLM names the new authority to the API
+    server for the guard, too, and then nobody adds the old one to what OLM writes next.
     """
     package, _ = installed
 

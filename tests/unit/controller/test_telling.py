@@ -181,3 +181,21 @@ async def test_a_status_that_met_a_conflict_is_told_again_while_its_object_lives
     world.server.fails = NotFound("gone")
     with pytest.raises(Vanished):
         await world.teller.tell(Observed(owner, v1.Spec()))
+
+
+async def test_a_spec_that_changed_under_the_status_still_comes_as_news(world: World) -> None:
+    read = world.server.owner
+    store = world.stores[HELLOWORLDS]
+    # Somebody is faster than our status, whose answer then carries his change.
+    world.server.owner = {**read, "metadata": {**read["metadata"], "generation": 2}}
+
+    await world.teller.tell(Observed(read, v1.Spec(), problems=(Problem("X", "x"),)))
+
+    assert world.server.patches == 1
+    assert store.put(world.server.owner)
+
+
+async def test_the_status_that_was_written_is_known_at_once(world: World) -> None:
+    await world.tell(problems=(Problem("X", "x"),))
+
+    assert not world.stores[HELLOWORLDS].put(world.server.owner)
