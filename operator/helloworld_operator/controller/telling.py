@@ -111,8 +111,8 @@ class Teller:
             if await lives(self._client, HELLOWORLDS, owner):
                 raise
             raise Vanished("another one has its name") from error
-        # With a spec that somebody changed meanwhile it has to come by the watch, as news: what is in
-        # the store already wakes nobody.
+        # With a spec that somebody changed meanwhile it has to come by the watch, as news: what is
+        # in the store already wakes nobody.
         if stored["metadata"].get("generation") == owner["metadata"].get("generation"):
             self._stores[HELLOWORLDS].put(stored)
         self._log(owner, new)
