@@ -177,7 +177,7 @@ PROJECT = Project(
     maintainers=(Maintainer("HelloWorld Operator maintainers", EMAIL),),
     keywords=("helloworld", "greeting", "example", "kopf", "python", "conversion webhook"),
     categories=("Developer Tools",),
-    capabilities="Basic Install",
+    capabilities="Deep Insights",
     maturity="alpha",
     # The preStop sleep action (1.30) and CEL's quantity library in the CRD's rules (1.29).
     min_kube_version="1.30.0",
