@@ -142,7 +142,7 @@ async def test_only_the_leader_looks_and_failures_do_not_end_it(
             raise failures.pop()
 
     monkeypatch.setattr(objects, "once", once)
-    monkeypatch.setattr("kopfkit.runtime.monitoring._LOOK", 0.001)
+    monkeypatch.setattr("kopfkit.runtime.looking._LOOK", 0.001)
     running = asyncio.create_task(objects.run())
     await asyncio.sleep(0.02)
     assert looks == []

@@ -20,6 +20,7 @@
     monitoring    ServiceMonitor and PrometheusRule where their API is served
     tracing, otlp spans of reconciles, and their way to a collector
     certificates  serving certificates made in the cluster, where neither OLM nor cert-manager does
+    looking       what the leader looks at again and again
     protection    a CRD whose conversion cannot be taken away while objects depend on it
     ownership     OLM's certificate Secret, kept through upgrades
 

@@ -6,16 +6,15 @@ ConfigMap and go with it. An object of the same name that the ConfigMap does not
 somebody has applied config/prometheus, or rules of their own.
 """
 
-import asyncio
 import logging
-import random
 from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
 from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import AlreadyExists, ApiError, Conflict, NotFound, NotLeading
+from kopfkit.runtime.errors import AlreadyExists, ApiError, Conflict, NotFound
+from kopfkit.runtime.looking import look_for_ever
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +27,6 @@ KINDS: Final = {
 }
 # Seconds between two looks: the Prometheus operator may be installed later.
 INTERVAL: Final = 60.0
-# Seconds between two looks whether we lead.
-_LOOK: Final = 1.0
 
 
 class MonitoringObjects:
@@ -57,20 +54,10 @@ class MonitoringObjects:
 
     async def run(self) -> None:
         """Look for ever. Nothing that goes wrong here is worth more than a warning."""
-        while True:
-            try:
-                while not self._may():  # noqa: ASYNC110 - leadership is a fact, not an event
-                    await asyncio.sleep(_LOOK)
-                await self.once()
-            except NotLeading:
-                continue
-            except ApiError as error:
-                self._tell(f"cannot set up monitoring: {error}", logging.WARNING)
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    raise  # else kopf's stop cancelled what we awaited; go on
-            await asyncio.sleep(self._interval * random.uniform(0.9, 1.1))
+        await look_for_ever(self.once, may=self._may, failed=self._failed, interval=self._interval)
+
+    def _failed(self, error: ApiError) -> None:
+        self._tell(f"cannot set up monitoring: {error}", logging.WARNING)
 
     async def once(self) -> None:
         """One look, and what it asks for. Raises `ApiError`."""

@@ -14,15 +14,14 @@ needed, and None passes.
 The policy and its binding belong to the CRD: they go with it, and with nothing else.
 """
 
-import asyncio
 import logging
-import random
 from collections.abc import Callable
 from typing import Any, Final
 
 from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import AlreadyExists, ApiError, Conflict, NotFound, NotLeading
+from kopfkit.runtime.errors import AlreadyExists, ApiError, Conflict, NotFound
 from kopfkit.runtime.fields import differences
+from kopfkit.runtime.looking import look_for_ever
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +31,6 @@ BINDINGS: Final = Resource(GROUP, "v1", "validatingadmissionpolicybindings")
 CRDS: Final = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 # Seconds between two looks.
 INTERVAL: Final = 60.0
-# Seconds between two looks whether we lead.
-_LOOK: Final = 1.0
 
 _TAKEN_AWAY: Final = (
     "has(oldObject.spec.conversion) && oldObject.spec.conversion.strategy == 'Webhook' && "
@@ -116,25 +113,14 @@ class Protection:
         interval: float = INTERVAL,
     ) -> None:
         self._client, self._crd, self._may, self._interval = client, crd, may, interval
-        self._told = ""
+        self._told: set[str] = set()
 
     async def run(self) -> None:
         """Look for ever. What fails is logged once and tried again at the next look."""
-        while True:
-            try:
-                while not self._may():  # noqa: ASYNC110 - leadership is a fact, not an event
-                    await asyncio.sleep(_LOOK)
-                await self.once()
-                self._told = ""
-            except NotLeading:
-                continue
-            except ApiError as error:
-                self._tell(f"cannot protect the conversion of {self._crd}: {error}")
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    raise  # else kopf's stop cancelled what we awaited; go on
-            await asyncio.sleep(self._interval * random.uniform(0.9, 1.1))
+        await look_for_ever(self.once, may=self._may, failed=self._failed, interval=self._interval)
+
+    def _failed(self, error: ApiError) -> None:
+        self._tell(f"cannot protect the conversion of {self._crd}: {error}")
 
     async def once(self) -> None:
         """One look, and what it asks for. Raises `ApiError`."""
@@ -184,9 +170,9 @@ class Protection:
         log.info("updated %s %s: %s", wanted["kind"], name, "; ".join(changed))
 
     def _tell(self, text: str) -> None:
-        if text != self._told:
+        if text not in self._told:
             log.warning("%s", text)
-        self._told = text
+        self._told.add(text)
 
 
 def _is_crd(owner: dict[str, Any], name: str) -> bool:
