@@ -1,7 +1,6 @@
 """opm's rendering of bundles, catalogs and templates, for the commands that show or keep it."""
 
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,16 +35,7 @@ def rendered(source: str, image: str = "") -> list[dict[str, Any]]:
             "is neither a file, nor a directory, nor an image with a tag or digest",
             "Name a bundle, a catalog, or a template of opm's.",
         )
-    found = rendering.render(source, progress)
-    if not image:
-        return found
-    for one in found:
-        if one.get("schema") == "olm.bundle":
-            one["image"] = image
-    # Only of a bundle that has an image opm takes the objects out again, which OLM does not read.
-    with tempfile.TemporaryDirectory(prefix="kopfkit-opm-") as directory:
-        (Path(directory) / "catalog.json").write_text("\n".join(map(json.dumps, found)))
-        return rendering.render(directory, progress, name=source)
+    return rendering.render(source, progress, of=image)
 
 
 def shown(documents: Sequence[dict[str, Any]], output: str) -> str:

@@ -47,9 +47,9 @@ def bundle(image: str, progress: Progress, *, plain: bool = False, insecure: boo
 
 
 def render(
-    image: str, progress: Progress, *, plain: bool = False, insecure: bool = False, name: str = ""
+    image: str, progress: Progress, *, plain: bool = False, insecure: bool = False, of: str = ""
 ) -> list[Blob]:
-    """The blobs of a bundle or a catalog: an image, or a directory, which progress shows as `name`.
+    """The blobs of a bundle or a catalog: an image, or a directory, whose bundle image is `of`.
 
     Raises KopfkitError if opm cannot read it.
     """
@@ -59,7 +59,10 @@ def render(
         words.append("--use-http")
     if insecure:
         words.append("--skip-tls-verify")
-    what = f"directory {name or image}" if Path(image).is_dir() else f"image {image}"
+    if of:
+        # Only of a bundle that has an image opm takes the objects out, which OLM does not read.
+        words.append(f"--alpha-image-ref-template={of}")
+    what = f"directory {image}" if Path(image).is_dir() else f"image {image}"
     return _run([str(tool), *words], what, progress)
 
 
