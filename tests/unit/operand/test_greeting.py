@@ -7,17 +7,21 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+
+from helloworld_operator.operand import server as operand
 
 MESSAGE = 'नमस्ते, 世界 🌍 "quoted"'
 
 
 @dataclass
 class Server:
-    process: "subprocess.Popen[str]"
+    process: "subprocess.Popen[str] | None"
     port: int
 
     def ask(
@@ -172,3 +176,23 @@ def test_it_imports_neither_kopf_nor_a_client_nor_aiohttp() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "[]"
+
+
+def test_an_answer_does_not_wait_for_acknowledgements() -> None:
+    accepted: list[bool] = []
+
+    class Watched(operand.Server):
+        def shutdown_request(self, request: Any) -> None:
+            accepted.append(bool(request.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+            super().shutdown_request(request)
+
+    with Watched(operand.Greeting("hi", "", "here"), 0) as watched:
+        serving = threading.Thread(target=watched.serve_forever, args=(0.01,))
+        serving.start()
+        try:
+            status, _, text = Server.ask(Server(None, watched.server_port), "GET", "/")
+        finally:
+            watched.shutdown()
+            serving.join()
+    assert (status, text) == (200, "hi\n")
+    assert accepted == [True]
