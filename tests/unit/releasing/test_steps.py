@@ -16,7 +16,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 from kopfkit.errors import KopfkitError
 from kopfkit.packaging import releases
 from kopfkit.packaging.bundle import manifests
-from kopfkit.packaging.releases import History
+from kopfkit.packaging.editions import edition
+from kopfkit.packaging.releases import History, Release
 from kopfkit.project import Project
 from kopfkit.releasing import changelog, community, entry, graph, materials, numbers, rules, signing
 
@@ -134,21 +135,35 @@ def test_what_is_no_version_is_refused(history: History, version: str) -> None:
         rules.release(history, rules.Wanted(version), DAY)
 
 
-def test_a_release_that_drops_a_stored_version_is_refused(history: History) -> None:
+def released(project: Project, history: History, text: str, new: Release) -> History:
+    """The history with one more release, as the file has it then; KopfkitError if it is refused."""
+    after = releases.parse(project, entry.with_entry(text, new))
+    graph.check(project, after)
+    return after
+
+
+def test_a_version_that_the_newest_release_deprecates_may_stop_being_served(
+    project: Project, history: History, history_text: str
+) -> None:
     release, _ = rules.release(history, rules.Wanted(above(history)), DAY)
-    new = replace(release, served=("v1",), stored="v1")
-    with pytest.raises(KopfkitError, match=r"does not serve v1alpha1, in which .* stores"):
-        rules.check_apis(history, new)
+    new = replace(release, served=("v1",), stored="v1", deprecated_versions=())
+    after = released(project, history, history_text, new)
+    (kind, *_) = edition(project, after.newest).resources
+    # What some cluster may still store stays in the CRD, and somebody reads it.
+    assert {each.name: each.served for each in kind.versions} == {"v1alpha1": False, "v1": True}
+    assert edition(project, after.newest).conversion is not None
 
 
-def test_a_version_is_deprecated_before_it_goes(history: History) -> None:
-    old = replace(history.newest, version="1.0.0", served=("v1", "v2"), stored="v1")
-    old = replace(old, deprecated_versions=())
-    new = replace(old, version="1.1.0", served=("v1",))
-    with pytest.raises(KopfkitError, match=r"does not serve v2, which 1\.0\.0 serves without"):
-        rules.check_apis(replace(history, releases=(old, new)), new)
-    warned = replace(old, deprecated_versions=("v2",))
-    rules.check_apis(replace(history, releases=(warned, new)), new)
+@pytest.mark.parametrize("skips", ["", ">=0.2.0 <9.0.0"])
+def test_a_version_that_some_way_is_not_warned_of_must_be_served(
+    project: Project, history: History, history_text: str, skips: str
+) -> None:
+    release, _ = rules.release(history, rules.Wanted(above(history), skip_range=skips), DAY)
+    gone = "v1alpha1" if skips else "v1"
+    kept = "v1" if skips else "v1alpha1"
+    new = replace(release, served=(kept,), stored=kept, deprecated_versions=())
+    with pytest.raises(KopfkitError, match=f"does not serve {gone}, which .* serves without a"):
+        released(project, history, history_text, new)
 
 
 def test_a_release_that_strands_users_is_refused(

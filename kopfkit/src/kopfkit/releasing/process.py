@@ -104,7 +104,6 @@ def make(root: Path, options: Options, progress: Progress) -> Made:
         _write_sources(project, staged, text, release, again=bool(release.images))
         history = _parsed(project, text)
         release = history.release(version)
-        rules.check_apis(history, release)
         graph.check(project, history)
         images, built = _images(project, staged, dist, text, release, options, progress)
         staging.validate(staged, progress)

@@ -1,7 +1,8 @@
 """What must not be released, each with the reason and the cure.
 
 The rules between a new release and those before it. That every way through the whole graph is
-passable is the prover's to say (`packaging`), that files are well-formed the validators'.
+passable, and that nobody loses on it what is stored or spoken, is the prover's to say
+(`packaging`); that files are well-formed the validators'.
 """
 
 import datetime
@@ -86,35 +87,6 @@ def release(history: History, wanted: Wanted, today: datetime.date) -> tuple[Rel
         known=newest.known,
     )
     return found, True
-
-
-def check_apis(history: History, new: Release) -> None:
-    """KopfkitError unless whoever upgrades to the release keeps what is stored and what is spoken.
-
-    Objects of an earlier release may be stored in the version that it stored: the API server
-    refuses a CRD without it (status.storedVersions), and without its being served nobody could
-    migrate them. A version that was never deprecated has clients that nobody warned.
-    """
-    before = [one for one in history.releases if one.version != new.version]
-    for earlier in reversed(before):
-        if earlier.stored in new.served:
-            continue
-        raise KopfkitError(
-            f"release {new.version}",
-            f"does not serve {earlier.stored}, in which {earlier.version} stores objects: "
-            "they could be neither read nor rewritten",
-            f"Serve {earlier.stored} (catalog/releases.yaml, served) as long as anybody may come "
-            f"from {earlier.version}.",
-        )
-    if before:
-        last = before[-1]
-        for name in last.served:
-            if name not in new.served and name not in last.deprecated_versions:
-                raise KopfkitError(
-                    f"release {new.version}",
-                    f"does not serve {name}, which {last.version} serves without a warning",
-                    f"Deprecate {name} in one release (deprecatedVersions), then drop it.",
-                )
 
 
 def check_clean(root: Path) -> str:
