@@ -105,7 +105,7 @@ CONVERTER = Deployment(
     memory_limit="192Mi",
     env={"LOG_FORMAT": "json", "WEBHOOK_DEPLOYMENT": WEBHOOK},
     # The converter is pure: it calls no API. Under OLM the process keeps its certificate's Secret
-    # through upgrades (kopfkit.runtime.ownership).
+    # through upgrades (kopfkit.runtime.ownership, renewal).
     api_access=False,
     olm_api_access=True,
     # 5 s until every API server has seen the endpoint go, then 25 s to answer what is open.
@@ -122,7 +122,7 @@ PERMISSIONS = (
     rights.protection(NAME, HELLOWORLD),
     rights.leader_election(NAME, lease=NAME),
     rights.monitoring(NAME, project=NAME),
-    rights.certificate_owner(CONVERSION),
+    *rights.certificate_owner(CONVERSION, HELLOWORLD),
     *rights.certificates(NAME, CONVERSION, HELLOWORLD),
 )
 

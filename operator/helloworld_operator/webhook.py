@@ -8,10 +8,11 @@ import asyncio
 import logging
 from pathlib import Path
 
+from helloworld_operator.api import HELLOWORLD
 from helloworld_operator.api.conversion import CONVERTER
 from helloworld_operator.insight import Insight
 from helloworld_operator.settings import own_namespace, webhook_deployment
-from kopfkit.conversion import serve
+from kopfkit.conversion import ServingCertificate, serve
 from kopfkit.errors import KopfkitError
 
 logger = logging.getLogger(__name__)
@@ -29,7 +30,6 @@ async def run(
     versions = tuple(version.rpartition("/")[2] for version in CONVERTER.api_versions)
     observer = insight.conversion(versions)
     await insight.start()
-    owning = asyncio.create_task(own_certificate())
     try:
         await serve(
             CONVERTER,
@@ -38,30 +38,37 @@ async def run(
             health_port=health_port,
             stop=stop,
             observer=observer,
+            beside=keep_certificate,
         )
     finally:
-        owning.cancel()
-        await asyncio.gather(owning, return_exceptions=True)
         await insight.stop()
 
 
-async def own_certificate() -> None:
-    """Keep the certificate's Secret through upgrades, where OLM runs us; returns elsewhere.
+async def keep_certificate(certificate: ServingCertificate) -> None:
+    """Where OLM runs us, keep the certificate's Secret through upgrades, and serve with a new
+    certificate as soon as it is trusted; returns elsewhere.
 
     Whatever fails here is logged: it must not cost a conversion.
     """
     deployment, namespace = webhook_deployment(), own_namespace()
     if not deployment or not namespace:
         return
-    from kopfkit.runtime import credentials, ownership
+    from kopfkit.runtime import credentials, ownership, renewal
     from kopfkit.runtime.client import Client
 
     client = Client(credentials.load, manager=deployment)
     # OLM's name for the Secret (olm, pkg/controller/install/certresources.go).
-    owned = ownership.Owned(namespace, f"{deployment}-service-cert", deployment)
+    secret = f"{deployment}-service-cert"
     try:
         await client.open()
-        await ownership.run(client, owned)
+        await asyncio.gather(
+            ownership.run(client, ownership.Owned(namespace, secret, deployment)),
+            renewal.run(
+                client,
+                renewal.Renewed(namespace, secret, (HELLOWORLD.crd_name,)),
+                certificate.take,
+            ),
+        )
     except KopfkitError as error:
         logger.error("cannot keep the certificate through upgrades: %s", error)
     finally:

@@ -29,6 +29,7 @@ class Parts:
         declared: the bundle's CRD declares the conversion webhook.
         guard: the admission webhook that keeps a conversion which works.
         owned: the webhook may make the certificate's Secret its Deployment's.
+        followed: the webhook may watch its Secret, and so use a new certificate at once.
         protected: a conversion cannot be taken away from the CRD.
         slow: seconds before the webhook's pods are asked for their readiness.
     """
@@ -36,6 +37,7 @@ class Parts:
     declared: bool = True
     guard: bool = True
     owned: bool = True
+    followed: bool = True
     protected: bool = True
     slow: int = 0
 
@@ -64,6 +66,13 @@ class Parts:
                 if not kept and (everybody or granted["serviceAccountName"] == webhook):
                     rules = granted["rules"]
                     granted["rules"] = [each for each in rules if group not in each["apiGroups"]]
+        if not self.followed:
+            for granted in [*install["permissions"], *install["clusterPermissions"]]:
+                for rule in granted["rules"]:
+                    if PROJECT.conversion and rule.get("resourceNames") == [
+                        PROJECT.conversion.secret
+                    ]:
+                        rule["verbs"] = [verb for verb in rule["verbs"] if verb != "watch"]
         for deployment in install["deployments"]:
             if PROJECT.conversion and deployment["name"] == PROJECT.conversion.deployment:
                 for container in deployment["spec"]["template"]["spec"]["containers"]:

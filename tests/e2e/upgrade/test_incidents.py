@@ -6,6 +6,7 @@ them the new one. And the operator is uninstalled one day, and perhaps installed
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from kopfkit.testing.waiting import eventually
 
 from .clients import Clients
 from .conftest import Package
-from .experiment import note, under_load
+from .experiment import RUNS, Outcome, note, under_load
 from .publishing import Parts, Publisher
 
 SLOW = Parts(slow=15)
@@ -27,10 +28,15 @@ RENEWED = 180.0
 
 @pytest.fixture
 def installed(
-    package: Package, publisher: Publisher, history: History, converts: Callable[[], None]
+    package: Package,
+    publisher: Publisher,
+    history: History,
+    converts: Callable[[], None],
+    request: pytest.FixtureRequest,
 ) -> tuple[Package, str]:
-    """The newest release, and its catalog."""
-    catalog = publisher.catalog(*((release, SLOW) for release in history.releases))
+    """The newest release, and its catalog; with the parts that the test names, if it does."""
+    parts = getattr(request, "param", SLOW)
+    catalog = publisher.catalog(*((release, parts) for release in history.releases))
     package.upgrade(catalog)
     converts()
     return package, catalog
@@ -73,25 +79,56 @@ def renewed(package: Package, api: Api) -> None:
     eventually(owned, timeout=60)
 
 
-def test_a_new_authority_spoils_nothing(
-    installed: tuple[Package, str], clients: Clients, client: Api, converts: Callable[[], None]
-) -> None:
-    """Calls do fail for a while (docs/decisions/0011): OLM names the new authority to the API
-    server for the guard, too, and then nobody adds the old one to what OLM writes next.
-    """
+def broken(api: Api) -> None:
+    """OLM renews what is near its end and what is not whole by the same code."""
+    api.patch(secret_path(), [{"op": "remove", "path": "/data/olmCAKey"}], "json")
+
+
+def deleted(api: Api) -> None:
+    api.delete(secret_path())
+
+
+@pytest.fixture
+def renewing(
+    installed: tuple[Package, str],
+    clients: Clients,
+    client: Api,
+    converts: Callable[[], None],
+) -> Callable[[str, Callable[[Api], None]], Outcome]:
+    """Lets OLM make a new authority while clients call; what they saw."""
     package, _ = installed
 
-    def old_age() -> None:
-        before = authority(package)
-        # OLM renews what is near its end and what is not whole by the same code.
-        body = [{"op": "remove", "path": "/data/olmCAKey"}]
-        client.patch(secret_path(), body, "json")
-        eventually(lambda: authority(package) != before, timeout=RENEWED, interval=0.5)
-        renewed(package, client)
+    def run(name: str, incident: Callable[[Api], None]) -> Outcome:
+        def renews() -> None:
+            before = authority(package)
+            incident(client)
+            eventually(lambda: authority(package) != before, timeout=RENEWED, interval=0.5)
+            renewed(package, client)
 
-    outcome = under_load("OLM renews", clients, old_age, package.rollouts, "v1alpha1", "v1")
-    outcome.harmless()
-    converts()
+        outcome = under_load(name, clients, renews, package.rollouts, "v1alpha1", "v1")
+        converts()
+        return outcome
+
+    return run
+
+
+@pytest.mark.parametrize("incident", [broken, deleted])
+def test_a_new_authority_is_not_noticed(
+    renewing: Callable[..., Outcome], incident: Callable[[Api], None]
+) -> None:
+    renewing(f"the Secret is {incident.__name__}", incident).unnoticed()
+
+
+# Only for who measures: it takes as long as the one above, and shows what that one is worth.
+if RUNS:
+
+    @pytest.mark.parametrize("installed", [replace(SLOW, followed=False)], indirect=True)
+    def test_where_the_secret_is_not_followed_a_new_authority_is_noticed(
+        renewing: Callable[..., Outcome],
+    ) -> None:
+        outcome = renewing("the Secret is broken, and not followed", broken)
+        outcome.harmless()
+        assert outcome.record.failures
 
 
 def test_an_uninstall_loses_nothing_and_a_new_installation_takes_all_over(

@@ -103,11 +103,23 @@ class Running:
 
     async def certificate(self) -> bytes:
         """The certificate (DER) of a new connection."""
-        _, writer = await asyncio.open_connection(LOCALHOST, self.port, ssl=trusting())
-        found: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        writer.close()
-        await writer.wait_closed()
-        return found
+        return await seen(self.port)
+
+
+async def shown(context: ssl.SSLContext) -> bytes:
+    """The certificate (DER) that a new connection is shown."""
+    server = await asyncio.start_server(lambda _, writer: writer.close(), LOCALHOST, 0, ssl=context)
+    async with server:
+        return await seen(server.sockets[0].getsockname()[1])
+
+
+async def seen(port: int) -> bytes:
+    """The certificate (DER) of a new connection to a port."""
+    _, writer = await asyncio.open_connection(LOCALHOST, port, ssl=trusting())
+    found: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    await writer.wait_closed()
+    return found
 
 
 def trusting() -> ssl.SSLContext:
@@ -221,6 +233,52 @@ async def test_a_broken_pair_is_logged_once_and_the_old_one_stays(
     assert certificate.context() is context
     write(tmp_path, other)
     assert certificate.look()
+
+
+async def test_a_pair_that_is_handed_in_is_used_until_the_files_have_a_newer_one(
+    tmp_path: Path,
+) -> None:
+    mounted, newer, newest = make_pair(), make_pair(), make_pair()
+    certificate = ServingCertificate(tmp_path)
+    write(tmp_path, mounted)
+    assert certificate.look()
+    context = certificate.context()
+    assert certificate.take(newer.certificate, newer.key)
+    assert not certificate.take(newer.certificate, newer.key)
+    assert not certificate.look()  # the files are as they were
+    assert await shown(context) == der(newer)
+
+    write(tmp_path, newer)  # the kubelet brings the same one
+    assert not certificate.look()
+    write(tmp_path, newest)
+    assert certificate.look()
+    assert await shown(context) == der(newest)
+
+
+async def test_what_a_handed_in_pair_replaced_does_not_come_back_late(tmp_path: Path) -> None:
+    mounted, newer = make_pair(), make_pair()
+    certificate = ServingCertificate(tmp_path)
+    write(tmp_path, mounted)
+    assert certificate.look()
+    assert certificate.take(newer.certificate, newer.key)
+    write(tmp_path, mounted)
+    assert not certificate.look()
+    assert await shown(certificate.context()) == der(newer)
+    # Whoever put the Secret back meant it.
+    assert certificate.take(mounted.certificate, mounted.key)
+    assert await shown(certificate.context()) == der(mounted)
+
+
+async def test_a_handed_in_pair_that_does_not_fit_changes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    good, other = make_pair(), make_pair()
+    certificate = ServingCertificate(tmp_path)
+    write(tmp_path, good)
+    assert certificate.look()
+    assert not certificate.take(other.certificate, good.key)
+    assert "The Secret's pair cannot be loaded" in caplog.text
+    assert await shown(certificate.context()) == der(good)
 
 
 async def test_an_encrypted_key_is_an_error_not_a_question(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_the_rotators_rights_and_its_switch_are_not_in_the_bundle(
     assert any(one.modes == {KUSTOMIZE} for one in project.permissions)
     install = csv["spec"]["install"]["spec"]
     assert "manage-certificates" not in json.dumps(install)
-    # The storage migration reaches the one CRD and its status.
+    # The storage migration reaches the one CRD and its status, the webhook sees whom it trusts.
     definitions = [
         (rule["resources"], rule["resourceNames"], rule["verbs"])
         for one in install["permissions"] + install["clusterPermissions"]
@@ -105,6 +105,7 @@ def test_the_rotators_rights_and_its_switch_are_not_in_the_bundle(
     assert definitions == [
         (["customresourcedefinitions"], crd, ["get", "update"]),
         (["customresourcedefinitions/status"], crd, ["patch"]),
+        (["customresourcedefinitions"], crd, ["watch"]),
     ]
     # The webhook owns its certificate's Secret under OLM, and reaches no other.
     reaching = [
@@ -117,7 +118,7 @@ def test_the_rotators_rights_and_its_switch_are_not_in_the_bundle(
         (
             "helloworld-operator-webhook",
             ["helloworld-operator-webhook-service-cert"],
-            ["get", "patch"],
+            ["get", "patch", "watch"],
         )
     ]
 

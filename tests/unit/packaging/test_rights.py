@@ -44,7 +44,7 @@ def test_the_parts_grant_by_name_what_can_be_named(project: Project) -> None:
         rights.storage_migration("box", resource),
         rights.protection("box", resource),
         rights.monitoring("box", project="box"),
-        rights.certificate_owner(conversion),
+        *rights.certificate_owner(conversion, resource),
         *rights.certificates("box", conversion, resource),
     )
     sensitive = {"secrets", "customresourcedefinitions", "customresourcedefinitions/status"}
@@ -54,8 +54,9 @@ def test_the_parts_grant_by_name_what_can_be_named(project: Project) -> None:
     assert [part.name for part in parts if part.converting] == [
         "conversion-protection",
         "certificate-owner",
+        "certificate-trust",
         "certificates",
         "certificates-ca",
     ]
-    (owner,) = [part for part in parts if part.modes == {OLM}]
-    assert owner.service_account == "box-webhook"
+    of_olm = [part for part in parts if part.modes == {OLM}]
+    assert [part.service_account for part in of_olm] == ["box-webhook", "box-webhook"]

@@ -12,11 +12,13 @@ from kopfkit.conversion.errors import ConversionError
 from kopfkit.conversion.fields import Fields, known_fields
 from kopfkit.conversion.review import answer, convert_review
 from kopfkit.conversion.server import serve
+from kopfkit.conversion.tls import ServingCertificate
 
 __all__ = [
     "ConversionError",
     "Converter",
     "Fields",
+    "ServingCertificate",
     "Spoke",
     "answer",
     "convert_review",

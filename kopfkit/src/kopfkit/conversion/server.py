@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Final
 
@@ -194,6 +194,7 @@ async def serve(
     stop: asyncio.Event,
     host: str = "0.0.0.0",
     observer: Observer | None = None,
+    beside: Callable[[ServingCertificate], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
     """Serve conversions until `stop` is set, then finish what is under way.
 
@@ -206,6 +207,7 @@ async def serve(
         stop: set it to stop; requests under way get DRAIN_TIMEOUT seconds.
         host: address to listen on.
         observer: told of reviews and of each certificate that is taken up.
+        beside: runs meanwhile, and may hand in certificates before they are in cert_dir.
 
     Raises:
         KopfkitError: a port cannot be used.
@@ -218,6 +220,8 @@ async def serve(
         health_socket = stack.enter_context(bind(host, health_port, "--health-port"))
         watcher = asyncio.create_task(certificate.watch())
         stack.callback(watcher.cancel)
+        if beside is not None:
+            stack.push_async_callback(_end, asyncio.create_task(beside(certificate)))
         await start(stack, server.health_app(), health_socket)
         logger.info("Answering probes on port %d", health_socket.getsockname()[1])
         if await _first(certificate.loaded, stop):
@@ -231,6 +235,11 @@ async def serve(
             await door.close()
             await server.drain()
     logger.info("Conversion server stopped")
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _first(loaded: asyncio.Event, stop: asyncio.Event) -> bool:

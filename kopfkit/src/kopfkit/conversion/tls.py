@@ -1,15 +1,20 @@
 """A serving certificate from a directory, taken up anew whenever the files change.
 
 Kubernetes mounts a Secret as a directory whose `..data` symlink is swapped when the Secret changes;
-OLM and cert-manager both deliver certificates so. Connections that exist keep the certificate they
-were made with; each new handshake gets the newest pair that could be loaded.
+OLM and cert-manager both deliver certificates so. Who knows a pair before the kubelet brings it can
+hand it in. Connections that exist keep the certificate they were made with; each new handshake gets
+the newest pair that could be loaded.
 """
 
 import asyncio
+import contextlib
+import hashlib
 import logging
 import os
 import ssl
-from collections.abc import Callable
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +24,8 @@ logger = logging.getLogger(__name__)
 
 CERTIFICATE: Final = "tls.crt"
 KEY: Final = "tls.key"
-# Seconds between two looks at the files. The API server has the new CA within a second of the
-# Secret's change, while the kubelet takes up to a minute: looking more often gains nothing.
+# Seconds between two looks at the files: the kubelet takes up to a minute to bring a Secret, so
+# looking more often gains nothing.
 INTERVAL: Final = 1.0
 
 _Stamp = tuple[tuple[str, int, int, int], ...]
@@ -49,6 +54,8 @@ class ServingCertificate:
         self._interval = INTERVAL if interval is None else interval
         self._stamp: _Stamp | None = None
         self._current: ssl.SSLContext | None = None
+        self._in_use = b""
+        self._replaced: set[bytes] = set()
 
     def context(self) -> ssl.SSLContext:
         """The context to listen with, once `loaded` is set.
@@ -86,26 +93,54 @@ class ServingCertificate:
         if stamp is None or stamp == self._stamp:
             return False
         try:
-            fresh = _context()
-            expires = self._load_into(fresh)
+            certificate, key = self._read()
+            loaded = self._use(certificate, key, "loaded")
         except (OSError, ssl.SSLError) as error:
-            stays = "the certificate in use stays" if self._current else "none is in use"
-            reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-            self._report(
-                f"{self._path(CERTIFICATE)} and {self._path(KEY)} cannot be loaded: {reason}; "
-                f"{stays}",
-                logging.ERROR,
-            )
+            self._refused(f"{self._path(CERTIFICATE)} and {self._path(KEY)}", error)
             # Not remembered: a pair read between two writes is good at the next look.
             return False
-        again = self._current is not None
-        self._stamp, self._current, self.problem = stamp, fresh, ""
+        self._stamp = stamp
+        return loaded
+
+    def take(self, certificate: bytes, key: bytes) -> bool:
+        """Use a pair (PEM) that the files do not have yet; True if it is not the one in use.
+
+        What it replaces is not used again when the kubelet brings it late. A pair that cannot be
+        loaded is logged, and changes nothing.
+        """
+        before = self._in_use
+        try:
+            taken = self._use(certificate, key, "taken from its Secret")
+        except (OSError, ssl.SSLError) as error:
+            self._refused("The Secret's pair", error)
+            return False
+        if taken and before:
+            self._replaced.add(before)
+        return taken
+
+    def _use(self, certificate: bytes, key: bytes, how: str) -> bool:
+        """Serve with a pair from now on; False if it is in use or was replaced.
+
+        Raises:
+            OSError, SSLError: it cannot be loaded.
+        """
+        pair = hashlib.sha256(certificate + b"\0" + key).digest()
+        if pair == self._in_use or (pair in self._replaced and how == "loaded"):
+            return False
+        fresh = _context()
+        _load(fresh, certificate, key)
+        again = " again" if self._current is not None and how == "loaded" else ""
+        self._in_use, self._current, self.problem = pair, fresh, ""
+        self._replaced.discard(pair)
         self.loaded.set()
-        self._told(expires)
-        logger.info(
-            "Certificate %s %s", self._path(CERTIFICATE), "loaded again" if again else "loaded"
-        )
+        self._told(valid_until(certificate.decode("ascii", errors="replace")))
+        logger.info("Certificate %s %s%s", self._path(CERTIFICATE), how, again)
         return True
+
+    def _refused(self, what: str, error: OSError) -> None:
+        stays = "the certificate in use stays" if self._current else "none is in use"
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        self._report(f"{what} cannot be loaded: {reason}; {stays}", logging.ERROR)
 
     def _report(self, problem: str, level: int) -> None:
         """Log a problem once, not at every look."""
@@ -116,15 +151,14 @@ class ServingCertificate:
     def _path(self, name: str) -> Path:
         return self.directory / name
 
-    def _load_into(self, context: ssl.SSLContext) -> float:
-        """Load the pair; until when (Unix time) the certificate is valid. OSError, SSLError."""
+    def _read(self) -> tuple[bytes, bytes]:
+        """Certificate and key, both from one version of the Secret. OSError."""
         # Through `..data` resolved once, so that both files come from one version of the Secret.
         data = self.directory / "..data"
         source = data.resolve() if data.is_symlink() else self.directory
         if not all((source / name).is_file() for name in (CERTIFICATE, KEY)):
             source = self.directory
-        context.load_cert_chain(source / CERTIFICATE, source / KEY, password=_no_password)
-        return valid_until((source / CERTIFICATE).read_text("ascii", errors="replace"))
+        return (source / CERTIFICATE).read_bytes(), (source / KEY).read_bytes()
 
     def _read_stamp(self) -> _Stamp | None:
         """What changes when the files do: real path, inode, time and size of both."""
@@ -140,6 +174,30 @@ class ServingCertificate:
             )
         except OSError:
             return None
+
+
+def _load(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+    """Load a pair that is not in a file. OSError, SSLError."""
+    with _file(key.rstrip() + b"\n" + certificate) as path:
+        context.load_cert_chain(path, password=_no_password)
+
+
+@contextlib.contextmanager
+def _file(content: bytes) -> Iterator[str]:
+    """A name for OpenSSL, which reads files only: of memory where there is such a thing (Linux), as
+    a container's file system is read-only and a key is better on no disk."""
+    if sys.platform == "linux":
+        descriptor = os.memfd_create("pair")
+        try:
+            os.write(descriptor, content)
+            yield f"/proc/self/fd/{descriptor}"
+        finally:
+            os.close(descriptor)
+    else:
+        with tempfile.NamedTemporaryFile() as file:  # mode 0600
+            file.write(content)
+            file.flush()
+            yield file.name
 
 
 def _no_password() -> str:

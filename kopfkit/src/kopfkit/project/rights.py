@@ -108,19 +108,33 @@ def monitoring(account: str, project: str) -> Permission:
     )
 
 
-def certificate_owner(conversion: Conversion) -> Permission:
-    """`kopfkit.runtime.ownership`: under OLM the webhook's Deployment owns the Secret."""
-    return Permission(
-        service_account=conversion.deployment,
-        cluster=False,
-        name="certificate-owner",
-        modes=frozenset({OLM}),
-        converting=True,
-        rules=rules(
-            (
-                Use(_SECRETS, ("get", "patch"), names=(conversion.secret,)),
-                Use(_DEPLOYMENTS, ("get",), names=(conversion.deployment,)),
-            )
+def certificate_owner(
+    conversion: Conversion, *resources: CustomResource
+) -> tuple[Permission, Permission]:
+    """`kopfkit.runtime.ownership`, `renewal`: under OLM the webhook's Deployment owns the Secret,
+    and its pods serve with what is in it as soon as the CRDs trust that."""
+    crds = tuple(resource.crd_name for resource in resources)
+    return (
+        Permission(
+            service_account=conversion.deployment,
+            cluster=False,
+            name="certificate-owner",
+            modes=frozenset({OLM}),
+            converting=True,
+            rules=rules(
+                (
+                    Use(_SECRETS, ("get", "patch", "watch"), names=(conversion.secret,)),
+                    Use(_DEPLOYMENTS, ("get",), names=(conversion.deployment,)),
+                )
+            ),
+        ),
+        Permission(
+            service_account=conversion.deployment,
+            cluster=True,
+            name="certificate-trust",
+            modes=frozenset({OLM}),
+            converting=True,
+            rules=rules((Use(_CRDS, ("watch",), names=crds),)),
         ),
     )
 

@@ -22,7 +22,7 @@
     certificates  serving certificates made in the cluster, where neither OLM nor cert-manager does
     looking       what the leader looks at again and again
     protection    a CRD whose conversion cannot be taken away while objects depend on it
-    ownership     OLM's certificate Secret, kept through upgrades
+    ownership     OLM's certificate Secret, kept through upgrades; renewal: a new one, used at once
 
 Importing this package imports none of them: a process pays for what it uses.
 """

@@ -3,7 +3,7 @@
 Objects stay plain dictionaries: no model classes to import or to fill.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 import aiohttp
@@ -131,7 +131,7 @@ class Client(Session):
         fields: str,
         seconds: int,
         since: str = "",
-    ) -> AsyncIterator[Object]:
+    ) -> AsyncGenerator[Object, None]:
         """Events of a collection for at most `seconds`. For a few objects only."""
         params = {"watch": "true", "fieldSelector": fields, "timeoutSeconds": str(seconds)}
         if since:
