@@ -64,26 +64,27 @@ def _package(project: Project, history: History) -> Object:
     }
 
 
-def _entry(project: Project, release: Release, channel: str, history: History) -> Object:
-    entry: Object = {"name": release.name(project.name)}
-    known = {one.version for one in history.releases if channel in one.channels}
-    if release.replaces in known:
-        entry["replaces"] = release.name(project.name, release.replaces)
+def _entry(package: str, release: Release) -> Object:
+    entry: Object = {"name": release.name(package)}
+    if release.replaces:
+        # Also where the channel does not have that one: who comes from another channel is taken in.
+        entry["replaces"] = release.name(package, release.replaces)
     if release.skips:
-        entry["skips"] = [release.name(project.name, version) for version in release.skips]
+        entry["skips"] = [release.name(package, version) for version in release.skips]
     if release.skip_range:
         entry["skipRange"] = release.skip_range
     return entry
 
 
-def _channels(project: Project, history: History) -> list[Object]:
+def channels(history: History) -> list[Object]:
+    """The olm.channel of each channel, with the ways between its releases."""
     return [
         {
             "schema": "olm.channel",
-            "package": project.name,
+            "package": history.package,
             "name": channel,
             "entries": [
-                _entry(project, release, channel, history)
+                _entry(history.package, release)
                 for release in history.releases
                 if channel in release.channels
             ],
@@ -165,7 +166,7 @@ def catalog_tree(
     ]
     documents = [
         _package(project, history),
-        *_channels(project, history),
+        *channels(history),
         *_deprecations(project, history),
         *bundles,
     ]

@@ -1,7 +1,7 @@
 """Where OLM leads whoever has a release, step by step.
 
-OLM v0 looks at one channel: of the releases that are offered to the installed one (`ways`) it takes
-the one nearest to the channel's head (operator-lifecycle-manager, pkg/controller/registry/
+OLM v0 looks at one channel: of the releases on its chain (`ways`) that are offered to the installed
+one it takes the one nearest to the head (operator-lifecycle-manager, pkg/controller/registry/
 resolver). OLM v1 looks at all channels unless one is named, and takes the highest version that is
 not deprecated (operator-controller, internal/operator-controller/resolve). Neither needs the
 installed release to be in the channel.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import semver
 
 from kopfkit.packaging.releases import History, Release
-from kopfkit.packaging.ways import members, offered
+from kopfkit.packaging.ways import chain, members, offered
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,7 @@ class Route:
 
 def route_v0(history: History, channel: str, installed: str) -> Route:
     """Where OLM v0 leads who has `installed` and subscribes to a channel."""
-    # Nearest to the head first.
-    order = list(reversed(members(history, channel)))
-    return _route(order, installed, "OLM v0", channel)
+    return _route(chain(history, channel), installed, "OLM v0", channel)
 
 
 def route_v1(history: History, installed: str, channel: str = "") -> Route:

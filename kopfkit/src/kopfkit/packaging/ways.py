@@ -1,8 +1,9 @@
 """The ways of a channel: from which release users come to which, and by what.
 
 Rules of OLM v0's resolver (operator-lifecycle-manager, pkg/controller/registry/resolver/cache):
-a catalog's entry is offered to who has what it replaces or skips, or a version in its skipRange.
-Whether the ways are good ones is not judged here.
+a catalog's entry is offered to who has what it replaces or skips, or a version in its skipRange;
+one that another entry of the channel skips is not offered at all. Whether the ways are good ones is
+not judged here.
 """
 
 from dataclasses import dataclass
@@ -65,6 +66,27 @@ def heads(history: History, channel: str) -> tuple[Release, ...]:
     count. opm accepts a channel with exactly one."""
     passed = {edge.source for edge in edges(history, channel) if edge.by != SKIP_RANGE}
     return tuple(one for one in members(history, channel) if one.version not in passed)
+
+
+def chain(history: History, channel: str) -> list[Release]:
+    """What OLM v0 chooses from, the head first.
+
+    From the head along `replaces`, without what a release of the channel skips: that is offered to
+    nobody, and who has it is led on. A channel without exactly one head, or whose chain closes, is
+    not resolved at all (operator-lifecycle-manager, pkg/controller/registry/resolver/resolver.go,
+    sortChannel).
+    """
+    by_version = {one.version: one for one in members(history, channel)}
+    skipped = {version for one in by_version.values() for version in one.skips}
+    found: dict[str, Release] = {}
+    ends = heads(history, channel)
+    at = ends[0] if len(ends) == 1 else None
+    while at is not None:
+        if at.version in found:
+            return []
+        found[at.version] = at
+        at = by_version.get(at.replaces)
+    return [one for version, one in found.items() if version not in skipped]
 
 
 def off_the_chain(history: History, channel: str) -> list[str]:
