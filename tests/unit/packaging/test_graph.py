@@ -38,6 +38,17 @@ def test_the_tree_names_head_ways_and_versions_newest_first(stable: History) -> 
     )
 
 
+def test_the_tree_says_whom_olm_leads_nobody_to(stable: History) -> None:
+    newest = replace(stable.newest, replaces="0.2.0", skips=("0.3.0",), skip_range="")
+    (line,) = [
+        line
+        for line in tree(replace(stable, releases=(*stable.releases[:3], newest))).splitlines()
+        if "skipped" in line
+    ]
+    assert line.startswith("├── 0.3.0")
+    assert line.endswith("skipped, OLM v0 leads nobody here")
+
+
 def test_mermaid_has_an_arrow_for_each_way_between_boxes_that_are_there(history: History) -> None:
     text = mermaid(history)
     boxes = set(re.findall(r"^    (\w+)\[", text, re.MULTILINE))

@@ -4,7 +4,7 @@ Newest first in the terminal, because that is what one looks for. As a drawing: 
 """
 
 from kopfkit.packaging.releases import History, Release
-from kopfkit.packaging.ways import REPLACES, SKIP_RANGE, Edge, edges, heads, members
+from kopfkit.packaging.ways import REPLACES, SKIP_RANGE, Edge, edges, heads, members, skipped
 
 
 def apis(release: Release) -> str:
@@ -34,6 +34,7 @@ def tree(history: History) -> str:
     blocks = []
     for channel in history.channels:
         all_ways = edges(history, channel)
+        passed = skipped(history, channel)
         last = {one.version for one in heads(history, channel)}
         releases = list(reversed(members(history, channel)))
         width = max(len(one.version) for one in releases)
@@ -44,6 +45,8 @@ def tree(history: History) -> str:
             notes = [f"{one.date}", apis(one)]
             if one.version in last:
                 notes.append("head")
+            if one.version in passed:
+                notes.append("skipped, OLM v0 leads nobody here")
             lines.append(
                 f"{'└──' if end else '├──'} {one.version:<{width}}  {', '.join(notes[:1])}"
                 f"  {'; '.join(notes[1:])}"

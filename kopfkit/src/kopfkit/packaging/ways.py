@@ -68,6 +68,11 @@ def heads(history: History, channel: str) -> tuple[Release, ...]:
     return tuple(one for one in members(history, channel) if one.version not in passed)
 
 
+def skipped(history: History, channel: str) -> frozenset[str]:
+    """The versions that some release of the channel skips."""
+    return frozenset(version for one in members(history, channel) for version in one.skips)
+
+
 def chain(history: History, channel: str) -> list[Release]:
     """What OLM v0 chooses from, the head first.
 
@@ -77,7 +82,6 @@ def chain(history: History, channel: str) -> list[Release]:
     sortChannel).
     """
     by_version = {one.version: one for one in members(history, channel)}
-    skipped = {version for one in by_version.values() for version in one.skips}
     found: dict[str, Release] = {}
     ends = heads(history, channel)
     at = ends[0] if len(ends) == 1 else None
@@ -86,7 +90,8 @@ def chain(history: History, channel: str) -> list[Release]:
             return []
         found[at.version] = at
         at = by_version.get(at.replaces)
-    return [one for version, one in found.items() if version not in skipped]
+    passed = skipped(history, channel)
+    return [one for version, one in found.items() if version not in passed]
 
 
 def off_the_chain(history: History, channel: str) -> list[str]:
@@ -96,15 +101,15 @@ def off_the_chain(history: History, channel: str) -> list[str]:
     a release that is skipped (operator-registry, alpha/model/model.go, validateReplacesChain).
     """
     by_version = {one.version: one for one in members(history, channel)}
-    skipped = {version for one in by_version.values() for version in one.skips}
-    chain: list[str] = []
+    passed = skipped(history, channel)
+    found: list[str] = []
     for head in heads(history, channel)[-1:]:
-        chain.append(head.version)
+        found.append(head.version)
         while (
-            chain[-1] in by_version
-            and (below := by_version[chain[-1]].replaces)
-            and below not in skipped
-            and below not in chain
+            found[-1] in by_version
+            and (below := by_version[found[-1]].replaces)
+            and below not in passed
+            and below not in found
         ):
-            chain.append(below)
-    return [version for version in by_version if version not in {*chain, *skipped}]
+            found.append(below)
+    return [version for version in by_version if version not in {*found, *passed}]
