@@ -61,15 +61,14 @@ async def keep_certificate(certificate: ServingCertificate) -> None:
     secret = f"{deployment}-service-cert"
     try:
         await client.open()
-        await asyncio.gather(
-            ownership.run(client, ownership.Owned(namespace, secret, deployment)),
-            renewal.run(
-                client,
-                renewal.Renewed(namespace, secret, (HELLOWORLD.crd_name,)),
-                certificate.take,
-            ),
-        )
+        owned = ownership.Owned(namespace, secret, deployment)
+        renewed = renewal.Renewed(namespace, secret, (HELLOWORLD.crd_name,))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(ownership.run(client, owned))
+            tasks.create_task(renewal.run(client, renewed, certificate.take))
     except KopfkitError as error:
         logger.error("cannot keep the certificate through upgrades: %s", error)
+    except Exception:
+        logger.exception("the certificate is no longer kept through upgrades")
     finally:
         await client.close()

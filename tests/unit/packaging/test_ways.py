@@ -51,6 +51,10 @@ def test_olm_leads_nobody_to_what_is_skipped(history: History) -> None:
     other = replace(history, releases=(first, second, third, newest))
     assert [one.version for one in chain(other, "stable")] == ["0.4.0", "0.2.0", "0.1.0"]
     assert str(route_v0(other, "stable", "0.1.0")) == "0.1.0 -> 0.2.0 -> 0.4.0"
+    # Also where the chain leads over it.
+    newest = replace(newest, replaces="0.3.0")
+    other = replace(history, releases=(first, second, third, newest))
+    assert [one.version for one in chain(other, "stable")] == ["0.4.0", "0.2.0", "0.1.0"]
 
 
 def test_olm_leads_nowhere_in_a_channel_with_two_heads_or_a_ring(history: History) -> None:

@@ -94,7 +94,10 @@ class ServingCertificate:
             return False
         try:
             certificate, key = self._read()
-            loaded = self._use(certificate, key, "loaded")
+            # Brought late by the kubelet: somebody handed in what came after it.
+            late = _digest(certificate, key) in self._replaced
+            how = "loaded again" if self._current is not None else "loaded"
+            loaded = not late and self._use(certificate, key, how)
         except (OSError, ssl.SSLError) as error:
             self._refused(f"{self._path(CERTIFICATE)} and {self._path(KEY)}", error)
             # Not remembered: a pair read between two writes is good at the next look.
@@ -119,22 +122,21 @@ class ServingCertificate:
         return taken
 
     def _use(self, certificate: bytes, key: bytes, how: str) -> bool:
-        """Serve with a pair from now on; False if it is in use or was replaced.
+        """Serve with a pair from now on; False if that is so already.
 
         Raises:
             OSError, SSLError: it cannot be loaded.
         """
-        pair = hashlib.sha256(certificate + b"\0" + key).digest()
-        if pair == self._in_use or (pair in self._replaced and how == "loaded"):
+        pair = _digest(certificate, key)
+        if pair == self._in_use:
             return False
         fresh = _context()
         _load(fresh, certificate, key)
-        again = " again" if self._current is not None and how == "loaded" else ""
         self._in_use, self._current, self.problem = pair, fresh, ""
         self._replaced.discard(pair)
         self.loaded.set()
         self._told(valid_until(certificate.decode("ascii", errors="replace")))
-        logger.info("Certificate %s %s%s", self._path(CERTIFICATE), how, again)
+        logger.info("Certificate %s %s", self._path(CERTIFICATE), how)
         return True
 
     def _refused(self, what: str, error: OSError) -> None:
@@ -152,7 +154,7 @@ class ServingCertificate:
         return self.directory / name
 
     def _read(self) -> tuple[bytes, bytes]:
-        """Certificate and key, both from one version of the Secret. OSError."""
+        """Certificate and key. OSError."""
         # Through `..data` resolved once, so that both files come from one version of the Secret.
         data = self.directory / "..data"
         source = data.resolve() if data.is_symlink() else self.directory
@@ -174,6 +176,10 @@ class ServingCertificate:
             )
         except OSError:
             return None
+
+
+def _digest(certificate: bytes, key: bytes) -> bytes:
+    return hashlib.sha256(certificate + b"\0" + key).digest()
 
 
 def _load(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:

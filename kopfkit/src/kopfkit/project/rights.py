@@ -5,6 +5,7 @@ the rules that each of them needs, and no other.
 """
 
 from collections.abc import Iterable
+from functools import partial
 
 from kopfkit.crd import CustomResource
 from kopfkit.project.parts import KUSTOMIZE, OLM, Conversion, Permission, Rule
@@ -114,28 +115,17 @@ def certificate_owner(
     """`kopfkit.runtime.ownership`, `renewal`: under OLM the webhook's Deployment owns the Secret,
     and its pods serve with what is in it as soon as the CRDs trust that."""
     crds = tuple(resource.crd_name for resource in resources)
+    under_olm = partial(
+        Permission, service_account=conversion.deployment, modes=frozenset({OLM}), converting=True
+    )
+    uses = (
+        Use(_SECRETS, ("get", "patch", "watch"), names=(conversion.secret,)),
+        Use(_DEPLOYMENTS, ("get",), names=(conversion.deployment,)),
+    )
+    trust = Use(_CRDS, ("watch",), names=crds)
     return (
-        Permission(
-            service_account=conversion.deployment,
-            cluster=False,
-            name="certificate-owner",
-            modes=frozenset({OLM}),
-            converting=True,
-            rules=rules(
-                (
-                    Use(_SECRETS, ("get", "patch", "watch"), names=(conversion.secret,)),
-                    Use(_DEPLOYMENTS, ("get",), names=(conversion.deployment,)),
-                )
-            ),
-        ),
-        Permission(
-            service_account=conversion.deployment,
-            cluster=True,
-            name="certificate-trust",
-            modes=frozenset({OLM}),
-            converting=True,
-            rules=rules((Use(_CRDS, ("watch",), names=crds),)),
-        ),
+        under_olm(cluster=False, name="certificate-owner", rules=rules(uses)),
+        under_olm(cluster=True, name="certificate-trust", rules=rules([trust])),
     )
 
 

@@ -15,6 +15,7 @@ import base64
 import binascii
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -33,7 +34,7 @@ WATCH: Final = 290
 # Seconds that a CRD gets to trust a new authority; then the Secret is looked at again, as it may
 # have changed meanwhile.
 TRUST: Final = 5
-# Seconds between a watch that failed and the next.
+# Seconds between a watch that failed, or ended sooner than this, and the next.
 AGAIN: Final = 2.0
 
 Take = Callable[[bytes, bytes], bool]
@@ -68,6 +69,7 @@ async def run(client: Client, renewed: Renewed, take: Take) -> None:
     """
     told = ""
     while True:
+        began = time.monotonic()
         try:
             await follow(client, renewed, take)
             told = ""
@@ -75,7 +77,9 @@ async def run(client: Client, renewed: Renewed, take: Take) -> None:
             if str(error) != told:
                 log.error("cannot follow Secret %s: %s", renewed.secret, error)
             told = str(error)
-        await asyncio.sleep(AGAIN if told else 0)
+        # A server that is about to stop ends a watch at once, and would be asked without a pause.
+        if told or time.monotonic() - began < AGAIN:
+            await asyncio.sleep(AGAIN)
 
 
 async def follow(client: Client, renewed: Renewed, take: Take, *, seconds: int = WATCH) -> None:

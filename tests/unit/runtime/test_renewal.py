@@ -1,0 +1,50 @@
+"""A server that ends every watch at once is not asked without a pause."""
+
+import asyncio
+
+import pytest
+from aiohttp import web
+
+from kopfkit.runtime.client import Client
+from kopfkit.runtime.credentials import Credentials
+from kopfkit.runtime.renewal import Renewed, run
+
+
+async def test_a_watch_that_ends_at_once_is_begun_again_after_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = 0
+    pauses: list[float] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        return web.Response()
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            raise asyncio.CancelledError
+
+    application = web.Application()
+    application.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+
+    async def login() -> Credentials:
+        return Credentials(server=f"http://127.0.0.1:{runner.addresses[0][1]}")
+
+    client = Client(login, manager="tester")
+    await client.open()
+    monkeypatch.setattr("kopfkit.runtime.renewal.asyncio.sleep", pause)
+    try:
+        async with asyncio.timeout(20):  # without a pause it would go on for ever
+            with pytest.raises(asyncio.CancelledError):
+                await run(client, Renewed("ns", "cert", ()), lambda certificate, key: True)
+    finally:
+        monkeypatch.undo()
+        await client.close()
+        await runner.cleanup()
+    assert asked == 3
+    assert min(pauses) > 0
