@@ -15,6 +15,7 @@ from kopfkit.runtime import credentials
 from kopfkit.runtime.client import Client
 from kopfkit.runtime.renewal import Renewed, pair, run, trusts
 from kopfkit.testing.client import Api
+from kopfkit.testing.waiting import eventually
 
 CRD = "boxes.renewal.example.com"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -61,6 +62,8 @@ def trust(api: Api) -> Any:
 
     yield let
     api.delete(f"{CRDS}/{CRD}")
+    # The next test's would otherwise be written into one that is about to go, and go with it.
+    eventually(lambda: not api.exists(f"{CRDS}/{CRD}"), timeout=60)
 
 
 @pytest.fixture
