@@ -40,7 +40,9 @@ def test_a_webhook_without_an_authority_keeps_the_old_conversion(missing: Any) -
     assert json.loads(base64.b64decode(response["patch"])) == [
         {"op": "add", "path": "/spec/conversion", "value": old["spec"]["conversion"]}
     ]
-    assert guard.answer(review(old, new)).kept == "things.example.com"
+    verdict = guard.answer(review(old, new))
+    assert verdict.kept == "things.example.com"
+    assert verdict.change == "keeps its conversion, the new one trusts nobody"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,10 @@ def bundle(*names: str) -> str:
 
 def test_the_authority_before_stays_trusted_beside_a_new_one() -> None:
     old, new = crd(bundle=bundle("A")), crd(bundle=bundle("B"))
-    (patch,) = guard.changes(old, new)
+    change = guard.changes(old, new)
+    assert change is not None
+    assert change.what == "trusts the authority before beside the new one"
+    (patch,) = change.patch
     assert patch["path"] == "/spec/conversion/webhook/clientConfig/caBundle"
     found = base64.b64decode(patch["value"]).decode()
     assert [line for line in found.split() if len(line) == 1] == ["B", "A"]
@@ -105,7 +110,7 @@ def test_a_third_authority_takes_the_place_of_the_first() -> None:
     ],
 )
 def test_who_says_whom_to_trust_is_believed(old: Any, new: Any) -> None:
-    assert guard.changes(old, new) == []
+    assert guard.changes(old, new) is None
 
 
 def stored(strategy: str, *stored: str, served: bool = True) -> dict[str, Any]:
@@ -123,6 +128,8 @@ def test_an_uninstall_ends_what_could_not_be_served_without_a_conversion() -> No
     assert json.loads(base64.b64decode(response["patch"])) == [
         {"op": "replace", "path": "/spec/versions/1/served", "value": False}
     ]
+    said = guard.answer(review(old, new)).change
+    assert said == "serves v1alpha1 no longer, nothing converts any more"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +143,7 @@ def test_an_uninstall_ends_what_could_not_be_served_without_a_conversion() -> No
     ],
 )
 def test_what_is_no_uninstall_or_cannot_be_made_safe_is_let_be(old: Any, new: Any) -> None:
-    assert guard.changes(old, new) == []
+    assert guard.changes(old, new) is None
 
 
 NAMES = [

@@ -45,12 +45,22 @@ class Verdict:
     Attributes:
         body: the review as JSON; it allows.
         kept: name of the CRD that was changed, "" if none was.
+        change: what was changed and why, "" if nothing was.
         problem: why the request could not be read, "" if it could.
     """
 
     body: bytes
     kept: str = ""
+    change: str = ""
     problem: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A JSON patch for a new CRD, and what it does in words."""
+
+    patch: list[dict[str, Any]]
+    what: str
 
 
 def kept(old: Any, new: Any) -> dict[str, Any] | None:
@@ -98,19 +108,27 @@ def unserved(old: Any, new: Any) -> list[int]:
     ]
 
 
-def changes(old: Any, new: Any) -> list[dict[str, Any]]:
-    """The JSON patch for `new`; empty if it is let be."""
+def changes(old: Any, new: Any) -> Change | None:
+    """What has to be changed in `new`; None if it is let be."""
     conversion = kept(old, new)
     if conversion is not None:
-        return [{"op": "add", "path": "/spec/conversion", "value": conversion}]
+        patch = {"op": "add", "path": "/spec/conversion", "value": conversion}
+        return Change([patch], "keeps its conversion, the new one trusts nobody")
     bundle = trusted(old, new)
     if bundle is not None:
         path = "/spec/conversion/webhook/clientConfig/caBundle"
-        return [{"op": "replace", "path": path, "value": bundle}]
-    return [
-        {"op": "replace", "path": f"/spec/versions/{index}/served", "value": False}
-        for index in unserved(old, new)
-    ]
+        patch = {"op": "replace", "path": path, "value": bundle}
+        return Change([patch], "trusts the authority before beside the new one")
+    ended = unserved(old, new)
+    if not ended:
+        return None
+    paths = (f"/spec/versions/{index}/served" for index in ended)
+    names = (new["spec"]["versions"][index].get("name") for index in ended)
+    told = ", ".join(name for name in names if isinstance(name, str))
+    return Change(
+        [{"op": "replace", "path": path, "value": False} for path in paths],
+        f"serves {told} no longer, nothing converts any more",
+    )
 
 
 def answer(body: bytes) -> Verdict:
@@ -123,16 +141,17 @@ def answer(body: bytes) -> Verdict:
     uid = request.get("uid") if isinstance(request, dict) else None
     if not isinstance(request, dict) or not isinstance(uid, str):
         return allowed(uid_hint(body), f"the request is no {KIND} with a uid")
-    patch = changes(request.get("oldObject"), request.get("object"))
-    if not patch:
+    change = changes(request.get("oldObject"), request.get("object"))
+    if change is None:
         return allowed(uid)
     try:
-        encoded = base64.b64encode(msgspec.json.encode(patch)).decode()
+        encoded = base64.b64encode(msgspec.json.encode(change.patch)).decode()
     except (RecursionError, UnicodeEncodeError, ValueError, OverflowError) as error:
         return allowed(uid, f"the old conversion cannot be written as JSON: {error}")
     name = request.get("name")
     verdict = _review(uid, {"patchType": "JSONPatch", "patch": encoded})
-    return Verdict(verdict, kept=name if isinstance(name, str) and name else "a CRD without a name")
+    named = name if isinstance(name, str) and name else "a CRD without a name"
+    return Verdict(verdict, kept=named, change=change.what)
 
 
 def allowed(uid: str, problem: str = "") -> Verdict:

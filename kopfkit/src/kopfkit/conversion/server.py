@@ -141,7 +141,7 @@ class ConversionServer:
         if verdict.problem:
             logger.error("Guard: %s", verdict.problem)
         if verdict.kept:
-            logger.info("Guard: %s keeps its conversion, the new one trusts nobody", verdict.kept)
+            logger.info("Guard: %s %s", verdict.kept, verdict.change)
         return await self._respond(request, verdict.body, problem)
 
     async def _respond(
