@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kopfkit.cluster import credentials, daemon, files, ports, toolchain
+from kopfkit.cluster import controlplaneflags, credentials, daemon, files, ports, toolchain
 from kopfkit.cluster.daemon import Daemon
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
@@ -25,22 +25,6 @@ TOOLS = ("etcd", "kube-apiserver", "kube-controller-manager")
 START_TIMEOUT = 90.0
 # Somebody else may take a port between the look and the start.
 PORT_ATTEMPTS = 4
-_SERVICE_RANGE = "10.0.0.0/24"
-_SERVICE_IP = "10.0.0.1"
-# Controllers that only do something where there are nodes, clouds or disks.
-_CONTROLLERS_OFF = (
-    "cloud-node-lifecycle-controller",
-    "device-taint-eviction-controller",
-    "ephemeral-volume-controller",
-    "horizontal-pod-autoscaler-controller",
-    "node-ipam-controller",
-    "node-lifecycle-controller",
-    "node-route-controller",
-    "persistentvolume-attach-detach-controller",
-    "persistentvolume-binder-controller",
-    "persistentvolume-expander-controller",
-    "service-lb-controller",
-)
 
 
 class PortTaken(KopfkitError):
@@ -141,7 +125,7 @@ class ControlPlane:
 
     def _launch(self, paths: dict[str, Path]) -> None:
         chosen = self._choose_ports()
-        credentials.make(self.certificates, _SERVICE_IP)
+        credentials.make(self.certificates, controlplaneflags.SERVICE_IP)
         for path, user in (
             (self.kubeconfig, "admin"),
             (self.directory / "controller-manager.kubeconfig", "controller-manager"),
@@ -151,9 +135,14 @@ class ControlPlane:
         deadline = time.monotonic() + START_TIMEOUT
         running = self.daemons()
         arguments = {
-            "etcd": self._etcd(chosen),
-            "kube-apiserver": self._api_server(chosen),
-            "kube-controller-manager": self._controller_manager(),
+            "etcd": controlplaneflags.etcd(self.directory, self.certificates, chosen),
+            "kube-apiserver": [
+                *controlplaneflags.api_server(self.certificates, chosen),
+                *self.api_server_args,
+            ],
+            "kube-controller-manager": controlplaneflags.controller_manager(
+                self.directory, self.certificates
+            ),
         }
         for name in ("etcd", "kube-apiserver"):
             running[name].argv = [str(paths[name]), *arguments[name]]
@@ -226,66 +215,3 @@ class ControlPlane:
             chosen = {"etcd": etcd, "peer": peer, "api": self.port or api}
         files.write(self.directory / "ports.json", json.dumps(chosen))
         return chosen
-
-    def _etcd(self, chosen: dict[str, int]) -> list[str]:
-        client, peer = (f"https://{ports.HOST}:{chosen[key]}" for key in ("etcd", "peer"))
-        flags = [
-            "--name=default",
-            f"--data-dir={self.directory / 'etcd'}",
-            f"--listen-client-urls={client}",
-            f"--advertise-client-urls={client}",
-            f"--listen-peer-urls={peer}",
-            f"--initial-advertise-peer-urls={peer}",
-            f"--initial-cluster=default={peer}",
-            # For etcd's JSON gateway, which is a client of etcd itself: tests read there what is
-            # really stored.
-            f"--client-cert-file={self.certificates / 'apiserver-etcd-client.crt'}",
-            f"--client-key-file={self.certificates / 'apiserver-etcd-client.key'}",
-            # A cluster that is thrown away need not survive a power cut; a killed etcd loses
-            # nothing by it.
-            "--unsafe-no-fsync",
-            "--log-level=warn",
-        ]
-        for prefix in ("", "peer-"):
-            flags += [
-                f"--{prefix}cert-file={self.certificates / 'etcd.crt'}",
-                f"--{prefix}key-file={self.certificates / 'etcd.key'}",
-                f"--{prefix}trusted-ca-file={self.certificates / 'ca.crt'}",
-                f"--{prefix}client-cert-auth",
-            ]
-        return flags
-
-    def _api_server(self, chosen: dict[str, int]) -> list[str]:
-        made = self.certificates
-        return [
-            f"--etcd-servers=https://{ports.HOST}:{chosen['etcd']}",
-            f"--etcd-cafile={made / 'ca.crt'}",
-            f"--etcd-certfile={made / 'apiserver-etcd-client.crt'}",
-            f"--etcd-keyfile={made / 'apiserver-etcd-client.key'}",
-            f"--bind-address={ports.HOST}",
-            f"--secure-port={chosen['api']}",
-            f"--tls-cert-file={made / 'apiserver.crt'}",
-            f"--tls-private-key-file={made / 'apiserver.key'}",
-            f"--client-ca-file={made / 'ca.crt'}",
-            f"--service-account-key-file={made / 'sa.pub'}",
-            f"--service-account-signing-key-file={made / 'sa.key'}",
-            "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
-            f"--service-cluster-ip-range={_SERVICE_RANGE}",
-            "--authorization-mode=RBAC",
-            "--allow-privileged=true",
-            # The server's own endpoints may not be a loopback address, and nothing uses them.
-            "--endpoint-reconciler-type=none",
-            *self.api_server_args,
-        ]
-
-    def _controller_manager(self) -> list[str]:
-        made = self.certificates
-        return [
-            f"--kubeconfig={self.directory / 'controller-manager.kubeconfig'}",
-            f"--root-ca-file={made / 'ca.crt'}",
-            f"--service-account-private-key-file={made / 'sa.key'}",
-            "--use-service-account-credentials=true",
-            f"--controllers={','.join(['*', *('-' + name for name in _CONTROLLERS_OFF)])}",
-            "--leader-elect=false",
-            "--secure-port=0",
-        ]
