@@ -19,12 +19,12 @@ from kopfkit.cluster.olmobjects import CATALOGS, CRDS, CSVS, GROUPS, SUBSCRIPTIO
 from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.state import ClusterState
 from kopfkit.errors import KopfkitError
-from kopfkit.packaging import releases
+from kopfkit.packaging import historyfile, releases
 from kopfkit.packaging.bundle import bundle_dockerfile, bundle_tree
 from kopfkit.testing.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
-HISTORY = releases.parse(PROJECT, (ROOT / releases.NAME).read_text())
+HISTORY = historyfile.parse(PROJECT, (ROOT / releases.NAME).read_text())
 # The last three releases: the first two are run, the third is the catalog's head.
 OLD, NEW = (HISTORY.releases[index].version for index in (-3, -2))
 Run = Callable[..., Result]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster import toolchain
-from kopfkit.packaging import catalog, prover, releases
+from kopfkit.packaging import catalog, historyfile, prover, releases
 from kopfkit.packaging.releases import History, Release
 
 ROOT = Path(__file__).parents[2]
@@ -156,7 +156,7 @@ DAY = datetime.date(2026, 1, 1)
 @st.composite
 def graphs(draw: st.DrawFn) -> History:
     """Three to five releases with edges at random, all with the same API versions."""
-    newest = releases.parse(PROJECT, (ROOT / releases.NAME).read_text()).newest
+    newest = historyfile.parse(PROJECT, (ROOT / releases.NAME).read_text()).newest
     versions = [f"0.{minor}.0" for minor in range(1, draw(st.integers(3, 5)) + 1)]
     made: list[Release] = []
     for index, version in enumerate(versions):

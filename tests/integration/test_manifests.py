@@ -17,7 +17,7 @@ import yaml
 
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster import process, toolchain
-from kopfkit.packaging import releases
+from kopfkit.packaging import historyfile, releases
 from kopfkit.packaging.catalog import bundle_entry
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ def test_opm_finds_the_catalog_valid() -> None:
 
 
 def test_the_catalogs_bundle_is_what_opm_renders_from_the_bundle(tmp_path: Path) -> None:
-    history = releases.parse(PROJECT, (ROOT / releases.NAME).read_text())
+    history = historyfile.parse(PROJECT, (ROOT / releases.NAME).read_text())
     release = history.newest
     image = f"{PROJECT.image_base}:v{release.version}"
     bundle_image = f"{PROJECT.image_base}-bundle:v{release.version}"

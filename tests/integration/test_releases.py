@@ -16,7 +16,7 @@ import pytest
 from helloworld_operator.api import GROUP, HELLOWORLD
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster import process, toolchain
-from kopfkit.packaging import releases
+from kopfkit.packaging import historyfile, releases
 from kopfkit.packaging.bundle import bundle_tree, manifests
 from kopfkit.packaging.catalog import bundle_entry
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kopfkit.testing.client import Api
 
 ROOT = Path(__file__).parents[2]
-HISTORY = releases.parse(PROJECT, (ROOT / releases.NAME).read_text("utf-8"))
+HISTORY = historyfile.parse(PROJECT, (ROOT / releases.NAME).read_text("utf-8"))
 OLDER = HISTORY.releases[:-1]
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 IMAGE = f"quay.io/example/operator@sha256:{'a' * 64}"

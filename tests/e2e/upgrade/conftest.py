@@ -15,7 +15,8 @@ from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.olmobjects import CSVS, SUBSCRIPTIONS
 from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.state import ClusterState
-from kopfkit.packaging.releases import History, parse
+from kopfkit.packaging.historyfile import parse
+from kopfkit.packaging.releases import History
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 

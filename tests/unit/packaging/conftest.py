@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from helloworld_operator.project import PROJECT
-from kopfkit.packaging import releases
+from kopfkit.packaging import historyfile, releases
 from kopfkit.packaging.releases import History, Release
 from kopfkit.project import Project
 
@@ -24,7 +24,7 @@ def project() -> Project:
 
 @pytest.fixture(scope="session")
 def history(project: Project) -> History:
-    return releases.parse(project, (ROOT / releases.NAME).read_text("utf-8"))
+    return historyfile.parse(project, (ROOT / releases.NAME).read_text("utf-8"))
 
 
 @pytest.fixture(scope="session")

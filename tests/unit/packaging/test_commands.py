@@ -69,10 +69,10 @@ def test_the_committed_files_come_out_byte_for_byte_whatever_the_environment(
 DIGESTS = """
 import hashlib, pathlib
 from helloworld_operator.project import PROJECT
-from kopfkit.packaging import releases
+from kopfkit.packaging import historyfile, releases
 from kopfkit.packaging.bundle import bundle_dockerfile, bundle_tree
 from kopfkit.packaging.kustomize import config_tree
-history = releases.parse(PROJECT, pathlib.Path(releases.NAME).read_text("utf-8"))
+history = historyfile.parse(PROJECT, pathlib.Path(releases.NAME).read_text("utf-8"))
 for release in history.releases:
     image = f"quay.io/me/op:v{release.version}"
     trees = {

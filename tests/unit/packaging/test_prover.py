@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from helloworld_operator.project import PROJECT
 from kopfkit.packaging import routes
+from kopfkit.packaging.historyfile import parse
 from kopfkit.packaging.prover import prove
-from kopfkit.packaging.releases import History, Release, parse
+from kopfkit.packaging.releases import History, Release
 from kopfkit.project import Project
 
 DAY = datetime.date(2026, 1, 1)

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from kopfkit.errors import KopfkitError
-from kopfkit.packaging.releases import History, parse
+from kopfkit.packaging.historyfile import parse
+from kopfkit.packaging.releases import History
 from kopfkit.project import Project
 
 

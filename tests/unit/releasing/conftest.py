@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from helloworld_operator.project import PROJECT
-from kopfkit.packaging import releases
+from kopfkit.packaging import historyfile, releases
 from kopfkit.packaging.releases import History
 from kopfkit.project import Project
 
@@ -24,4 +24,4 @@ def history_text() -> str:
 
 @pytest.fixture(scope="session")
 def history(project: Project, history_text: str) -> History:
-    return releases.parse(project, history_text)
+    return historyfile.parse(project, history_text)

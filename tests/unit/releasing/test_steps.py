@@ -14,7 +14,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from kopfkit.errors import KopfkitError
-from kopfkit.packaging import releases
+from kopfkit.packaging import historyfile
 from kopfkit.packaging.bundle import manifests
 from kopfkit.packaging.editions import edition
 from kopfkit.packaging.releases import History, Release
@@ -97,7 +97,7 @@ def test_an_entry_is_added_and_later_gets_its_images(
     text = entry.with_entry(history_text, release)
     assert text.startswith(history_text.rstrip("\n"))
     images = {kind: f"example.com/op-{kind}@{DIGEST}" for kind in ("operator", "bundle")}
-    found = releases.parse(project, entry.with_images(text, release.version, images))
+    found = historyfile.parse(project, entry.with_images(text, release.version, images))
     assert found.newest == replace(release, images=images, known=found.newest.known)
     assert found.newest.images == images
 
@@ -108,7 +108,7 @@ def test_images_go_into_the_entry_in_the_middle_too(
     one = history.releases[0]
     images = {"operator": f"example.com/op@{DIGEST}"}
     text = entry.with_images(history_text, one.version, images)
-    found = releases.parse(project, text)
+    found = historyfile.parse(project, text)
     assert found.releases[0].images == images
     assert [each.images for each in found.releases[1:]] == [
         each.images for each in history.releases[1:]
@@ -137,7 +137,7 @@ def test_what_is_no_version_is_refused(history: History, version: str) -> None:
 
 def released(project: Project, history: History, text: str, new: Release) -> History:
     """The history with one more release, as the file has it then; KopfkitError if it is refused."""
-    after = releases.parse(project, entry.with_entry(text, new))
+    after = historyfile.parse(project, entry.with_entry(text, new))
     graph.check(project, after)
     return after
 
@@ -172,7 +172,7 @@ def test_a_release_that_strands_users_is_refused(
     release, _ = rules.release(history, rules.Wanted(above(history)), DAY)
     text = entry.with_entry(history_text, replace(release, replaces=""))
     with pytest.raises(KopfkitError) as refused:
-        graph.check(project, releases.parse(project, text))
+        graph.check(project, historyfile.parse(project, text))
     assert release.version in str(refused.value)
     assert history.newest.version in str(refused.value)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from helloworld_operator.project import PROJECT
-from kopfkit.packaging import releases
+from kopfkit.packaging import historyfile, releases
 from kopfkit.packaging.bundle import manifests
 from kopfkit.simulation import Bundle, bundle_of
 
@@ -25,7 +25,7 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def bundles() -> dict[str, Bundle]:
     """The bundle of each release, by version."""
-    history = releases.parse(PROJECT, (ROOT / releases.NAME).read_text("utf-8"))
+    history = historyfile.parse(PROJECT, (ROOT / releases.NAME).read_text("utf-8"))
     return {
         release.version: bundle_of(
             manifests(PROJECT, release, f"quay.io/me/op:v{release.version}").values()

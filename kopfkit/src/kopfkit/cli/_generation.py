@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from kopfkit.errors import KopfkitError
-from kopfkit.packaging import releases
+from kopfkit.packaging import historyfile, releases
 from kopfkit.packaging.writer import Output, diff, write
 from kopfkit.project import Project, find_root, load
 
@@ -31,7 +31,7 @@ class Checkout:
             raise KopfkitError(
                 str(path), f"cannot be read ({error})", "It holds the release history; write one."
             ) from None
-        self.history = releases.parse(self.project, text)
+        self.history = historyfile.parse(self.project, text)
 
     def image(self, version: str, suffix: str = "") -> str:
         """The default image of a version, with suffix "" the operator's, "-bundle" the bundle's.

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from kopfkit.packaging import checks, releases
+from kopfkit.packaging import checks, historyfile, releases
 from kopfkit.packaging.editions import edition
 from kopfkit.packaging.releases import History
 from kopfkit.project import Faults, Project
@@ -39,7 +39,7 @@ def bundle_faults(project: Project, root: Path) -> Faults:
         return faults
     history = root / releases.NAME
     if history.is_file():
-        listed = releases.parse(project, history.read_text("utf-8")).releases
+        listed = historyfile.parse(project, history.read_text("utf-8")).releases
         version = str(bundle.spec.get("version"))
         for release in listed:
             if release.version == version:

@@ -19,7 +19,7 @@ from kopfkit.errors import KopfkitError
 from kopfkit.oci.assembly import Platform
 from kopfkit.oci.layers import digest as digest_of
 from kopfkit.oci.layout import Layout
-from kopfkit.packaging import releases
+from kopfkit.packaging import historyfile, releases
 from kopfkit.packaging.releases import History, Release
 from kopfkit.project import Project, load
 from kopfkit.releasing import (
@@ -86,7 +86,7 @@ def make(root: Path, options: Options, progress: Progress) -> Made:
     version = options.wanted.version
     key = signing.private_key(options.key, options.passphrase) if options.key else None
     text = (root / releases.NAME).read_text("utf-8")
-    history = releases.parse(project, text)
+    history = historyfile.parse(project, text)
     release, new = rules.release(history, options.wanted, rules.commit_day(root))
     commit = rules.check_clean(root)
     rules.check_tag(root, version)
@@ -137,7 +137,7 @@ def sign(directory: Path, key: signing.Private) -> None:
 
 def _parsed(project: Project, text: str) -> History:
     try:
-        return releases.parse(project, text)
+        return historyfile.parse(project, text)
     except KopfkitError as error:
         cure = error.cure or f"Write the release's entry in {releases.NAME}, or choose otherwise."
         raise KopfkitError(error.what, error.why, cure) from None
@@ -228,7 +228,7 @@ def _documents(
     }
     log = (staged / changelog.FILE).read_text("utf-8")
     texts["NOTES.md"] = changelog.of(log, release.version) + "\n"
-    texts |= graph.pictures(releases.parse(project, (staged / releases.NAME).read_text("utf-8")))
+    texts |= graph.pictures(historyfile.parse(project, (staged / releases.NAME).read_text("utf-8")))
     bases = [base for one in built.values() for base in one.bases.values()]
     texts[BILL] = materials.bill(
         name=project.name, version=release.version, license="Apache-2.0", date=release.date,
