@@ -20,13 +20,14 @@ from kopfkit.runtime.client import Object, Resource
 from kopfkit.runtime.errors import ApiError, NotLeading
 from kopfkit.runtime.events import Recorder
 from kopfkit.runtime.health import Health
+from kopfkit.runtime.kopfsettings import load_kopf
 from kopfkit.runtime.lease import Election, identity
 from kopfkit.runtime.operatorcondition import Upgradeable, condition_name
 from kopfkit.runtime.queue import WorkQueue
 from kopfkit.runtime.recovery import Recovery
 from kopfkit.runtime.store import Key
 from kopfkit.runtime.views import ViewingClient
-from kopfkit.runtime.watching import Watcher, load_kopf
+from kopfkit.runtime.watching import Watcher
 
 log = logging.getLogger(__name__)
 

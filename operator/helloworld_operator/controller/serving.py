@@ -19,8 +19,8 @@ from helloworld_operator.controller.sources import WATCHED
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime.client import Object, Resource
 from kopfkit.runtime.errors import ApiError, NotFound
+from kopfkit.runtime.kopfsettings import Watched
 from kopfkit.runtime.views import View, ViewingClient
-from kopfkit.runtime.watching import Watched
 
 log = logging.getLogger(__name__)
 

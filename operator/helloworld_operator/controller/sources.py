@@ -30,9 +30,9 @@ from helloworld_operator.controller.observe import (
 )
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import ApiError
+from kopfkit.runtime.kopfsettings import Watched
 from kopfkit.runtime.queue import WorkQueue
 from kopfkit.runtime.store import Key, Store, key_of
-from kopfkit.runtime.watching import Watched
 
 log = logging.getLogger(__name__)
 

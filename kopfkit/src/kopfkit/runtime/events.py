@@ -20,13 +20,11 @@ from typing import Final
 
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import ApiError, NotFound, NotLeading, Unavailable
+from kopfkit.runtime.eventbodies import Reporter, Said, event, micro_time
 
 EVENTS: Final = Resource("events.k8s.io", "v1", "events")
 log = logging.getLogger(__name__)
 
-# Bytes; the API server's limits (pkg/apis/core/validation/events.go).
-_NOTE: Final = 1024
-_REASON: Final = 128
 # Events one object may cause at once, and seconds until it may cause one more.
 BURST: Final = 10
 REFILL: Final = 60.0
@@ -89,7 +87,7 @@ class Recorder:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
-        self._controller, self._instance = controller, _cut(instance, 128)
+        self._reporter = Reporter(controller, instance)
         self._now, self._clock = now, clock
         self._series: OrderedDict[_Identity, _Series] = OrderedDict()
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
@@ -100,11 +98,11 @@ class Recorder:
 
     def normal(self, obj: Object, reason: str, note: str, *, action: str = "Reconcile") -> None:
         """Something went as it should. `reason` is a word for programs, `note` for people."""
-        self._record("Normal", obj, reason, note, action)
+        self._record(obj, Said("Normal", reason, note, action))
 
     def warning(self, obj: Object, reason: str, note: str, *, action: str = "Reconcile") -> None:
         """Something a person should look at."""
-        self._record("Warning", obj, reason, note, action)
+        self._record(obj, Said("Warning", reason, note, action))
 
     async def run(self) -> None:
         """Send what is recorded, for ever."""
@@ -131,12 +129,11 @@ class Recorder:
             self.dropped += len(self._queue)
             self._queue.clear()
 
-    def _record(self, kind: str, obj: Object, reason: str, note: str, action: str) -> None:
-        metadata = obj.get("metadata") or {}
-        reason, note = _cut(reason, _REASON), _cut(note, _NOTE)
-        identity = (str(metadata.get("uid", "")), kind, reason, note)
+    def _record(self, obj: Object, said: Said) -> None:
+        uid = str((obj.get("metadata") or {}).get("uid", ""))
+        identity = (uid, said.kind, said.reason, said.note)
         known = self._series.get(identity)
-        moment, at = self._clock(), _micro_time(self._now())
+        moment, at = self._clock(), micro_time(self._now())
         if known is not None and moment - known.first < _FORGET:
             known.count += 1
             known.last = at
@@ -145,8 +142,8 @@ class Recorder:
         if not self._allowed(identity[0], moment):
             self.dropped += 1
             return
-        event = self._event(kind, obj, reason, note, action, at)
-        made = self._series[identity] = _Series(event, moment, last=at)
+        made = _Series(event(obj, said, at, self._reporter), moment, last=at)
+        self._series[identity] = made
         self._series.move_to_end(identity)
         while len(self._series) > _REMEMBERED:
             self._series.popitem(last=False)
@@ -180,36 +177,6 @@ class Recorder:
             return False
         bucket.tokens -= 1
         return True
-
-    def _event(
-        self, kind: str, obj: Object, reason: str, note: str, action: str, at: str
-    ) -> Object:
-        metadata = obj["metadata"]
-        # An Event about something without a namespace lives in "default".
-        namespace = metadata.get("namespace") or "default"
-        regarding = {
-            "apiVersion": obj.get("apiVersion"),
-            "kind": obj.get("kind"),
-            "name": metadata["name"],
-            "namespace": metadata.get("namespace"),
-            "uid": metadata.get("uid"),
-            "resourceVersion": metadata.get("resourceVersion"),
-        }
-        # At most 253 characters, and no separator before the dot.
-        stem = metadata["name"][: 253 - 17].rstrip(".-")
-        return {
-            "apiVersion": "events.k8s.io/v1",
-            "kind": "Event",
-            "metadata": {"name": f"{stem}.{secrets.token_hex(8)}", "namespace": namespace},
-            "eventTime": at,
-            "reportingController": self._controller,
-            "reportingInstance": self._instance,
-            "type": kind,
-            "action": action,
-            "reason": reason,
-            "note": note,
-            "regarding": {key: value for key, value in regarding.items() if value is not None},
-        }
 
     async def _send(self, series: _Series) -> None:
         pause = _PAUSE
@@ -262,15 +229,3 @@ class Recorder:
                 if error.reason != "AlreadyExists":  # an earlier try whose answer was lost
                     raise
         series.sent, series.sent_at = count, self._clock()
-
-
-def _micro_time(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _cut(text: str, limit: int) -> str:
-    """At most `limit` bytes of UTF-8, ending in "..." where something is missing."""
-    encoded = text.encode(errors="replace")
-    if len(encoded) <= limit:
-        return text
-    return encoded[: limit - 3].decode(errors="ignore") + "..."

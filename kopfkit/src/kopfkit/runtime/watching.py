@@ -4,7 +4,7 @@ kopf watches; what it sees is handed on unchanged, and nothing of kopf's own sta
 annotations, finalizers, events) is used. What it does not do by itself is done here:
 
 - It waits between retries of a failed request for ever, with a delay that stays short, instead of
-  giving up after a minute (`_Backoffs`).
+  giving up after a minute (`kopfsettings`).
 - It ends on a watch ERROR other than 410, on a 404 (the CRD went away) and on a line that is not
   JSON. Then it is started again; it lists everything anew.
 - A stream that says nothing, not even the API server's bookmark every minute, is opened anew; if
@@ -16,16 +16,14 @@ annotations, finalizers, events) is used. What it does not do by itself is done 
 
 import asyncio
 import logging
-import random
-import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
 from kopfkit.runtime.client import Object, Resource
 from kopfkit.runtime.credentials import Credentials
+from kopfkit.runtime.kopfsettings import Watched, load_kopf, settings_of
 from kopfkit.runtime.kopftasks import KopfTasks
 from kopfkit.runtime.watchdog import Watchdog
 
@@ -34,9 +32,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Seconds the API server keeps one watch open, and a little more after which we drop it ourselves.
-SERVER_TIMEOUT: Final = 300
-CLIENT_TIMEOUT: Final = SERVER_TIMEOUT + 30
 # Seconds of silence after which a watch is opened anew: the API server sends a bookmark every
 # minute and keeps events for 75 s. After twice as long, kopf is started again.
 SILENCE: Final = 70.0
@@ -44,63 +39,10 @@ SILENCE: Final = 70.0
 LONGEST_PAUSE: Final = 10.0
 # Seconds after which a start of kopf counts as good, and the next pause is short again.
 _GOOD: Final = 5.0
-# Libraries that kopf imports for their logins and types if it finds them: 0.2 s and 20 MB.
-_UNUSED: Final = ("kubernetes", "kubernetes_asyncio", "pykube")
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A resource to watch, and the label selector to watch it by ("" for all objects)."""
-
-    resource: Resource
-    labels: str = ""
 
 
 class Stalled(Exception):
     """A watch was silent although it should have been opened anew."""
-
-
-class _Backoffs:
-    """Delays (seconds) for kopf's requests, without an end and without a length."""
-
-    def __iter__(self) -> Iterator[float]:
-        delay = 0.1
-        while True:
-            yield delay * random.uniform(0.75, 1.25)
-            delay = min(delay * 2, 3.0)
-
-
-def _no_diffs(kopf: Any) -> "kopf.DiffBaseStorage":
-    """A storage that remembers nothing and compares nothing.
-
-    kopf looks for changes of each object it hears of, whether anyone wants to know or not, and
-    copies the whole object several times for it: that was half of the work of watching.
-    """
-
-    class Nothing(kopf.DiffBaseStorage):  # type: ignore[misc]
-        def fetch(self, *, body: Any) -> None:
-            return None
-
-        def build(self, *, body: Any, extra_fields: Any = None) -> dict[str, Any]:
-            return {}
-
-        def store(self, *, body: Any, patch: Any, essence: Any) -> None:
-            pass
-
-    return Nothing()
-
-
-def load_kopf() -> Any:
-    """Import kopf without the client libraries it would import beside it."""
-    hidden = [name for name in _UNUSED if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        import kopf
-    finally:
-        for name in hidden:
-            sys.modules.pop(name, None)
-    return kopf
 
 
 class Watcher:
@@ -219,7 +161,7 @@ class Watcher:
         kopf = load_kopf()
         roots = await kopf.spawn_tasks(
             registry=self._registry(kopf, sessions),
-            settings=self._settings(kopf),
+            settings=settings_of(kopf, self._watched, self._silence),
             standalone=True,
             clusterwide=not self._namespaces,
             namespaces=list(self._namespaces),
@@ -229,28 +171,6 @@ class Watcher:
         done, _ = await asyncio.wait(roots, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
-
-    def _settings(self, kopf: Any) -> "kopf.OperatorSettings":
-        settings = kopf.OperatorSettings()
-        settings.process.ultimate_exiting_timeout = None  # no SIGKILL from within; the pod has one
-        settings.posting.enabled = False  # no Events made of log lines
-        settings.scanning.disabled = True  # one CRD, pinned; no reading of all CRDs and namespaces
-        settings.queueing.idle_timeout = 1.0  # handlers only take note; 5 s of idling costs memory
-        settings.watching.server_timeout = SERVER_TIMEOUT
-        settings.watching.client_timeout = CLIENT_TIMEOUT
-        settings.watching.connect_timeout = 5.0
-        settings.watching.inactivity_timeout = self._silence
-        settings.watching.chunk_size = 500
-        settings.persistence.diffbase_storage = _no_diffs(kopf)
-        settings.networking.request_timeout = 60.0
-        settings.networking.connect_timeout = 5.0
-        settings.networking.error_backoffs = _Backoffs()
-        for each in self._watched:
-            if each.labels:
-                resource = each.resource
-                place = (resource.group, resource.version, resource.plural)
-                settings.watching.label_selectors[place] = each.labels
-        return settings  # type: ignore[no-any-return]
 
     def _registry(
         self, kopf: Any, sessions: list[aiohttp.ClientSession]

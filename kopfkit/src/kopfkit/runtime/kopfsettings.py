@@ -1,0 +1,99 @@
+"""How kopf is imported and set up where it only watches: see `watching`."""
+
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from kopfkit.runtime.client import Resource
+
+if TYPE_CHECKING:
+    import kopf
+
+# Seconds the API server keeps one watch open, and a little more after which we drop it ourselves.
+SERVER_TIMEOUT: Final = 300
+CLIENT_TIMEOUT: Final = SERVER_TIMEOUT + 30
+# Libraries that kopf imports for their logins and types if it finds them: 0.2 s and 20 MB.
+_UNUSED: Final = ("kubernetes", "kubernetes_asyncio", "pykube")
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A resource to watch, and the label selector to watch it by ("" for all objects)."""
+
+    resource: Resource
+    labels: str = ""
+
+
+class _Backoffs:
+    """Delays (seconds) for kopf's requests, without an end and without a length."""
+
+    def __iter__(self) -> Iterator[float]:
+        delay = 0.1
+        while True:
+            yield delay * random.uniform(0.75, 1.25)
+            delay = min(delay * 2, 3.0)
+
+
+def _no_diffs(kopf: Any) -> "kopf.DiffBaseStorage":
+    """A storage that remembers nothing and compares nothing.
+
+    kopf looks for changes of each object it hears of, whether anyone wants to know or not, and
+    copies the whole object several times for it: that was half of the work of watching.
+    """
+
+    class Nothing(kopf.DiffBaseStorage):  # type: ignore[misc]
+        def fetch(self, *, body: Any) -> None:
+            return None
+
+        def build(self, *, body: Any, extra_fields: Any = None) -> dict[str, Any]:
+            return {}
+
+        def store(self, *, body: Any, patch: Any, essence: Any) -> None:
+            pass
+
+    return Nothing()
+
+
+def load_kopf() -> Any:
+    """Import kopf without the client libraries it would import beside it."""
+    hidden = [name for name in _UNUSED if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        import kopf
+    finally:
+        for name in hidden:
+            sys.modules.pop(name, None)
+    return kopf
+
+
+def settings_of(kopf: Any, watched: Sequence[Watched], silence: float) -> "kopf.OperatorSettings":
+    """kopf's settings for watching these; see `watching` for what each is about.
+
+    Args:
+        kopf: the module.
+        watched: what is watched.
+        silence: seconds without a byte after which a watch is opened anew.
+    """
+    settings = kopf.OperatorSettings()
+    settings.process.ultimate_exiting_timeout = None  # no SIGKILL from within; the pod has one
+    settings.posting.enabled = False  # no Events made of log lines
+    settings.scanning.disabled = True  # one CRD, pinned; no reading of all CRDs and namespaces
+    settings.queueing.idle_timeout = 1.0  # handlers only take note; 5 s of idling costs memory
+    settings.watching.server_timeout = SERVER_TIMEOUT
+    settings.watching.client_timeout = CLIENT_TIMEOUT
+    settings.watching.connect_timeout = 5.0
+    settings.watching.inactivity_timeout = silence
+    settings.watching.chunk_size = 500
+    settings.persistence.diffbase_storage = _no_diffs(kopf)
+    settings.networking.request_timeout = 60.0
+    settings.networking.connect_timeout = 5.0
+    settings.networking.error_backoffs = _Backoffs()
+    for each in watched:
+        if each.labels:
+            resource = each.resource
+            place = (resource.group, resource.version, resource.plural)
+            settings.watching.label_selectors[place] = each.labels
+    return settings  # type: ignore[no-any-return]
