@@ -164,6 +164,25 @@ def test_olm_v0_takes_the_nearest_to_the_head_and_v1_the_highest_that_is_not_dep
     assert str(routes.route_v1(found, "0.1.0")) == "0.1.0 -> 0.2.0 -> 0.4.0"
 
 
+def test_olm_v1_goes_to_no_deprecated_release_not_even_on_the_way_to_the_head() -> None:
+    middle = release("0.2.0", "0.1.0", deprecation="a bug")
+    found = history(release("0.1.0"), middle, release("0.3.0", "0.2.0"))
+    assert str(routes.route_v0(found, "stable", "0.1.0")) == "0.1.0 -> 0.2.0 -> 0.3.0"
+    assert str(routes.route_v1(found, "0.1.0")) == "0.1.0"
+    assert (
+        "all channels: OLM v1 leads who has 0.1.0 by 0.1.0 and no further, and never to 0.3.0 (it "
+        "goes to no deprecated release: 0.2.0); name 0.1.0 in the replaces, skips or skipRange of "
+        "a release above that is not deprecated"
+    ) in told(found)
+    passed = release("0.3.0", "0.2.0", skip_range=">=0.1.0 <0.3.0")
+    assert told(history(release("0.1.0"), middle, passed)) == ""
+
+
+def test_olm_v1_leads_nobody_down() -> None:
+    found = history(release("0.1.0"), release("0.2.0", skip_range=">=0.1.0"), release("0.3.0"))
+    assert str(routes.route_v1(found, "0.3.0")) == "0.3.0"
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> History:
     versions = [f"0.{minor}.0" for minor in range(1, draw(st.integers(2, 6)) + 1)]

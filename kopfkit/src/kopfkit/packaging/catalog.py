@@ -133,11 +133,11 @@ def bundle_entry(project: Project, release: Release, image: str, bundle_image: s
     }
 
 
-def _deprecations(project: Project, history: History) -> list[Object]:
-    """What clients show at a release that nobody should install any more."""
+def deprecations(history: History) -> list[Object]:
+    """The olm.deprecations: what clients show at a release that nobody should install any more."""
     entries = [
         {
-            "reference": {"schema": "olm.bundle", "name": release.name(project.name)},
+            "reference": {"schema": "olm.bundle", "name": release.name(history.package)},
             "message": release.deprecation,
         }
         for release in history.releases
@@ -145,7 +145,7 @@ def _deprecations(project: Project, history: History) -> list[Object]:
     ]
     if not entries:
         return []
-    return [{"schema": "olm.deprecations", "package": project.name, "entries": entries}]
+    return [{"schema": "olm.deprecations", "package": history.package, "entries": entries}]
 
 
 def catalog_tree(
@@ -167,7 +167,7 @@ def catalog_tree(
     documents = [
         _package(project, history),
         *channels(history),
-        *_deprecations(project, history),
+        *deprecations(history),
         *bundles,
     ]
     return {"catalog.yaml": HEADER + dump(*documents)}

@@ -14,7 +14,7 @@ import semver
 from kopfkit.packaging.editions import edition
 from kopfkit.packaging.ranges import check_range
 from kopfkit.packaging.releases import NAME, History, Release
-from kopfkit.packaging.routes import Route, route_v0, route_v1
+from kopfkit.packaging.routes import OLM_V1, Route, route_v0, route_v1
 from kopfkit.packaging.ways import heads, members, off_the_chain, offered
 from kopfkit.project import Faults, Project
 
@@ -96,11 +96,22 @@ def _arrives(faults: Faults, history: History, way: Route, told: set[tuple[str, 
         return
     told.add((end, way.channel))
     where = f"channel {way.channel}" if way.channel else "all channels"
+    avoided = _avoided(history, way)
+    why = f" (it goes to no deprecated release: {', '.join(avoided)})" if avoided else ""
+    above = "above that is not deprecated" if avoided else "above it"
     faults.add(
         where,
-        f"{way.resolver} leads who has {start} by {way} and no further, and never to {target}; "
-        f"name {end} in the replaces, skips or skipRange of a release above it",
+        f"{way.resolver} leads who has {start} by {way} and no further, and never to {target}"
+        f"{why}; name {end} in the replaces, skips or skipRange of a release {above}",
     )
+
+
+def _avoided(history: History, way: Route) -> list[str]:
+    """The deprecated releases by which a way would go on under OLM v0, and does not under v1."""
+    if way.resolver != OLM_V1:
+        return []
+    there = members(history, way.channel) if way.channel else history.releases
+    return [one.version for one in there if one.deprecation and offered(one, way.end)]
 
 
 def _keeps(

@@ -1,0 +1,5 @@
+module kopfkit.test/olmv1
+
+go 1.26.3
+
+require github.com/operator-framework/operator-controller v1.11.0
