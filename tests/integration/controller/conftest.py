@@ -174,8 +174,9 @@ class Operator:
                 found.append(event)
         return found
 
-    def writes(self) -> list[str]:
-        """What it wrote, but for Leases: "create deployments x"."""
+    def writes(self, *, accepted: bool = False) -> list[str]:
+        """What it wrote, but for Leases: "create deployments x"; also what was refused, unless only
+        what was accepted is asked for."""
         return [
             " ".join(
                 filter(
@@ -189,7 +190,9 @@ class Operator:
                 )
             )
             for event in self.requests()
-            if event["verb"] in WRITES and event["objectRef"]["resource"] != "leases"
+            if event["verb"] in WRITES
+            and event["objectRef"]["resource"] != "leases"
+            and not (accepted and event["responseStatus"]["code"] >= 300)
         ]
 
 
