@@ -178,6 +178,14 @@ def test_olm_v1_goes_to_no_deprecated_release_not_even_on_the_way_to_the_head() 
     assert told(history(release("0.1.0"), middle, passed)) == ""
 
 
+def test_a_skip_range_ends_below_its_own_release() -> None:
+    found = history(release("0.1.0"), release("0.2.0", "0.1.0", skip_range=">=0.1.0"))
+    assert told(found) == (
+        "release 0.2.0.skipRange: leads from 0.2.0 to itself, and OLM v0 chooses it again for "
+        "whoever has it; write a skipRange that ends below 0.2.0"
+    )
+
+
 def test_olm_v1_leads_nobody_down() -> None:
     found = history(release("0.1.0"), release("0.2.0", skip_range=">=0.1.0"), release("0.3.0"))
     assert str(routes.route_v1(found, "0.3.0")) == "0.3.0"

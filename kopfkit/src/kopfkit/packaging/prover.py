@@ -12,10 +12,10 @@ from itertools import pairwise
 import semver
 
 from kopfkit.packaging.editions import edition
-from kopfkit.packaging.ranges import check_range
+from kopfkit.packaging.ranges import Range, check_range
 from kopfkit.packaging.releases import NAME, History, Release
 from kopfkit.packaging.routes import OLM_V1, Route, route_v0, route_v1
-from kopfkit.packaging.ways import heads, members, off_the_chain, offered
+from kopfkit.packaging.ways import SKIP_RANGE, heads, members, off_the_chain, offered
 from kopfkit.project import Faults, Project
 
 
@@ -47,6 +47,12 @@ def _order(faults: Faults, history: History, release: Release) -> None:
     """Edges lead from lower versions to higher ones."""
     at = f"release {release.version}"
     version = semver.Version.parse(release.version)
+    if release.skip_range and release.version in Range(release.skip_range):
+        faults.add(
+            f"{at}.{SKIP_RANGE}",
+            f"leads from {version} to itself, and OLM v0 chooses it again for whoever has it; "
+            f"write a skipRange that ends below {version}",
+        )
     for other in history.releases:
         by = offered(release, other.version)
         if by and semver.Version.parse(other.version) >= version:

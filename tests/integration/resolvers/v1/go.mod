@@ -1,4 +1,4 @@
-module kopfkit.test/olmv1
+module kopfkit.test/resolver
 
 go 1.26.3
 

@@ -21,10 +21,10 @@ import (
 
 // request is one ClusterExtension, and the catalog that it is resolved from.
 type request struct {
-	// Catalog is the package's file-based catalog: its blobs, one after the other.
-	Catalog   string   `json:"catalog"`
-	Package   string   `json:"package"`
-	Channels  []string `json:"channels"`
+	// Catalog is the package's file-based catalog.
+	Catalog   []json.RawMessage `json:"catalog"`
+	Package   string            `json:"package"`
+	Channels  []string          `json:"channels"`
 	Installed struct {
 		Name    string `json:"name"`
 		Version string `json:"version"`
@@ -56,12 +56,20 @@ func main() {
 	}
 }
 
+func raw(blobs []json.RawMessage) [][]byte {
+	found := make([][]byte, len(blobs))
+	for at, one := range blobs {
+		found[at] = one
+	}
+	return found
+}
+
 func ask(line []byte) answer {
 	var asked request
 	if err := json.Unmarshal(line, &asked); err != nil {
 		return answer{Error: err.Error()}
 	}
-	catalog, err := declcfg.LoadReader(bytes.NewBufferString(asked.Catalog))
+	catalog, err := declcfg.LoadReader(bytes.NewReader(bytes.Join(raw(asked.Catalog), nil)))
 	if err != nil {
 		return answer{Error: err.Error()}
 	}
