@@ -41,9 +41,9 @@ def _build(name: str, group: gomod.Group, progress: Progress) -> Path:
         KopfkitError: there is no Go, a module cannot be downloaded, or it does not compile.
     """
     modules = HERE / name if name == "v1" else group.directory
-    main = HERE / name / "main.go"
+    ours = (HERE / "main.go", HERE / name / "choose.go")
     store = paths.cache_dir() / "resolvers"
-    target = store / f"{name}-{_key(main, modules / 'go.mod', modules / 'go.sum')}" / "resolve"
+    target = store / f"{name}-{_key(*ours, modules / 'go.mod', modules / 'go.sum')}" / "resolve"
     if target.exists():
         return target
     store.mkdir(exist_ok=True)
@@ -64,7 +64,8 @@ def _build(name: str, group: gomod.Group, progress: Progress) -> Path:
                 shutil.copytree(modules, source)
             program = source / "cmd" / "resolve"
             program.mkdir(parents=True)
-            shutil.copyfile(main, program / "main.go")
+            for path in ours:
+                shutil.copyfile(path, program / path.name)
             process.run(
                 [go, "build", "-v", "-trimpath", "-buildvcs=false", f"-tags={TAGS}", "-o", out,
                  "./cmd/resolve"],

@@ -25,6 +25,20 @@ def history(*releases: Release) -> History:
     return History("greeter", "stable", CHANNELS, releases)
 
 
+CHAIN = history(release("0.1.0"), release("0.2.0", "0.1.0"), release("0.3.0", "0.2.0"))
+RANGE = history(
+    release("0.1.0"),
+    release("0.2.0", "0.1.0"),
+    release("0.3.0", "0.2.0", skip_range=">=0.1.0 <0.3.0"),
+)
+SKIPPED = history(
+    release("0.1.0"), release("0.2.0", skip_range="<0.2.0"), release("0.3.0", skips=("0.2.0",))
+)
+DEPRECATED = history(
+    release("0.1.0"), release("0.2.0", "0.1.0", deprecation="a bug"), release("0.3.0", "0.2.0")
+)
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> History:
     """Any history: ways lead up and down, in rings, and to what is not there; not to itself."""

@@ -19,7 +19,17 @@ from kopfkit.packaging.routes import route_v0
 
 from .asking import Resolver
 from .building import olm_v0
-from .graphs import CHANNELS, ELSEWHERE, histories, history, release
+from .graphs import (
+    CHAIN,
+    CHANNELS,
+    DEPRECATED,
+    ELSEWHERE,
+    RANGE,
+    SKIPPED,
+    histories,
+    history,
+    release,
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,35 +43,11 @@ def resolver() -> Iterator[Resolver]:
 @pytest.mark.parametrize(
     ("found", "way"),
     [
-        (
-            history(release("0.1.0"), release("0.2.0", "0.1.0"), release("0.3.0", "0.2.0")),
-            ("0.1.0", "0.2.0", "0.3.0"),
-        ),
-        (
-            history(
-                release("0.1.0"),
-                release("0.2.0", "0.1.0"),
-                release("0.3.0", "0.2.0", skip_range=">=0.1.0 <0.3.0"),
-            ),
-            ("0.1.0", "0.3.0"),
-        ),
-        (
-            history(
-                release("0.1.0"),
-                release("0.2.0", "0.1.0", deprecation="a bug"),
-                release("0.3.0", "0.2.0"),
-            ),
-            ("0.1.0", "0.2.0", "0.3.0"),
-        ),
+        (CHAIN, ("0.1.0", "0.2.0", "0.3.0")),
+        (RANGE, ("0.1.0", "0.3.0")),
+        (DEPRECATED, ("0.1.0", "0.2.0", "0.3.0")),
         # Nobody is led to what is skipped.
-        (
-            history(
-                release("0.1.0"),
-                release("0.2.0", skip_range="<0.2.0"),
-                release("0.3.0", skips=("0.2.0",)),
-            ),
-            ("0.1.0",),
-        ),
+        (SKIPPED, ("0.1.0",)),
         (history(release("0.1.0"), release("0.2.0")), ("0.1.0",)),
         (history(release("0.2.0", ELSEWHERE)), (ELSEWHERE, "0.2.0")),
     ],

@@ -15,7 +15,17 @@ from kopfkit.packaging.routes import route_v1
 
 from .asking import Resolver
 from .building import olm_v1
-from .graphs import CHANNELS, ELSEWHERE, histories, history, release
+from .graphs import (
+    CHAIN,
+    CHANNELS,
+    DEPRECATED,
+    ELSEWHERE,
+    RANGE,
+    SKIPPED,
+    histories,
+    history,
+    release,
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,35 +38,11 @@ def resolver() -> Iterator[Resolver]:
 @pytest.mark.parametrize(
     ("found", "way"),
     [
-        (
-            history(release("0.1.0"), release("0.2.0", "0.1.0"), release("0.3.0", "0.2.0")),
-            ("0.1.0", "0.2.0", "0.3.0"),
-        ),
-        (
-            history(
-                release("0.1.0"),
-                release("0.2.0", "0.1.0"),
-                release("0.3.0", "0.2.0", skip_range=">=0.1.0 <0.3.0"),
-            ),
-            ("0.1.0", "0.3.0"),
-        ),
+        (CHAIN, ("0.1.0", "0.2.0", "0.3.0")),
+        (RANGE, ("0.1.0", "0.3.0")),
         # 0.2.0 is skipped, and who is in its skipRange is led there all the same: not so in OLM v0.
-        (
-            history(
-                release("0.1.0"),
-                release("0.2.0", skip_range="<0.2.0"),
-                release("0.3.0", skips=("0.2.0",)),
-            ),
-            ("0.1.0", "0.2.0", "0.3.0"),
-        ),
-        (
-            history(
-                release("0.1.0"),
-                release("0.2.0", "0.1.0", deprecation="a bug"),
-                release("0.3.0", "0.2.0"),
-            ),
-            ("0.1.0",),
-        ),
+        (SKIPPED, ("0.1.0", "0.2.0", "0.3.0")),
+        (DEPRECATED, ("0.1.0",)),
         (
             history(
                 release("0.1.0", deprecation="old"),

@@ -1,13 +1,9 @@
-// Asks OLM v0's own resolver what it would install: a request per line of the standard input, an
-// answer per line of the standard output, both JSON. See oracle.py.
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/blang/semver/v4"
 	"github.com/operator-framework/api/pkg/operators/v1alpha1"
@@ -22,18 +18,6 @@ const (
 	catalogName = "catalog"
 	namespace   = "operators"
 )
-
-// request is one Subscription with what it has installed, and the catalog that it is resolved from.
-type request struct {
-	// Catalog is the package's file-based catalog.
-	Catalog   []blob   `json:"catalog"`
-	Package   string   `json:"package"`
-	Channels  []string `json:"channels"`
-	Installed struct {
-		Name    string `json:"name"`
-		Version string `json:"version"`
-	} `json:"installed"`
-}
 
 // blob is what is read here of a file-based catalog's blobs, whichever schema it has.
 type blob struct {
@@ -53,40 +37,8 @@ type blob struct {
 	} `json:"properties"`
 }
 
-// answer is the name of the bundle that is chosen, "" for none, or why there is no answer.
-type answer struct {
-	Bundle string `json:"bundle"`
-	Error  string `json:"error"`
-}
-
-func main() {
-	reader := bufio.NewReader(os.Stdin)
-	out := json.NewEncoder(os.Stdout)
-	for {
-		line, err := reader.ReadBytes('\n')
-		if err == io.EOF {
-			return
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		var reply answer
-		if reply.Bundle, err = ask(line); err != nil {
-			reply.Error = err.Error()
-		}
-		if err := out.Encode(reply); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-}
-
-func ask(line []byte) (string, error) {
-	var asked request
-	if err := json.Unmarshal(line, &asked); err != nil {
-		return "", err
-	}
+// choose asks OLM v0's resolver about one Subscription.
+func choose(asked request) (string, error) {
 	offered, err := entries(asked.Catalog, asked.Package)
 	if err != nil {
 		return "", err
@@ -135,10 +87,15 @@ func ask(line []byte) (string, error) {
 }
 
 // entries is what a catalog's pod would tell OLM of it.
-func entries(catalog []blob, name string) ([]*cache.Entry, error) {
+func entries(catalog []json.RawMessage, name string) ([]*cache.Entry, error) {
 	versions := map[string]string{}
 	defaultChannel := ""
-	for _, each := range catalog {
+	blobs := make([]blob, len(catalog))
+	for at, raw := range catalog {
+		if err := json.Unmarshal(raw, &blobs[at]); err != nil {
+			return nil, err
+		}
+		each := blobs[at]
 		switch each.Schema {
 		case "olm.package":
 			defaultChannel = each.DefaultChannel
@@ -147,7 +104,7 @@ func entries(catalog []blob, name string) ([]*cache.Entry, error) {
 		}
 	}
 	var found []*cache.Entry
-	for _, channel := range catalog {
+	for _, channel := range blobs {
 		if channel.Schema != "olm.channel" {
 			continue
 		}
