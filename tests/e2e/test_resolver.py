@@ -25,7 +25,7 @@ from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.olmobjects import SUBSCRIPTIONS
 from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.state import ClusterState
-from kopfkit.packaging.catalog import catalog_dockerfile, channels
+from kopfkit.packaging.catalog import catalog_dockerfile, channels, deprecations
 from kopfkit.packaging.releases import History, Release
 from kopfkit.packaging.routes import route_v0
 from kopfkit.packaging.ways import heads, off_the_chain
@@ -101,6 +101,12 @@ GRAPHS: dict[str, tuple[Release, ...]] = {
         release("0.3.0", replaces="0.2.0", skip_range=">=0.1.0 <0.3.0"),
         release("0.4.0", replaces="0.2.0", skips=("0.3.0",)),
     ),
+    # OLM v0 passes what is deprecated, which OLM v1 does not.
+    "deprecated": (
+        release("0.1.0"),
+        release("0.2.0", replaces="0.1.0", deprecation="a bug"),
+        release("0.3.0", replaces="0.2.0"),
+    ),
     "skipped-and-replaced": (
         release("0.1.0"),
         release("0.2.0", replaces="0.1.0"),
@@ -174,7 +180,7 @@ def blobs(history: History) -> list[Object]:
     documents: list[Object] = [
         {"schema": "olm.package", "name": package, "defaultChannel": CHANNEL}
     ]
-    documents += channels(history)
+    documents += [*channels(history), *deprecations(history)]
     for one in history.releases:
         name = one.name(package)
         entries = [{"name": name}]
