@@ -103,11 +103,9 @@ CONVERTER = Deployment(
     cpu="20m",
     memory="48Mi",
     memory_limit="192Mi",
-    env={"LOG_FORMAT": "json", "WEBHOOK_DEPLOYMENT": WEBHOOK},
-    # The converter is pure: it calls no API. Under OLM the process keeps its certificate's Secret
-    # through upgrades (kopfkit.runtime.ownership, renewal).
+    env={"LOG_FORMAT": "json"},
+    # The converter is pure: it calls no API.
     api_access=False,
-    olm_api_access=True,
     # 5 s until every API server has seen the endpoint go, then 25 s to answer what is open.
     pre_stop_seconds=5,
     grace_seconds=30,
@@ -115,15 +113,14 @@ CONVERTER = Deployment(
 
 CONVERSION = Conversion(deployment=WEBHOOK)
 
-# What the processes say they do, and nothing else.
+# What the processes say they do, and nothing else. The rights to the webhook's certificate follow
+# from the declared conversion.
 PERMISSIONS = (
     rights.main(NAME, (*USES, rights.events())),
     rights.storage_migration(NAME, HELLOWORLD),
     rights.protection(NAME, HELLOWORLD),
     rights.leader_election(NAME, lease=NAME),
     rights.monitoring(NAME, project=NAME),
-    *rights.certificate_owner(CONVERSION, HELLOWORLD),
-    *rights.certificates(NAME, CONVERSION, HELLOWORLD),
 )
 
 SAMPLES = (

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from kopfkit.environment import POD_NAMESPACE
+
 # Where OLM mounts the webhook's certificate; config/default mounts it there, too.
 CERT_DIR: Final = Path("/tmp/k8s-webhook-server/serving-certs")
 # Ports of the servers of our processes, and of the greeting.
@@ -54,16 +56,6 @@ def default_image(environment: Mapping[str, str] = os.environ) -> str | None:
     return environment.get("RELATED_IMAGE_HELLOWORLD", "").strip() or None
 
 
-def webhook_deployment(environment: Mapping[str, str] = os.environ) -> str | None:
-    """The Deployment of the webhook (WEBHOOK_DEPLOYMENT) where OLM runs it, or None elsewhere.
-
-    OLM names the operator's condition (OPERATOR_CONDITION_NAME) to every container it starts.
-    """
-    if not environment.get("OPERATOR_CONDITION_NAME", "").strip():
-        return None
-    return environment.get("WEBHOOK_DEPLOYMENT", "").strip() or None
-
-
 def own_namespace(environment: Mapping[str, str] = os.environ) -> str | None:
     """The namespace this pod runs in (POD_NAMESPACE), or None outside a cluster."""
-    return environment.get("POD_NAMESPACE", "").strip() or None
+    return environment.get(POD_NAMESPACE, "").strip() or None

@@ -7,10 +7,11 @@ import pytest
 import yaml
 
 from kopfkit.cluster import toolchain
+from kopfkit.environment import OPERATOR_CONDITION_NAME
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime.client import Client
 from kopfkit.runtime.errors import ApiError, NotLeading
-from kopfkit.runtime.operatorcondition import VARIABLE, Upgradeable, condition_name
+from kopfkit.runtime.operatorcondition import Upgradeable, condition_name
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
@@ -196,8 +197,8 @@ async def test_a_writer_in_between_is_not_undone(
 
 
 def test_the_name_is_what_olm_says() -> None:
-    assert condition_name({VARIABLE: "hello.v1"}) == "hello.v1"
-    assert condition_name({VARIABLE: " "}) is None
+    assert condition_name({OPERATOR_CONDITION_NAME: "hello.v1"}) == "hello.v1"
+    assert condition_name({OPERATOR_CONDITION_NAME: " "}) is None
 
 
 async def test_a_refusal_reaches_the_caller(client: Client, path: str, namespace: str) -> None:

@@ -14,6 +14,7 @@ from kopfkit.errors import KopfkitError
 from kopfkit.packaging import bundle, kustomize, workloads
 from kopfkit.packaging.csv import csv as make_csv
 from kopfkit.packaging.descriptors import descriptors, title
+from kopfkit.packaging.editions import edition
 from kopfkit.packaging.releases import History, Release
 from kopfkit.project import FEATURES, KUSTOMIZE, Project
 
@@ -22,7 +23,7 @@ IMAGE = "quay.io/me/helloworld-operator:v0.1.0"
 
 @pytest.fixture(scope="module")
 def csv(project: Project, release: Release) -> dict[str, Any]:
-    return make_csv(project, release, IMAGE)
+    return make_csv(edition(project, release), release, IMAGE)
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +89,37 @@ def test_olm_mounts_the_certificate_so_the_csv_does_not(csv: dict[str, Any]) -> 
             assert "secret" not in volume
 
 
-def test_the_rotators_rights_and_its_switch_are_not_in_the_bundle(
-    project: Project, csv: dict[str, Any]
+def test_what_its_certificate_needs_follows_from_the_declared_conversion(
+    project: Project, history: History, csv: dict[str, Any]
 ) -> None:
-    assert any(one.modes == {KUSTOMIZE} for one in project.permissions)
+    webhook = project.conversion.deployment if project.conversion else ""
+    assert all(one.service_account != webhook for one in project.permissions)
+    install = csv["spec"]["install"]["spec"]
+    rights = [
+        (rule["resources"], rule["verbs"])
+        for one in install["permissions"] + install["clusterPermissions"]
+        if one["serviceAccountName"] == webhook
+        for rule in one["rules"]
+    ]
+    assert rights == [
+        (["secrets"], ["get", "patch", "watch"]),
+        (["deployments"], ["get"]),
+        (["customresourcedefinitions"], ["watch"]),
+    ]
+    (pod,) = (
+        one["spec"]["template"]["spec"] for one in install["deployments"] if one["name"] == webhook
+    )
+    assert pod["automountServiceAccountToken"] is True
+    assert {"name": "WEBHOOK_DEPLOYMENT", "value": webhook} in pod["containers"][0]["env"]
+    # Where nothing converts yet, nothing follows.
+    first = edition(project, history.release("0.1.0"))
+    assert not [one for one in first.permissions if one.converting]
+
+
+def test_the_rotators_rights_and_its_switch_are_not_in_the_bundle(
+    project: Project, release: Release, csv: dict[str, Any]
+) -> None:
+    assert any(one.modes == {KUSTOMIZE} for one in edition(project, release).permissions)
     install = csv["spec"]["install"]["spec"]
     assert "manage-certificates" not in json.dumps(install)
     # The storage migration reaches the one CRD and its status, the webhook sees whom it trusts.

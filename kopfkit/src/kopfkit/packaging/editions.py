@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from kopfkit.crd import CustomResource, Version
 from kopfkit.packaging.releases import Release
-from kopfkit.project import Deployment, Permission, Project, Rule
+from kopfkit.project import Deployment, Permission, Project, Rule, rights
 
 
 def edition(project: Project, release: Release) -> Project:
@@ -30,7 +30,7 @@ def edition(project: Project, release: Release) -> Project:
     found = replace(
         project,
         resources=resources,
-        permissions=_of_apis(project.permissions, project, resources),
+        permissions=_of_apis((*project.permissions, *_of_conversion(project)), project, resources),
         samples=tuple(
             each for each in project.samples if (each["apiVersion"], each["kind"]) in served
         ),
@@ -53,6 +53,19 @@ def edition(project: Project, release: Release) -> Project:
             for each in found.permissions
             if each.service_account != webhook and not each.converting
         ),
+    )
+
+
+def _of_conversion(project: Project) -> tuple[Permission, ...]:
+    """What follows from a declared conversion: the rights to its certificate."""
+    conversion = project.conversion
+    if conversion is None:
+        return ()
+    converted = [each for each in project.resources if len(each.versions) > 1]
+    makers = [each.name for each in project.deployments if each.certificate_args]
+    return (
+        *(each for name in makers for each in rights.certificates(name, conversion, *converted)),
+        *rights.certificate_owner(conversion, *converted),
     )
 
 

@@ -6,6 +6,7 @@ capabilities, no privilege escalation, RuntimeDefault seccomp, read-only root fi
 
 from typing import Any
 
+from kopfkit.environment import POD_NAME, POD_NAMESPACE, WEBHOOK_DEPLOYMENT
 from kopfkit.project import Deployment, Project
 
 Object = dict[str, Any]
@@ -37,12 +38,19 @@ def _probe(path: str, **timing: int) -> Object:
     return {"httpGet": {"path": path, "port": "health"}, **timing}
 
 
+def _converts(project: Project, deployment: Deployment) -> bool:
+    """Whether it is the conversion webhook."""
+    return project.conversion is not None and project.conversion.deployment == deployment.name
+
+
 def _environment(project: Project, deployment: Deployment, image: str) -> list[Object]:
     found: list[Object] = [
-        {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
-        {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        {"name": POD_NAMESPACE, "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+        {"name": POD_NAME, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
     ]
     found += [{"name": name, "value": value} for name, value in deployment.env.items()]
+    if _converts(project, deployment):
+        found.append({"name": WEBHOOK_DEPLOYMENT, "value": deployment.name})
     if deployment.api_access:
         # Who reaches the API makes the operands, and needs to know their images.
         found += [
@@ -54,7 +62,7 @@ def _environment(project: Project, deployment: Deployment, image: str) -> list[O
 
 def _container(project: Project, deployment: Deployment, image: str, *, mount: bool) -> Object:
     conversion = project.conversion
-    serves = conversion is not None and conversion.deployment == deployment.name
+    serves = _converts(project, deployment)
     ports: list[Object] = []
     if conversion and serves:
         ports.append({"name": "webhook", "containerPort": conversion.port, "protocol": "TCP"})
@@ -100,7 +108,7 @@ def _volumes(project: Project, deployment: Deployment, *, mount: bool) -> list[O
     found: list[Object] = []
     if deployment.scratch:
         found.append({"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}})
-    if mount and project.conversion and project.conversion.deployment == deployment.name:
+    if mount and project.conversion and _converts(project, deployment):
         items = [{"key": key, "path": key} for key in ("tls.crt", "tls.key")]
         # Not optional: the kubelet then waits for the Secret with a backoff of seconds, while an
         # optional one that comes late is noticed at the next sync, a minute or more later.
@@ -140,7 +148,7 @@ def deployment_spec(
     pod: Object = {
         "serviceAccountName": deployment.name,
         "automountServiceAccountToken": deployment.api_access
-        or (under_olm and deployment.olm_api_access),
+        or (under_olm and _converts(project, deployment)),
         "terminationGracePeriodSeconds": deployment.grace_seconds,
         "securityContext": {
             "runAsNonRoot": True,

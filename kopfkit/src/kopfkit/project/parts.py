@@ -91,8 +91,8 @@ class Deployment:
         memory_limit: what each pod may use (quantity). There is no CPU limit: throttling a
             webhook costs the API server latency.
         env: plain environment variables.
-        api_access: whether the pod gets its service account's token.
-        olm_api_access: whether it gets it under OLM, where `api_access` is False.
+        api_access: whether the pod gets its service account's token. A webhook gets it under OLM
+            in any case, where it looks after its certificate (`kopfkit.webhook`).
         scratch: whether /tmp is a small emptyDir; the root file system is read-only.
         pre_stop_seconds: sleep before SIGTERM, so that endpoints are withdrawn first.
         grace_seconds: time from deletion to SIGKILL, pre_stop_seconds included.
@@ -111,7 +111,6 @@ class Deployment:
     memory_limit: str
     env: Mapping[str, str] = field(default_factory=dict)
     api_access: bool = True
-    olm_api_access: bool = False
     scratch: bool = False
     pre_stop_seconds: int = 0
     grace_seconds: int = 30
@@ -162,7 +161,9 @@ class Monitoring:
 class Conversion:
     """The conversion webhook: which Deployment serves it, on which port and path.
 
-    On `guard_path` it serves the guard that keeps the CRD's conversion through an upgrade.
+    On `guard_path` it serves the guard that keeps the CRD's conversion through an upgrade. All that
+    its certificate needs follows from this declaration: the rights, and what `kopfkit.webhook` is
+    told in the pods.
 
     Service and Secret have the names that OLM gives them, in every mode.
     """

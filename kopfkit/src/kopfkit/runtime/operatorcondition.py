@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from kopfkit.environment import OPERATOR_CONDITION_NAME
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import ApiError, Conflict, NotFound, NotLeading
 
 CONDITIONS: Final = Resource("operators.coreos.com", "v2", "operatorconditions")
-VARIABLE: Final = "OPERATOR_CONDITION_NAME"
 TYPE: Final = "Upgradeable"
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _NAMED: Final = 3
 
 def condition_name(environment: Mapping[str, str] = os.environ) -> str | None:
     """The name OLM gave in OPERATOR_CONDITION_NAME, or None."""
-    return environment.get(VARIABLE, "").strip() or None
+    return environment.get(OPERATOR_CONDITION_NAME, "").strip() or None
 
 
 class Upgradeable:
