@@ -251,9 +251,16 @@ class NoKeys(msgspec.Struct):
     items: Annotated[list[Condition], Meta(description="I.", extra=hints(list_type="map"))]
 
 
+class Misplaced(msgspec.Struct):
+    """A limit on a union, which belongs to the number in it."""
+
+    value: Annotated[int | None, Meta(ge=0, description="A number.")] = None
+
+
 @pytest.mark.parametrize(
     ("struct", "sentence"),
     [
+        (Misplaced, r"X: cannot be read \(Misplaced: Can only set `ge` on a numeric type"),
         (Undescribed, r"X\.size: has no description"),
         (NoDocstring, "X: has no description"),
         (UndescribedInside, r"X\.inner\[\]\.size: has no description"),

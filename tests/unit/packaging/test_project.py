@@ -1,5 +1,6 @@
 """A description that cannot be right is refused, with every fault at once."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,35 @@ def test_the_project_of_a_checkout_is_found_from_a_directory_below_its_root(
 ) -> None:
     assert find_root(root / "tests" / "unit") == root
     assert load(root / "tests") is project
+
+
+def test_a_project_that_is_not_installed_is_found_beside_its_pyproject(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.kopfkit]\nproject = "beside_it:PROJECT"\n')
+    (tmp_path / "beside_it.py").write_text(
+        "from helloworld_operator.project import PROJECT\n", "utf-8"
+    )
+    before = [*sys.path]
+    assert load(tmp_path).name == "helloworld-operator"
+    assert sys.path == before
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("x = 1\nPROJECT = undefined\n", r"broken\.py:2: NameError: name 'undefined'"),
+        ("PROJECT = (\n", r"broken\.py:1: SyntaxError: '\(' was never closed"),
+        ("import nowhere_at_all\n", r"cannot be imported \(.*No module named 'nowhere_at_all'"),
+    ],
+)
+def test_a_project_that_cannot_be_read_is_told_with_its_line(
+    tmp_path: Path, source: str, why: str
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.kopfkit]\nproject = "broken:PROJECT"\n')
+    (tmp_path / "broken.py").write_text(source)
+    with pytest.raises(KopfkitError, match=why):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,18 @@ def schema_of(struct: type[msgspec.Struct], where: str) -> Schema:
         CrdError: an undescribed field, a type without a structural schema, a default outside its
             own limits, a type that contains itself.
     """
-    return _schema(type_info(struct), where, ())
+    return _schema(_info(struct, where), where, ())
+
+
+def _info(struct: type[msgspec.Struct], where: str) -> Type:
+    """What msgspec makes of a type; it is asked about limits that do not fit only here."""
+    try:
+        return type_info(struct)
+    except (TypeError, ValueError, NameError) as error:
+        cure = ""
+        if str(error).startswith("Can only set"):
+            cure = "Put a limit at the type that it is about: Annotated[int, Meta(ge=0)] | None."
+        raise CrdError(where, f"cannot be read ({struct.__name__}: {error})", cure) from None
 
 
 def _schema(kind: Type, where: str, outer: tuple[type, ...]) -> Schema:

@@ -1,7 +1,11 @@
 """Finds the description of the operator in whose checkout a command is run."""
 
+import contextlib
 import importlib
+import sys
 import tomllib
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,20 +37,57 @@ def find_root(start: Path | None = None) -> Path:
 
 
 def load(root: Path | None = None) -> Project:
-    """The Project that `[tool.kopfkit] project` names; KopfkitError if it cannot be had."""
-    pyproject = find_root(root) / "pyproject.toml"
+    """The Project that `[tool.kopfkit] project` names; KopfkitError if it cannot be had.
+
+    It need not be installed: the directory of pyproject.toml is looked into, too.
+    """
+    home = find_root(root)
+    pyproject = home / "pyproject.toml"
     reference = (_settings(pyproject) or {}).get("project")
     module, _, attribute = reference.partition(":") if isinstance(reference, str) else ("", "", "")
     if not module or not attribute:
         raise KopfkitError(str(pyproject), f"[tool.kopfkit] project is {reference!r}", CURE)
+    what = f"project {reference}"
     try:
-        project = getattr(importlib.import_module(module), attribute, None)
+        with _importable(home):
+            project = getattr(importlib.import_module(module), attribute, None)
+    except KopfkitError:
+        raise  # it says itself what is wrong with the description
     except ModuleNotFoundError as error:
         raise KopfkitError(
-            f"project {reference}",
+            what,
             f"cannot be imported ({error})",
-            "Install the operator into this environment (pip install -e .).",
+            "Install the operator and what it needs into this environment (pip install -e .).",
         ) from None
+    except Exception as error:
+        place = _place(error, home)
+        raise KopfkitError(what, f"{place}: {type(error).__name__}: {_text(error)}") from error
     if not isinstance(project, Project):
-        raise KopfkitError(f"project {reference}", "is not a kopfkit.project.Project", CURE)
+        raise KopfkitError(what, "is not a kopfkit.project.Project", CURE)
     return project
+
+
+@contextlib.contextmanager
+def _importable(directory: Path) -> Iterator[None]:
+    """Behind everything else, so that nothing is hidden by a file of the checkout."""
+    before = [*sys.path]
+    sys.path.append(str(directory))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path[:] = before
+
+
+def _place(error: Exception, home: Path) -> str:
+    """File and line in the checkout where it went wrong."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(home)]
+    last = (own or frames)[-1]
+    return f"{last.filename}:{last.lineno}"
+
+
+def _text(error: Exception) -> str:
+    return error.msg if isinstance(error, SyntaxError) else str(error)
