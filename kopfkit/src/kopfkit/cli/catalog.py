@@ -80,7 +80,8 @@ def validate() -> None:
     faults = prove(checkout.project, checkout.history)
     for place, why in catalog_faults(checkout.project, checkout.history, checkout.root).found:
         faults.add(place, why)
-    directory = checkout.root / "catalog"
+    # What the image has; beside it stands what is no catalog (releases.yaml, published/).
+    directory = checkout.root / "catalog" / checkout.project.name
     if directory.is_dir() and (fault := tool_fault("opm", ["validate", str(directory)])):
         faults.add("opm", fault)
     report(faults, "catalog: valid")
