@@ -113,12 +113,22 @@ def test_a_graph_on_which_somebody_is_lost_is_not_written(checkout: Path) -> Non
     assert (checkout / "catalog/helloworld-operator/catalog.yaml").read_text() == before
 
 
-def test_a_deprecation_is_in_the_catalog_and_opm_takes_it(checkout: Path) -> None:
+def deprecate(checkout: Path, version: str) -> None:
     history = checkout / "catalog/releases.yaml"
-    text = history.read_text().replace(
-        "    replaces: 0.1.0\n", "    replaces: 0.1.0\n    deprecation: Has a bug; use 0.4.0.\n"
-    )
-    history.write_text(text)
+    entry = f"  - version: {version}\n"
+    text = history.read_text()
+    assert entry in text
+    history.write_text(text.replace(entry, f"{entry}    deprecation: Has a bug; use 0.4.0.\n"))
+
+
+def test_a_deprecation_on_which_somebody_would_wait_for_ever_is_refused(checkout: Path) -> None:
+    deprecate(checkout, "0.2.0")
+    said = kopfkit(checkout, "generate", fails=True)
+    assert "OLM v1 leads who has 0.1.0 by 0.1.0 and no further" in said
+
+
+def test_a_deprecation_is_in_the_catalog_and_opm_takes_it(checkout: Path) -> None:
+    deprecate(checkout, "0.3.0")
 
     kopfkit(checkout, "generate")
 
@@ -126,7 +136,7 @@ def test_a_deprecation_is_in_the_catalog_and_opm_takes_it(checkout: Path) -> Non
     (told,) = [one for one in yaml.safe_load_all(text) if one["schema"] == "olm.deprecations"]
     assert told["entries"] == [
         {
-            "reference": {"schema": "olm.bundle", "name": "helloworld-operator.v0.2.0"},
+            "reference": {"schema": "olm.bundle", "name": "helloworld-operator.v0.3.0"},
             "message": "Has a bug; use 0.4.0.",
         }
     ]
