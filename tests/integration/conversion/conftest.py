@@ -67,8 +67,9 @@ def start_webhook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
         return Webhook(conversion(port, ca.certificate))
 
     yield start
-    for thread, stop in running:
+    for _, stop in running:
         stop()
+    for thread, _ in running:
         thread.join()
 
 
@@ -98,7 +99,8 @@ def in_thread(group: str, cert_dir: Path, port: int) -> tuple[threading.Thread, 
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
 
-    thread = threading.Thread(target=run)
+    # A daemon: after a Ctrl-C nothing waits for it.
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
 
     def end() -> None:
