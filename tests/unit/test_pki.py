@@ -126,7 +126,7 @@ def test_openssl_accepts_the_chain_for_its_names_only(
         except OSError:
             right.close()
 
-    thread = threading.Thread(target=serve)
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
         with client.wrap_socket(left, server_hostname=name) as tls:

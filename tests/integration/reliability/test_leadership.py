@@ -103,7 +103,7 @@ def test_whatever_happens_to_leaders_there_are_never_two_writers(
                 patch = {"spec": {"greeting": {"message": f"number {count}"}}}
                 api.patch(here.hello(f"x{count % 5}"), patch)
 
-    changing = threading.Thread(target=change)
+    changing = threading.Thread(target=change, daemon=True)
     changing.start()
     try:
         with kit.seeded(next(seeds(1))) as random:

@@ -202,7 +202,7 @@ def test_what_was_damaged_on_the_way_is_no_copy(
 ) -> None:
     with HTTPServer(("127.0.0.1", 0), _Broken) as server:
         server.mode = mode  # type: ignore[attr-defined]
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}"
         ended = command("snapshot", "--from", url, "--to", copy, "--patience", "0")

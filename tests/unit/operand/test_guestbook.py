@@ -158,7 +158,7 @@ def test_a_request_that_is_being_answered_ends_before_sigterm_does(
     connection.endheaders(body[:5])
     # Answered after the connection before it was taken up: that one's headers are read by now.
     keeper.ask("GET", "/healthz")
-    ending = threading.Thread(target=keeper.terminate)
+    ending = threading.Thread(target=keeper.terminate, daemon=True)
     ending.start()
     while _listens(keeper.port):  # until it takes no new ones
         pass
@@ -182,7 +182,7 @@ def test_a_snapshot_is_a_consistent_copy_while_entries_are_written(
         while not stop.is_set():
             written.append(keeper.sign("x" * 500))
 
-    writers = [threading.Thread(target=write) for _ in range(3)]
+    writers = [threading.Thread(target=write, daemon=True) for _ in range(3)]
     for writer in writers:
         writer.start()
     try:
@@ -276,7 +276,7 @@ def test_a_directory_that_is_missing_is_one_clear_line(keep: Keep, tmp_path: Pat
 def test_a_full_volume_refuses_entries_and_goes_on_greeting(tmp_path: Path) -> None:
     book = GuestBook(tmp_path)
     server = Server(Greeting("hi", "", "pod"), 0, book)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
         # SQLite's own limit has the same meaning as a full disk: SQLITE_FULL.

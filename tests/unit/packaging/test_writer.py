@@ -121,7 +121,7 @@ def test_readers_never_see_half_a_tree(tree: Path) -> None:
             finally:
                 os.close(handle)
 
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     try:
         for turn in range(60):

@@ -140,7 +140,7 @@ def node(plane: Any, namespace: str) -> Iterator[Node]:
     """A node that plays in this test's namespace."""
     with Api(plane.control.kubeconfig) as api:
         playing = Node(api, namespace)
-        thread = threading.Thread(target=playing.run)
+        thread = threading.Thread(target=playing.run, daemon=True)
         thread.start()
         yield playing
         playing.stop()
@@ -242,7 +242,7 @@ def make_world(plane: Any, api: Api) -> Iterator[Callable[[], World]]:
 
     with Api(plane.control.kubeconfig) as own:
         node = Node(own, "")
-        thread = threading.Thread(target=node.run)
+        thread = threading.Thread(target=node.run, daemon=True)
         thread.start()
         yield make
         node.stop()
