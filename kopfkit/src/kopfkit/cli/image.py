@@ -30,8 +30,7 @@ def root(python: str, arch: str) -> None:
     with Progress().step(f"Laying out {ROOT} for Python {python} on {arch}"):
         imageroot.build(
             ROOT,
-            requirements=Path("requirements/operator.txt"),
-            sources=[Path(), Path("kopfkit")],
+            Path(),
             python=python,
             architecture=arch,
             unused=imageroot.BUILD_TIME,

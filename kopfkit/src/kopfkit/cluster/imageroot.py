@@ -18,6 +18,7 @@ from pathlib import Path
 from kopfkit.cluster import process
 from kopfkit.errors import KopfkitError
 
+LOCK = "requirements/operator.txt"
 # Every glibc that a supported base image may have: Debian 12 has 2.36.
 _MANYLINUX = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -39,9 +40,8 @@ BUILD_TIME = (
 
 def build(
     target: Path,
+    checkout: Path,
     *,
-    requirements: Path,
-    sources: Sequence[Path],
     python: str = "3.11",
     architecture: str = "amd64",
     unused: Iterable[str] = (),
@@ -51,20 +51,30 @@ def build(
 
     Args:
         target: a directory; it is swapped in when complete.
-        requirements: the locked requirements file, with hashes.
-        sources: directories of our own packages (each with a pyproject.toml).
+        checkout: the operator's; has the locked packages in `LOCK`, and a package in itself and,
+            where kopfkit is not among the locked ones, in kopfkit/ (each with a pyproject.toml).
         python: the image's Python, as MAJOR.MINOR.
         architecture: the image's, in Docker's words: amd64 or arm64.
         unused: glob patterns, relative to the target, of installed files to leave out.
         epoch: modification time of every file, in seconds since 1970 (SOURCE_DATE_EPOCH).
 
     Raises:
-        KopfkitError: an unknown architecture, or a package that has no wheel for the image.
+        KopfkitError: an unknown architecture, no locked packages, or one of them that has no wheel
+            for the image.
     """
     machine = _MACHINES.get(architecture)
     if machine is None:
         known = " or ".join(_MACHINES)
         raise KopfkitError(f"architecture {architecture!r}", "is not supported", f"Use {known}.")
+    requirements = checkout / LOCK
+    if not requirements.is_file():
+        raise KopfkitError(
+            LOCK,
+            "is missing: the packages of the operator image, locked with their hashes",
+            f"Write it: uv pip compile --generate-hashes pyproject.toml -o {LOCK}",
+        )
+    own = (checkout, checkout / "kopfkit")
+    sources = [path for path in own if (path / "pyproject.toml").is_file()]
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:

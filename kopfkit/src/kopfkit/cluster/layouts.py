@@ -122,8 +122,7 @@ def _operator_context(
     with progress.step(f"Laying out the operator's files for {on}"):
         imageroot.build(
             context / "build" / "image",
-            requirements=checkout / "requirements" / "operator.txt",
-            sources=[checkout, checkout / "kopfkit"],
+            checkout,
             python=PYTHON,
             architecture=on.architecture,
             unused=imageroot.BUILD_TIME,

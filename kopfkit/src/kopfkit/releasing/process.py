@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from kopfkit.cluster import layouts
+from kopfkit.cluster import imageroot, layouts
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
 from kopfkit.oci.assembly import Platform
@@ -243,7 +243,6 @@ def _documents(
     for reference in images.values():
         name, _, digest = reference.partition("@")
         subjects[name] = digest
-    lock = "requirements/operator.txt"
     statement = provenance.statement(
         repository=project.repository,
         commit=commit,
@@ -255,7 +254,7 @@ def _documents(
             "platforms": [str(one) for one in options.platforms],
         },
         subjects=subjects,
-        materials={lock: digest_of(staged / lock)},
+        materials={imageroot.LOCK: digest_of(staged / imageroot.LOCK)},
         bases=bases,
     )
     (dist / STATEMENT).write_bytes(statement)
