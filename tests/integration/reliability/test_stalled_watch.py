@@ -82,3 +82,14 @@ def test_one_that_is_stopped_for_long_and_goes_on_is_not_called_stalled(
         assert status == 200, text
         time.sleep(0.05)
     assert "watching ended" not in operator.logs()
+
+
+def test_it_ends_without_an_error_while_a_watch_waits_for_its_answer(lane: Any, world: Any) -> None:
+    one, here, stall = lane(), world(), Stall()
+    stall.on, one.proxy.on_request = True, stall.on_request
+    operator = one.start("--no-leader-elect", f"--namespace={here.namespace}")
+    eventually(lambda: stall.held >= 3)
+
+    assert operator.stop() == 0
+    assert "Traceback" not in operator.logs()
+    assert "kopf left tasks behind" not in operator.logs()

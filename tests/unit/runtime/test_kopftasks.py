@@ -73,3 +73,33 @@ async def test_one_that_will_not_end_is_named_and_does_not_hold_the_others_up(
     await asyncio.wait({task})
     assert tried == kopftasks._ROUNDS
     assert "kopf left tasks behind" in caplog.text
+
+
+async def test_a_wait_for_a_pause_is_left_to_the_watch_it_belongs_to() -> None:
+    cancelled: list[str] = []
+
+    async def wait(name: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(name)
+            raise
+
+    async def watch() -> None:
+        waiter = asyncio.create_task(wait("waiter"), name="pause-waiter for x")
+        try:
+            await wait("watch")
+        finally:
+            waiter.cancel()
+
+    async def leave_behind() -> None:
+        asyncio.create_task(wait("left over"), name="pause-waiter for y")  # noqa: RUF006
+        await watch()
+
+    with KopfTasks() as tasks:
+        tasks.start(leave_behind())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await tasks.end()
+
+    assert cancelled == ["watch", "waiter", "left over"]

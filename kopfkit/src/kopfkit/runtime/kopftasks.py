@@ -5,6 +5,10 @@ are cancelled after five seconds, swallow that once their pause flag is cancelle
 wait for credentials that nobody will bring. And it takes every task of the event loop for its own.
 So kopf's own `run_tasks` is not used: tasks that descend from kopf are told apart by a context
 variable, which each task inherits from the one that made it, and are cancelled until they are gone.
+
+A task of kopf's that waits for a pause ends with the watch that it belongs to, so it is cancelled
+only when it is left over: the end of its own kind is what a watch takes for a pause, and while the
+watch waits for an answer, kopf's `stream` answers a pause with a failing assertion.
 """
 
 import asyncio
@@ -20,6 +24,8 @@ _DESCENDANT: Final = contextvars.ContextVar("descends_from_kopf", default=False)
 # Seconds between two cancellations, and how many are tried before the rest is left behind.
 _ROUND: Final = 0.1
 _ROUNDS: Final = 100
+# How kopf's `streaming_block` names its waiting for a pause.
+_PAUSE_WAITER: Final = "pause-waiter for "
 
 
 class KopfTasks:
@@ -51,7 +57,8 @@ class KopfTasks:
             alive = [task for task in self._tasks if not task.done()]
             if not alive:
                 break
-            for task in alive:
+            waiters = [task for task in alive if task.get_name().startswith(_PAUSE_WAITER)]
+            for task in set(alive).difference(waiters) or waiters:
                 task.cancel()
             await asyncio.wait(alive, timeout=_ROUND)
         else:
