@@ -102,7 +102,7 @@ def test_its_monitors_appear_where_the_prometheus_operator_is(
     try:
         for plural in ("servicemonitors", "prometheusrules"):
             path = f"{apis}/namespaces/{PROJECT.namespace}/{plural}/{PROJECT.name}"
-            found = eventually(lambda path=path: client.get(path), timeout=120)
+            found = eventually(lambda path=path: client.get(path))
             (owner,) = found["metadata"]["ownerReferences"]
             assert owner["kind"] == "ConfigMap"
     finally:
@@ -199,7 +199,7 @@ def test_a_deleted_child_comes_back(world: Any, resource: str) -> None:
     world.ready("hello", 1)
     gone = world.child(resource, "hello")["metadata"]["uid"]
     world.run("delete", resource, "hello", "--wait=false")
-    eventually(lambda: world.child(resource, "hello")["metadata"]["uid"] != gone, timeout=60)
+    eventually(lambda: world.child(resource, "hello")["metadata"]["uid"] != gone)
     world.ready("hello", 1)
 
 
@@ -339,6 +339,6 @@ def test_removing_the_operator_leaves_the_objects_and_a_new_one_takes_them_over(
     olm.subscribe()
     converts()
     taken_over = {"size": 1, "message": "still here"}
-    eventually(lambda: world.read("hello", "v1alpha1")["spec"] == taken_over, timeout=120)
+    eventually(lambda: world.read("hello", "v1alpha1")["spec"] == taken_over)
     world.run("scale", f"{V1ALPHA1}/hello", "--replicas=2")
     world.ready("hello", 2)

@@ -110,13 +110,13 @@ def test_a_bundle_is_run_upgraded_and_cleaned_up(
 
     done = kopfkit_run("run", "bundle-upgrade", bundles[NEW])
     assert f"{csv(OLD)} -> {csv(NEW)} Succeeded" in done.stdout
-    eventually(lambda: phases(kubectl) == {csv(NEW): "Succeeded"}, timeout=120)
+    eventually(lambda: phases(kubectl) == {csv(NEW): "Succeeded"})
     assert world.read("hello")["spec"]["greeting"] == {"message": "Hi"}
     (second,) = kubectl.list(CATALOGS, PROJECT.namespace)
     assert second["metadata"]["name"] != first["metadata"]["name"]
     # What served the first catalog has gone with it.
     names = {second["metadata"]["name"]}
-    eventually(lambda: _served(kubectl) == names, timeout=60)
+    eventually(lambda: _served(kubectl) == names)
     with pytest.raises(KopfkitError, match="is in the catalog"):
         kopfkit_run("run", "bundle-upgrade", bundles[OLD])
     with pytest.raises(KopfkitError, match="is installed already"):
@@ -134,7 +134,7 @@ def test_a_bundle_is_run_upgraded_and_cleaned_up(
     for kind in (SUBSCRIPTIONS, CSVS, CATALOGS, GROUPS):
         assert kubectl.list(kind, PROJECT.namespace) == [], kind
     assert kubectl.get(CRDS, HELLOWORLD.crd_name) is None
-    eventually(lambda: _served(kubectl) == set(), timeout=60)
+    eventually(lambda: _served(kubectl) == set())
     done = kopfkit_run("cleanup", PROJECT.name)
     assert "is not installed" in done.stdout
     assert done.exit_code == 0

@@ -152,6 +152,20 @@ def raw_api(control_plane: _ControlPlane) -> RawApi:
     return RawApi(control_plane)
 
 
+@pytest.fixture(scope="session")
+def crds_at_rest(raw_api: RawApi) -> Callable[[], None]:
+    """Waits until no CRD is about to go.
+
+    Deleting takes its time, and what is applied meanwhile under the same name goes with the rest.
+    """
+
+    def ending() -> list[str]:
+        items = raw_api("GET", CRDS).ok()["items"]
+        return [one["metadata"]["name"] for one in items if "deletionTimestamp" in one["metadata"]]
+
+    return lambda: _eventually(ending, lambda names: not names)
+
+
 _groups = itertools.count()
 
 

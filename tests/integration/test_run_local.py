@@ -379,7 +379,7 @@ def test_a_webhook_that_the_api_server_cannot_reach_is_told_and_taken_back(world
     assert conversion.in_place()
     (sample,) = (s for s in PROJECT.samples if s["apiVersion"].endswith("/v1alpha1"))
     with pytest.raises(KopfkitError, match="--webhook-host") as error:
-        conversion.require_reached([sample], timeout=1.0)
+        conversion.require_reached([sample], timeout=10.0)
     assert "connection refused" in str(error.value)
     conversion.put_off()
     assert world.conversion() == before

@@ -1,6 +1,6 @@
 """What `kopfkit run bundle` writes, on a real API server that has OLM's CRDs, but no OLM."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,9 @@ def install(kubectl: Kubectl, blobs: list[dict[str, Any]], **changes: Any) -> No
 
 
 @pytest.fixture(scope="module")
-def kubectl(control_plane: Any) -> Iterator[Kubectl]:
+def kubectl(control_plane: Any, crds_at_rest: Callable[[], None]) -> Iterator[Kubectl]:
     found = Kubectl.at(Path(control_plane.kubeconfig))
+    crds_at_rest()
     files = str(toolchain.module_dir(olm.MODULE) / "deploy" / "chart" / "crds")
     found.run("apply", "--server-side", "--filename", files)
     found.run("wait", "--for=condition=Established", "--filename", files)
@@ -80,7 +81,7 @@ def test_a_catalog_is_served_by_objects_that_go_with_it(kubectl: Kubectl) -> Non
 
     kubectl.delete(CATALOGS, name, namespace=SPACE)
     kinds = ("deployments.apps", "services", "configmaps")
-    eventually(lambda: all(name not in names(kubectl, kind) for kind in kinds), timeout=60)
+    eventually(lambda: all(name not in names(kubectl, kind) for kind in kinds))
     assert servedcatalog.content(kubectl, source) is None
 
 
@@ -156,5 +157,5 @@ def test_the_pod_that_serves_meets_the_restricted_standard(kubectl: Kubectl) -> 
     kubectl.apply(source)
     written = kubectl.get(CATALOGS, source["metadata"]["name"], "restricted-catalog") or {}
     servedcatalog.serve(kubectl, written, text, "registry.invalid/opm:v1")
-    eventually(lambda: kubectl.list("pods", "restricted-catalog"), timeout=60)
+    eventually(lambda: kubectl.list("pods", "restricted-catalog"))
     kubectl.run("delete", "namespace", "restricted-catalog", "--wait=false")

@@ -1,7 +1,7 @@
 """`kopfkit subscribe` and `unsubscribe` against a real API server that has OLM's CRDs, but no OLM:
 what they write, what they refuse, and what they say when nothing happens."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,10 @@ def kubectl(control_plane: Any) -> Kubectl:
 
 
 @pytest.fixture(scope="module")
-def olm_crds(kubectl: Kubectl) -> Iterator[None]:
+def olm_crds(kubectl: Kubectl, crds_at_rest: Callable[[], None]) -> Iterator[None]:
     """OLM's CRDs, without what acts on them; the tests before need a cluster without."""
     files = str(toolchain.module_dir(olm.MODULE) / "deploy" / "chart" / "crds")
+    crds_at_rest()  # another module had them, too
     kubectl.run("apply", "--server-side", "--filename", files)
     kubectl.run("wait", "--for=condition=Established", "--filename", files)
     yield
@@ -85,7 +86,7 @@ def names(kubectl: Kubectl, namespace: str) -> dict[str, list[str]]:
 
 def test_without_olm_subscribing_says_how_to_get_it(kubectl: Kubectl, namespace: str) -> None:
     # Tests before may have had OLM's CRDs, whose end takes its time.
-    eventually(lambda: not kubectl.serves(f"subscriptions.{GROUP}"), timeout=120)
+    eventually(lambda: not kubectl.serves(f"subscriptions.{GROUP}"))
     with pytest.raises(KopfkitError, match="OLM: is not installed") as refused:
         subscribe(kubectl, namespace)
     assert "kopfkit olm install" in refused.value.cure

@@ -125,7 +125,7 @@ def teapots(
     yield paths
     api.delete(f"{paths('v1')}/mine")
     api.delete(place)
-    eventually(lambda: not api.exists(place), timeout=60)
+    eventually(lambda: not api.exists(place))
 
 
 def test_a_real_api_server_converts_its_objects_and_loses_nothing(

@@ -92,7 +92,7 @@ def test_when_the_leaders_pod_is_deleted_the_other_one_acts(
     kubectl.run("delete", "pod", leader, f"--namespace={NAMESPACE}", "--wait=false")
     world.create("hello", {"replicas": 1})
     world.ready("hello", 1)
-    assert eventually(controllers.leader, timeout=60) != leader
+    assert eventually(controllers.leader) != leader
     controllers.whole()
 
 
@@ -109,7 +109,7 @@ def test_when_the_leaders_process_is_killed_the_greeting_comes_all_the_same(
         found = kubectl.get("pods", leader, NAMESPACE) or {}
         return bool(found["status"]["containerStatuses"][0]["restartCount"])
 
-    eventually(restarted, timeout=60)
+    eventually(restarted)
     controllers.whole()
 
 
@@ -181,7 +181,7 @@ def test_a_guest_book_comes_back_with_its_node(
         world.create("book", {"replicas": 1, "persistence": {"size": "1Mi"}})
         eventually(lambda: world.ready("book", 1), timeout=LOST)
     book = f"/api/v1/namespaces/{world.namespace}/services/book:80/proxy/guestbook"
-    eventually(lambda: world.api.post(book, {"name": "e2e", "message": "kept"}), timeout=60)
+    eventually(lambda: world.api.post(book, {"name": "e2e", "message": "kept"}))
     with losing(worker):
         # Its volume is on the node, so that no other one can have the pod; and it is told.
         world.becomes("book", "Available", "False", "NoReplicasAvailable", timeout=LOST)

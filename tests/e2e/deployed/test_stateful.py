@@ -124,7 +124,7 @@ def test_entries_outlive_the_death_of_the_pod_however_it_comes(world: Any, engin
     assert book.messages() == ["first"]
     eventually(lambda: book.sign("second"), timeout=READY)
     world.run("delete", "pod", victim["metadata"]["name"], "--grace-period=0", "--force")
-    eventually(lambda: pod(world)["metadata"]["uid"] != victim["metadata"]["uid"], timeout=60)
+    eventually(lambda: pod(world)["metadata"]["uid"] != victim["metadata"]["uid"])
     eventually(lambda: world.ready("book", 1), timeout=READY)
     assert book.messages() == ["first", "second"]
 

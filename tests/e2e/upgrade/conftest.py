@@ -60,7 +60,7 @@ class Package:
         eventually(
             lambda: not self.kubectl.list("deployments.apps", PROJECT.namespace), timeout=120
         )
-        eventually(lambda: not self.kubectl.list("pods", PROJECT.namespace, labels), timeout=120)
+        eventually(lambda: not self.kubectl.list("pods", PROJECT.namespace, labels))
 
     def definition(self) -> dict[str, Any]:
         """The CRD."""

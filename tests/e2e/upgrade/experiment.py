@@ -67,7 +67,7 @@ def under_load(
             seconds = time.monotonic() - started
             settled()
             time.sleep(AFTER)
-        lost = eventually(lambda: [clients.audit()], timeout=90)[0]
+        lost = eventually(lambda: [clients.audit()])[0]
     finally:
         outcome = Outcome(record, lost, rollouts() - before, seconds)
         tell(name, outcome)

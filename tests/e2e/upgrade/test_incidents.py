@@ -76,7 +76,7 @@ def renewed(package: Package, api: Api) -> None:
         assert [owner["kind"] for owner in owners] == ["Deployment"], owners
         return True
 
-    eventually(owned, timeout=60)
+    eventually(owned)
 
 
 def broken(api: Api) -> None:

@@ -29,7 +29,7 @@ def test_an_ended_pytest_leaves_no_process(tmp_path: Path, number: signal.Signal
     with subprocess.Popen(
         words, cwd=tmp_path, stdout=subprocess.DEVNULL, env={**os.environ, "CI": ""}
     ) as run:
-        eventually((tmp_path / "ready").exists, timeout=90)
+        eventually((tmp_path / "ready").exists)
         assert len(list(daemon.owned(tmp_path))) == 3
         run.send_signal(number)
     eventually(lambda: not list(daemon.owned(tmp_path)))

@@ -139,7 +139,7 @@ class Operator:
 
     def says(self, text: str) -> bool:
         """Wait until the log contains the text."""
-        return eventually(lambda: text in self.logs() or self._alive(), timeout=60) is True
+        return eventually(lambda: text in self.logs() or self._alive()) is True
 
     def _alive(self) -> str:
         assert self.process.poll() is None, self.logs()

@@ -229,7 +229,7 @@ def test_an_object_of_somebody_else_is_left_alone_until_it_goes(
     assert now["spec"] == before["spec"]
     assert "ownerReferences" not in now["metadata"]
     api.delete(path)
-    eventually(lambda: one.condition("Degraded")["status"] == "False", timeout=60)
+    eventually(lambda: one.condition("Degraded")["status"] == "False")
     reference = api.get(path)["metadata"]["ownerReferences"][0]
     assert reference["uid"] == one.get()["metadata"]["uid"]
 
@@ -244,8 +244,8 @@ def test_children_go_with_their_helloworld_and_no_finalizer_holds_it(
     api.delete(one.path)
 
     eventually(lambda: not api.exists(one.path))
-    eventually(lambda: not api.exists(one.deployment_path), timeout=60)
-    eventually(lambda: not api.exists(one.service_path), timeout=60)
+    eventually(lambda: not api.exists(one.deployment_path))
+    eventually(lambda: not api.exists(one.service_path))
 
 
 def test_one_made_again_under_the_same_name_gets_children_of_its_own(
@@ -263,7 +263,7 @@ def test_one_made_again_under_the_same_name_gets_children_of_its_own(
             for child in (second.deployment(), second.service())
         )
 
-    assert eventually(owned, timeout=60)
+    assert eventually(owned)
     assert eventually(lambda: second.condition("Degraded")["status"] == "False")
 
 

@@ -19,7 +19,7 @@ def _gone(api: Api) -> None:
         path = f"{CRDS}/{resource.crd_name}"
         if api.exists(path):
             api.delete(path)
-        eventually(lambda path=path: not api.exists(path), timeout=60)
+        eventually(lambda path=path: not api.exists(path))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,7 +60,7 @@ def _told(api: Api, path: str, **wanted: Any) -> Any:
         assert {key: status.get(key) for key in wanted} == wanted, found
         return found
 
-    return eventually(look, timeout=60)
+    return eventually(look)
 
 
 def test_it_speaks_v1alpha1(start: Any, api: Api, namespace: str, one: str) -> None:
@@ -105,7 +105,7 @@ def test_deleting_takes_the_children_along(start: Any, api: Api, namespace: str,
 
     gone = f"/apis/apps/v1/namespaces/{namespace}/deployments/x"
     # The garbage collector looks for new kinds every 30 s.
-    eventually(lambda: not api.exists(gone), timeout=90)
+    eventually(lambda: not api.exists(gone))
 
 
 def test_an_annotation_that_looks_like_v1s_is_not_believed(

@@ -138,7 +138,7 @@ def release(plane: Any, tmp_path: Path) -> Iterator[Release]:
 
 def _remove(api: Api) -> None:
     api.delete(CRD)
-    eventually(lambda: not api.exists(CRD), timeout=60)
+    eventually(lambda: not api.exists(CRD))
 
 
 @pytest.fixture
@@ -205,8 +205,8 @@ def test_a_flip_is_followed_by_itself_and_no_upgrade_begins_meanwhile(
     held = eventually(lambda: (found := condition()).get("status") == "False" and found)
     assert held["reason"] == "StorageMigration"
     assert "objects of helloworlds.test.jiaozi.com" in held["message"]
-    eventually(lambda: release.stored() == ["v1"], timeout=60)
-    eventually(lambda: condition()["status"] == "True", timeout=60)
+    eventually(lambda: release.stored() == ["v1"])
+    eventually(lambda: condition()["status"] == "True")
     assert metrics(port) == {
         "running": 0,
         "blocked": 0,
@@ -257,7 +257,7 @@ def test_what_is_in_the_way_is_told_and_holds_no_upgrade(
     assert "would lose every field" in operator.logs()
     eventually(lambda: metrics(port)["blocked"] == 1)
     assert metrics(port)["running"] == 0
-    eventually(lambda: condition()["status"] == "True", timeout=60)
+    eventually(lambda: condition()["status"] == "True")
     assert release.stored() == ["v1alpha1", "v1"]
     assert _writes(operator) == []
 

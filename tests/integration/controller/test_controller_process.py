@@ -159,14 +159,14 @@ def test_it_goes_on_after_the_api_server_was_away(
     time.sleep(4)  # longer than the Lease lasts
     server.argv = command
     server.start()
-    eventually(plane.control.ready, timeout=90)
+    eventually(plane.control.ready)
     api.close()  # its connections ended with the server
 
     one = hello()
-    eventually(lambda: one.settled(), timeout=60)
+    eventually(lambda: one.settled())
     assert operator.process.poll() is None
     api.delete(one.deployment_path)
-    eventually(lambda: api.exists(one.deployment_path), timeout=60)
+    eventually(lambda: api.exists(one.deployment_path))
 
 
 def test_without_the_crd_it_says_so_and_waits(start: Start, plane: Any, hello: Create) -> None:

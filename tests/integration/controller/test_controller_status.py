@@ -140,7 +140,7 @@ def test_an_image_that_cannot_be_pulled_is_named(
     again = 'Back-off pulling image "example.com/none:1": ErrImagePull: example.com/none:1: '
     pulling(one, "ImagePullBackOff", again + "not found")
     reads = pod_lists(operator, one)
-    eventually(lambda: pod_lists(operator, one) > reads + 1, timeout=60)
+    eventually(lambda: pod_lists(operator, one) > reads + 1)
     assert len([each for each in operator.writes() if "no-image" in each.split()]) == before
 
     api.patch(one.path, {"spec": {"image": "example.com/some:1"}})
@@ -313,7 +313,7 @@ def test_a_namespace_that_is_being_deleted_is_no_trouble(
     api.patch(one.path, {"metadata": {"finalizers": ["example.com/held"]}})
     try:
         api.delete(f"/api/v1/namespaces/{namespace}")
-        eventually(lambda: not api.exists(one.deployment_path), timeout=60)
+        eventually(lambda: not api.exists(one.deployment_path))
         probe = api.get(one.path)
         assert "Forbidden" not in str(probe["status"])
     finally:
@@ -355,5 +355,5 @@ def test_a_server_that_keeps_refusing_with_an_error_of_its_own_is_told(
         assert one.condition("Available")["reason"] == "ServerError"
     finally:
         api.delete(path)
-    eventually(lambda: api.exists(one.deployment_path), timeout=60)
+    eventually(lambda: api.exists(one.deployment_path))
     healthy(one)

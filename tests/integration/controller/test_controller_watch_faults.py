@@ -98,7 +98,7 @@ def test_it_goes_on_after_a_watch_said(
     hello("before").settled()
     before = proxy.opened
     proxy.say("helloworlds", line)
-    eventually(lambda: proxy.opened > before, timeout=60)
+    eventually(lambda: proxy.opened > before)
 
     hello("after").settled()
     assert operator.process.poll() is None
@@ -112,8 +112,8 @@ def test_an_object_that_vanished_while_it_could_not_see_stays_gone(
     written = len(operator.writes())
     proxy.blind = True
     api.delete(one.path)
-    eventually(lambda: not api.exists(one.deployment_path), timeout=60)
-    eventually(lambda: not api.exists(one.service_path), timeout=60)
+    eventually(lambda: not api.exists(one.deployment_path))
+    eventually(lambda: not api.exists(one.service_path))
     proxy.blind = False
     proxy.say("helloworlds", error(410))
 

@@ -20,6 +20,7 @@ import pytest
 from helloworld_operator.api.conversion import converter
 from kopfkit import pki
 from kopfkit.conversion import serve
+from kopfkit.testing.waiting import eventually
 
 # The operator's converter under a group of the test's own.
 SERVE = """
@@ -64,6 +65,7 @@ def start_webhook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
         (cert_dir / "tls.key").write_bytes(pair.key)
         port = free_port()
         running.append(in_thread(group, cert_dir, port))
+        eventually(lambda: accepts(port))
         return Webhook(conversion(port, ca.certificate))
 
     yield start
@@ -71,6 +73,12 @@ def start_webhook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
         stop()
     for thread, _ in running:
         thread.join()
+
+
+def accepts(port: int) -> bool:
+    """Whether somebody listens."""
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_port() -> int:

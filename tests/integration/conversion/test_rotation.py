@@ -22,6 +22,7 @@ from .conftest import Process, conversion
 from .load import Load
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 # How often both are changed. The long run sets it higher.
 ROTATIONS = int(os.environ.get("KOPFKIT_ROTATIONS", "3"))
 # Calls between two changes, and so about a second.
@@ -59,15 +60,29 @@ class Cluster:
         self._eventually = eventually
 
     async def trust(self, *authorities: pki.KeyPair) -> None:
-        """Let the CRD trust these CAs only."""
+        """Let the CRD trust these CAs only, and wait until the API server does.
+
+        It hears of its CRDs some time after they are stored. A column that changes with the
+        authorities shows that it has.
+        """
         bundle = [ca.certificate for ca in authorities]
+        column = f"Trust {next(_numbers)}"
 
         def put() -> Any:
             crd = self.installed.crd()
             crd["spec"]["conversion"] = conversion(self.process.port, *bundle)
+            for version in crd["spec"]["versions"]:
+                version["additionalPrinterColumns"] = [
+                    {"name": column, "type": "integer", "jsonPath": ".metadata.generation"}
+                ]
             return self.installed.api("PUT", f"{CRDS}/{crd['metadata']['name']}", crd)
 
+        def columns() -> list[str]:
+            table = self.installed.api("GET", self.installed.path("v1"), Accept=TABLE)
+            return [one["name"] for one in table.body.get("columnDefinitions", [])]
+
         await asyncio.to_thread(self._eventually, put, lambda answer: answer.status == 200)
+        await asyncio.to_thread(self._eventually, columns, lambda names: column in names)
 
     async def serve_with(self, ca: pki.KeyPair) -> None:
         """Mount a certificate of this CA, and wait until the process uses it."""

@@ -163,7 +163,7 @@ class Runner:
                 self._faulty.travel()
                 self._start()
             self._faulty.calm()
-            eventually(self._as_wished, timeout=60)
+            eventually(self._as_wished)
             assert self._operator.process.poll() is None
         except BaseException as error:
             log = "\n".join(self._operator.logs().splitlines()[-40:])

@@ -195,10 +195,10 @@ def test_an_object_deleted_at_any_write_leaves_no_orphans(
         operator = one.start("--no-leader-elect", f"--namespace={here.namespace}")
         here.create("x", **FULL)
         eventually(lambda: len(seen) >= point.number and not here.items("HelloWorld"))
-        eventually(lambda: here.orphans() == [], timeout=60)
+        eventually(lambda: here.orphans() == [])
         # The next object of that name is a new one, and complete.
         here.create("x", **FULL)
-        eventually(lambda: _settled(here), timeout=60)
+        eventually(lambda: _settled(here))
         assert here.orphans() == []
         operator.stop()
 
@@ -224,4 +224,4 @@ def test_an_object_deleted_while_the_operator_is_dead_goes_with_its_children(
         list(pool.map(die, points))
     start("--no-leader-elect").says("knows")
     for here in worlds.values():
-        eventually(lambda here=here: here.orphans() == [], timeout=60)
+        eventually(lambda here=here: here.orphans() == [])

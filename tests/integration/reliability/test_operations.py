@@ -161,7 +161,7 @@ def test_whatever_people_do_no_object_stays_stuck(
                     time.sleep(0.2)
             people.roll_back()
             try:
-                eventually(people.all_well, timeout=90)
+                eventually(people.all_well)
             except AssertionError as error:
                 error.add_note("\n".join(operator.logs().splitlines()[-40:]))
                 raise

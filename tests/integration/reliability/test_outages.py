@@ -78,7 +78,7 @@ def _converged(here: Any) -> None:
             assert found[name]["spec"]["replicas"] == wanted, name
         return bool(here.told())
 
-    eventually(look, timeout=60)
+    eventually(look)
 
 
 @pytest.mark.parametrize("victim", ["kube-apiserver", "etcd"])
@@ -111,5 +111,5 @@ def _kill(plane: Any, victim: str) -> None:
     time.sleep(5)  # longer than the Lease lasts
     server.argv = command
     server.start()
-    eventually(plane.control.ready, timeout=120)
+    eventually(plane.control.ready)
     plane.api.close()  # its connections ended with the server

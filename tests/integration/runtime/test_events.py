@@ -203,7 +203,7 @@ async def test_a_refusal_is_counted_and_ends_nothing(
     async with running(recorder):
         recorder.normal(lost, "Seen", "x")
         recorder.normal(thing, "Seen", "y")
-        await until(stored)
+        await until(lambda: recorder.sent)
 
     assert (recorder.dropped, recorder.sent) == (1, 1)
 

@@ -15,6 +15,7 @@ from kopfkit.testing.waiting import eventually
 
 APIS = "/apis/monitoring.coreos.com/v1"
 NAME = "hello"
+PLURALS = {"servicemonitors", "prometheusrules"}
 
 
 @pytest.fixture
@@ -22,8 +23,10 @@ def served(api: Api, monitoring_crds: list[dict[str, Any]]) -> Iterator[None]:
     """The Prometheus operator's APIs, for one test."""
     for crd in monitoring_crds:
         eventually(lambda crd=crd: api.create(crd))
-    for plural in ("servicemonitors", "prometheusrules"):
+    for plural in PLURALS:
         eventually(lambda plural=plural: api.exists(f"{APIS}/{plural}"))
+    # What is served is not at once what is listed, and the list is what the operator asks.
+    eventually(lambda: {one["name"] for one in api.get(APIS)["resources"]} >= PLURALS)
     yield
     for crd in monitoring_crds:
         path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd['metadata']['name']}"

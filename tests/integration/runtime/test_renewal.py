@@ -63,7 +63,7 @@ def trust(api: Api) -> Any:
     yield let
     api.delete(f"{CRDS}/{CRD}")
     # The next test's would otherwise be written into one that is about to go, and go with it.
-    eventually(lambda: not api.exists(f"{CRDS}/{CRD}"), timeout=60)
+    eventually(lambda: not api.exists(f"{CRDS}/{CRD}"))
 
 
 @pytest.fixture

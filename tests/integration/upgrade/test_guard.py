@@ -39,7 +39,7 @@ def configuration(hello: Any) -> dict[str, Any]:
                 "clientConfig": hello.webhook.guard,
                 "failurePolicy": "Ignore",
                 "sideEffects": "None",
-                "timeoutSeconds": 5,
+                "timeoutSeconds": 30,
                 "objectSelector": {"matchLabels": {LABEL: hello.group}},
                 "rules": [
                     {

@@ -11,7 +11,9 @@ from kopfkit.migration.keeper import Keeper, Report
 from kopfkit.runtime import credentials
 from kopfkit.runtime.client import Client
 from kopfkit.runtime.errors import NotLeading
+from kopfkit.testing.access import may
 from kopfkit.testing.client import Api
+from kopfkit.testing.waiting import eventually
 
 FAST: dict[str, Any] = {"settle": 0.2, "rate": 0, "patience": 20, "look": 0.2}
 RBAC = "rbac.authorization.k8s.io"
@@ -57,6 +59,9 @@ async def limited(
     file = tmp_path / "kubeconfig"
     file.write_text(yaml.safe_dump(config))
     monkeypatch.setenv("KUBECONFIG", str(file))
+    account, api_group = f"{namespace}/migrator", "apiextensions.k8s.io"
+    eventually(lambda: may(api, account, "get", crds, group=api_group, name=hello.name))
+    eventually(lambda: may(api, account, "list", "helloworlds", group=hello.group))
     client = Client(credentials.load, manager="migrator")
     await client.open()
     yield client

@@ -40,7 +40,7 @@ def test_killed_at_any_point_it_goes_on_and_ends_with_everything_rewritten(
     for _ in range(3):
         done = sum(version == "v1" for version in hello.versions().values())
         goal = done + dice.randrange(1, 8)
-        with command(hello.name, "--rate=40") as process:
+        with command(hello.name, "--rate=10") as process:
             hello.eventually(
                 lambda goal=goal: sum(one == "v1" for one in hello.versions().values()),
                 lambda count, goal=goal: count >= goal,

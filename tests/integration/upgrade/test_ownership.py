@@ -23,6 +23,7 @@ from kopfkit.runtime import credentials
 from kopfkit.runtime.client import Client
 from kopfkit.runtime.errors import Conflict, Forbidden
 from kopfkit.runtime.ownership import Owned, once
+from kopfkit.testing.access import may
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
@@ -30,6 +31,7 @@ ROOT = Path(__file__).parents[3]
 SECRET = f"{WEBHOOK}-service-cert"
 # Seconds: the garbage collector looks for new kinds every 30 s.
 COLLECTED = 120.0
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CSVS = "/apis/operators.coreos.com/v1alpha1"
 CSV_CRD = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -51,10 +53,18 @@ CSV_CRD = {
 }
 
 
+@pytest.fixture(scope="module")
+def csvs(raw_api: Any, crds_at_rest: Callable[[], None]) -> Iterator[None]:
+    """The API server knows ClusterServiceVersions."""
+    crds_at_rest()
+    raw_api("POST", CRDS, CSV_CRD).ok()
+    yield
+    raw_api("DELETE", f"{CRDS}/clusterserviceversions.operators.coreos.com").ok()
+
+
 @pytest.fixture
-def csv(api: Api, namespace: str) -> Any:
+def csv(api: Api, namespace: str, csvs: None) -> Any:
     """An old ClusterServiceVersion in the test's namespace."""
-    api.apply(CSV_CRD)
     eventually(lambda: api.exists(f"{CSVS}/clusterserviceversions"))
     return api.post(
         f"{CSVS}/namespaces/{namespace}/clusterserviceversions",
@@ -115,6 +125,18 @@ def kubeconfig(api: Api, namespace: str, control_plane: Any, tmp_path: Path) -> 
     config["users"] = [{"name": config["users"][0]["name"], "user": user}]
     file = tmp_path / "kubeconfig"
     file.write_text(yaml.safe_dump(config))
+    for kind, apis in (("secrets", ""), ("deployments", "apps")):
+        eventually(
+            lambda kind=kind, apis=apis: may(
+                api,
+                f"{namespace}/{WEBHOOK}",
+                "get",
+                kind,
+                group=apis,
+                name=SECRET if kind == "secrets" else WEBHOOK,
+                namespace=namespace,
+            )
+        )
     return file
 
 

@@ -51,18 +51,23 @@ async def test_writers_through_both_versions_lose_nothing(hello: Any, client: Cl
         while not over.is_set():
             name = f"hello-{dice.randrange(40):04}"
             version, field = dice.choice([("v1", "replicas"), ("v1alpha1", "size")])
-            obj = hello.installed.get(version, name)
+            path = hello.installed.path(version, name)
+            read = hello.installed.api("GET", path)
+            if read.status == 429:
+                continue
+            obj = read.ok()
             number = dice.randrange(100)
             obj["spec"][field] = number
-            answer = hello.installed.api("PUT", hello.installed.path(version, name), obj)
+            answer = hello.installed.api("PUT", path, obj)
             if answer.status == 200:
                 wanted[name] = number
             else:
-                assert answer.status == 409, answer.body
+                # 429: the API server swaps the CRD's storage, and nothing was written.
+                assert answer.status in (409, 429), answer.body
                 conflicts += 1
 
     with running(write):
-        await asyncio.to_thread(hello.eventually, lambda: len(wanted), lambda count: count > 3)
+        await asyncio.to_thread(hello.eventually, lambda: len(wanted), lambda count: count > 10)
         hello.store("v1")
         result = await migrate(client, hello.name, page=5, **{**FAST, "rate": 40})
     assert result.trimmed

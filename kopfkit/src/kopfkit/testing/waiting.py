@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T], *, timeout: float = 30.0, interval: float = 0.05) -> T:
+def eventually(check: Callable[[], T], *, timeout: float = 120.0, interval: float = 0.05) -> T:
     """Call `check` until it returns something true, and return that.
 
     An AssertionError, LookupError or ApiError from it counts as "not yet". Fails with

@@ -178,7 +178,7 @@ def test_dying_at_any_write_changes_nothing_in_the_end(
             def ended() -> bool:
                 return victim.dead.is_set() or check(victim.world) is None
 
-            eventually(ended, timeout=60)
+            eventually(ended)
             if not victim.dead.is_set() and not victim.dies:
                 # What it still has to say.
                 seen = -1
@@ -203,7 +203,7 @@ def test_dying_at_any_write_changes_nothing_in_the_end(
     assert len(died) >= len(points) - 4
     for victim in victims:
         try:
-            eventually(lambda victim=victim: check(victim.world) is None, timeout=60)
+            eventually(lambda victim=victim: check(victim.world) is None)
         except AssertionError as error:
             error.add_note(f"{victim}: {writes[victim.dies - 1]}")
             raise

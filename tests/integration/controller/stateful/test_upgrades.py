@@ -93,7 +93,7 @@ def _time_out(world: Any, api: Api) -> None:
     # conflict, it takes the rollout for a complete one and counts no time (docs/reliability.md).
     eventually(lambda: "NewReplicaSetAvailable" not in reasons())
     api.patch(path, {"spec": {"progressDeadlineSeconds": 1}})
-    eventually(lambda: "ProgressDeadlineExceeded" in reasons(), timeout=60)
+    eventually(lambda: "ProgressDeadlineExceeded" in reasons())
 
 
 def test_an_image_that_does_not_become_ready_is_taken_back_also_by_the_next_operator(
@@ -186,7 +186,7 @@ def test_a_claim_that_went_with_its_pods_is_restored_anew(
     start()
 
     # The Job of before filled another volume.
-    eventually(lambda: world.get("jobs", "x-restore")["metadata"]["uid"] != old, timeout=60)
+    eventually(lambda: world.get("jobs", "x-restore")["metadata"]["uid"] != old)
     world.rolled_out()
     claim = world.get("persistentvolumeclaims", "x-data")
     assert claim["metadata"]["annotations"]["test.jiaozi.com/filled-from"] == "copy"
@@ -223,5 +223,5 @@ def test_what_was_not_copied_yet_goes_with_its_helloworld(
     api.delete(running.path)
 
     # What a person made is the person's.
-    eventually(lambda: world.names(HWS) == ["by-hand"], timeout=60)
+    eventually(lambda: world.names(HWS) == ["by-hand"])
     eventually(lambda: world.names("jobs") == ["by-hand-snapshot"], timeout=COLLECTED)
