@@ -43,10 +43,8 @@ def running(work: Callable[[threading.Event], None]) -> Iterator[None]:
 async def test_writers_through_both_versions_lose_nothing(hello: Any, client: Client) -> None:
     hello.fill(40, spec=SPEC)
     wanted: dict[str, int] = {}
-    conflicts = 0
 
     def write(over: threading.Event) -> None:
-        nonlocal conflicts
         dice = random.Random(1)
         while not over.is_set():
             name = f"hello-{dice.randrange(40):04}"
@@ -64,7 +62,6 @@ async def test_writers_through_both_versions_lose_nothing(hello: Any, client: Cl
             else:
                 # 429: the API server swaps the CRD's storage, and nothing was written.
                 assert answer.status in (409, 429), answer.body
-                conflicts += 1
 
     with running(write):
         await asyncio.to_thread(hello.eventually, lambda: len(wanted), lambda count: count > 10)
