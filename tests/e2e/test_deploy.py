@@ -110,7 +110,7 @@ def test_undeploying_removes_all_that_was_deployed_and_the_greetings_with_it(
         assert left == []
         return True
 
-    eventually(gone, timeout=120, interval=0.5)
+    eventually(gone, timeout=180, interval=0.5)
 
 
 def leaving(kubectl: Kubectl) -> set[str]:

@@ -178,7 +178,7 @@ def test_the_greeting_answers_over_http_with_every_character_intact(world: Any) 
 @pytest.mark.parametrize("resource", [V1, V1ALPHA1])
 def test_kubectl_wait_sees_it_become_available(world: Any, resource: str) -> None:
     world.create("hello", {"replicas": 1})
-    world.run("wait", f"{resource}/hello", "--for=condition=Available", "--timeout=90s")
+    world.run("wait", f"{resource}/hello", "--for=condition=Available", "--timeout=180s")
     assert world.read("hello")["status"]["url"] == f"http://hello.{world.namespace}.svc:80"
 
 
@@ -230,7 +230,7 @@ def test_an_edited_child_is_repaired(world: Any, edit: str) -> None:
     world.ready("hello", 1)
     before = world.child(resource, "hello")["spec"]
     world.run("patch", resource, "hello", f"--patch={json.dumps({'spec': spec})}")
-    eventually(lambda: world.child(resource, "hello")["spec"] == before, timeout=20, interval=0.3)
+    eventually(lambda: world.child(resource, "hello")["spec"] == before, timeout=180, interval=0.3)
     world.ready("hello", 1)
     assert world.greeting("hello")["message"] == "Hello, World!"
 
@@ -271,7 +271,7 @@ def test_deleting_it_removes_the_children(world: Any) -> None:
     world.run("delete", "hw", "hello")
     children = "deployments,replicasets,pods,services"
     eventually(
-        lambda: world.run("get", children, "--output=name").strip() == "", timeout=90, interval=0.5
+        lambda: world.run("get", children, "--output=name").strip() == "", timeout=180, interval=0.5
     )
 
 
@@ -332,7 +332,7 @@ def test_removing_the_operator_leaves_the_objects_and_a_new_one_takes_them_over(
         world.read("hello", "v1alpha1")
     assert world.read("hello", "v1")["spec"]["greeting"]["message"] == "still here"
     assert kubectl.list(CSVS, PROJECT.namespace) == []
-    eventually(lambda: kubectl.list("pods", PROJECT.namespace) == [], timeout=60, interval=0.5)
+    eventually(lambda: kubectl.list("pods", PROJECT.namespace) == [], timeout=180, interval=0.5)
     assert world.greeting("hello")["message"] == "still here"
     olm.unsubscribe()  # nothing is left to remove, and nothing is wrong with that
 

@@ -118,7 +118,7 @@ def growing(kubectl: Kubectl, engine: Engine) -> Iterator[str]:
     )
     yield "growing"
     unused = "! grep -q 'volumes/e2e~growing' /proc/mounts"
-    eventually(lambda: _succeeds(engine, node, unused), timeout=90, interval=0.5)
+    eventually(lambda: _succeeds(engine, node, unused), timeout=180, interval=0.5)
     kubectl.run("delete", "pv,sc", "growing", "--wait=false")
     gone = f"umount /var/growing/*; rm -rf {_PLUGINS} /var/growing"
     engine.docker("exec", node, "sh", "-c", gone)

@@ -51,7 +51,7 @@ class Controllers:
     def whole(self) -> str:
         """Wait until both run and one leads; returns that one."""
         eventually(lambda: len(self.pods()) == 2, timeout=LOST, interval=0.5)
-        return eventually(self.leader, timeout=60, interval=0.5)
+        return eventually(self.leader, timeout=180, interval=0.5)
 
     def lead_from(self, node: str) -> str:
         """Make the pod on `node` the leader, by deleting whoever else is; returns it."""

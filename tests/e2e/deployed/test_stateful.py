@@ -17,7 +17,7 @@ HWS = SNAPSHOT.plural
 # Seconds for a snapshot: a volume, a Job's pod, and two cores that do it.
 SNAPPED = 120.0
 # Seconds until a pod with a volume answers: the volume is made first.
-READY = 120.0
+READY = 180.0
 # Seconds until an image that never becomes ready is given up and the one before answers again.
 ROLLED_BACK = 420.0
 MADE_BY = "test.jiaozi.com/made-by"
@@ -273,5 +273,5 @@ def test_the_schedule_makes_snapshots_and_keeps_as_many_as_it_should(scheduled: 
         names = {claim["metadata"]["name"] for claim in listed}
         return names == {"book-data", "broken-data", *mine}
 
-    eventually(claims, timeout=60, interval=0.3)
+    eventually(claims, timeout=180, interval=0.3)
     assert scheduled.read("book")["status"]["lastSnapshot"]["name"] >= last

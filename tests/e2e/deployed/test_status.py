@@ -81,8 +81,8 @@ def test_scaled_to_zero_is_not_available_and_not_degraded(world: Any) -> None:
     world.create("hello", {"replicas": 1})
     available(world, "hello", "90s")
     world.run("scale", "hw/hello", "--replicas=0")
-    world.run("wait", "--for=condition=Available=False", "hw/hello", "--timeout=60s")
-    world.run("wait", "--for=jsonpath={.status.replicas}=0", "hw/hello", "--timeout=60s")
+    world.run("wait", "--for=condition=Available=False", "hw/hello", "--timeout=180s")
+    world.run("wait", "--for=jsonpath={.status.replicas}=0", "hw/hello", "--timeout=180s")
     assert world.condition("hello", "Available")["reason"] == "ScaledToZero"
     assert world.condition("hello", "Degraded")["status"] == "False"
 
@@ -111,4 +111,4 @@ def test_kubectl_describe_tells_what_a_person_needs(world: Any, variants: Any) -
         assert len(found) == 1, "the same again is counted, not told again"
         return str(found[0])
 
-    assert "helloworld-operator" in eventually(event, timeout=30)
+    assert "helloworld-operator" in eventually(event)

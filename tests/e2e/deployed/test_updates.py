@@ -46,7 +46,7 @@ class Visitor:
     def sees(self, text: str, more: int = 50) -> dict[str, int]:
         """Wait until `text` was answered `more` times more than now; all counts then."""
         goal = self._safe().get(text, 0) + more
-        eventually(lambda: self._safe().get(text, 0) >= goal, timeout=60, interval=0.5)
+        eventually(lambda: self._safe().get(text, 0) >= goal, timeout=180, interval=0.5)
         return self.seen()
 
     def _safe(self) -> dict[str, int]:

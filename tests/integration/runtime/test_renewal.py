@@ -104,7 +104,7 @@ async def following(client: Client, namespace: str) -> AsyncIterator[list[Pair]]
 
 
 async def comes(taken: list[Pair], wanted: Pair) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while wanted not in taken:  # noqa: ASYNC110 - a list, as `take` is not awaited
             await asyncio.sleep(0.02)
 
@@ -203,7 +203,7 @@ async def test_without_rights_it_says_so_once_and_goes_on_when_it_may_watch_by_n
     trust(ca := authority())
     written = store(ca)
     async with following(nobody, namespace) as taken:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while "cannot follow Secret cert" not in caplog.text:  # noqa: ASYNC110 - it is logged
                 await asyncio.sleep(0.02)
         await asyncio.sleep(1)  # many tries, each of which fails

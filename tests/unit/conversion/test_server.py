@@ -67,7 +67,7 @@ def write(directory: Path, pair: pki.KeyPair) -> None:
 
 async def eventually(read: Callable[[], Awaitable[Any]], good: Callable[[Any], bool]) -> None:
     """Return when what is read is good; fail after ten seconds, which no machine needs."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             if good(await read()):
                 return
@@ -362,7 +362,7 @@ async def send(server: ConversionServer, body: bytes, size: int) -> dict[str, An
     await site.start()
     reader, writer = await asyncio.open_connection(LOCALHOST, runner.addresses[0][1])
     writer.write(b"POST /convert HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + body)
-    async with asyncio.timeout(20):  # for a server that wrongly waits for more
+    async with asyncio.timeout(60):  # for a server that wrongly waits for more
         text = await reader.read()
     writer.close()
     await writer.wait_closed()

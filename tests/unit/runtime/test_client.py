@@ -306,6 +306,6 @@ async def test_a_write_on_its_way_is_given_up_when_the_lease_is_lost(serve: Serv
 
     client = await serve(answer)
     client.gate = gate
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         with pytest.raises(Unavailable, match="no answer in"):
             await client.create(THINGS, "ns", {"metadata": {"name": "x"}})

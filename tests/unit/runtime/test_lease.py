@@ -90,7 +90,7 @@ async def candidate(server: Server) -> AsyncIterator[Any]:
 
 
 async def _until(check: Callable[[], Any]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not check():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

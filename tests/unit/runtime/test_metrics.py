@@ -59,7 +59,7 @@ async def _run(queue: WorkQueue[str], keys: Iterator[str] | list[str]) -> None:
     queue.resume()
     for key in keys:
         queue.add(key)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not queue.settled:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
     await queue.drain(1)

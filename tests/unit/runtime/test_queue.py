@@ -10,13 +10,13 @@ Handle = Callable[[str], Awaitable[float | None]]
 
 
 async def _settled(queue: WorkQueue[str]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not queue.settled:  # noqa: ASYNC110 - a queue tells nobody that it is empty
             await asyncio.sleep(0.001)
 
 
 async def until(check: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not check():  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.001)
 
@@ -264,7 +264,7 @@ async def test_the_queue_tells_how_long_the_oldest_handler_has_run() -> None:
     queue = _queue(handle)
     assert (queue.active, queue.longest) == (0, 0.0)
     queue.add("a")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not queue.longest:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
     assert queue.active == 1

@@ -39,7 +39,7 @@ async def test_a_watch_that_ends_at_once_is_begun_again_after_a_pause(
     await client.open()
     monkeypatch.setattr("kopfkit.runtime.renewal.asyncio.sleep", pause)
     try:
-        async with asyncio.timeout(20):  # without a pause it would go on for ever
+        async with asyncio.timeout(60):  # without a pause it would go on for ever
             with pytest.raises(asyncio.CancelledError):
                 await run(client, Renewed("ns", "cert", ()), lambda certificate, key: True)
     finally:
