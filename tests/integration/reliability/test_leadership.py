@@ -180,3 +180,22 @@ def test_sigterm_in_the_middle_of_work_leaves_nothing_half_done(
     eventually(lambda: here.told() and len(here.items("Service")) == 30)
     assert here.orphans() == []
     assert len(first.writes()) == written
+
+
+def test_it_may_be_told_to_end_at_any_moment_and_ends_without_a_traceback(
+    start: Callable[..., Any], world: Any, kit: Any, times: Any, seeds: Any
+) -> None:
+    here = world()
+    for number in range(30):
+        here.create(f"x{number}")
+    with kit.seeded(next(seeds(1))) as random:
+        for round_ in range(times(10)):
+            operator = start(name=f"operator-{round_}")
+            operator.says("leads")
+            time.sleep(random.uniform(0.0, 0.6))  # the lists, the first objects, all of them
+            assert operator.stop() == 0
+            bad = ("Traceback", "RuntimeWarning", "Cleanup activity", "kopf left tasks behind")
+            lines = operator.logs().splitlines()
+            assert [line for line in lines if any(word in line for word in bad)] == []
+            for number in range(30):
+                here.api.patch(here.hello(f"x{number}"), {"spec": {"replicas": round_}})

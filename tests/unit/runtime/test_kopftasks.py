@@ -1,6 +1,8 @@
 """Telling kopf's tasks from ours, and ending them."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -53,6 +55,7 @@ async def test_one_that_will_not_end_is_named_and_does_not_hold_the_others_up(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kopftasks, "_ROUND", 0.001)
+    monkeypatch.setattr(kopftasks, "_IN_TURN", 0.05)
     over, cancelled = asyncio.Event(), 0
 
     async def immortal() -> None:
@@ -71,11 +74,11 @@ async def test_one_that_will_not_end_is_named_and_does_not_hold_the_others_up(
     tried = cancelled
     over.set()  # nothing is left behind, whatever came of it
     await asyncio.wait({task})
-    assert tried == kopftasks._ROUNDS
+    assert tried == 1 + kopftasks._ROUNDS
     assert "kopf left tasks behind" in caplog.text
 
 
-async def test_a_wait_for_a_pause_is_left_to_the_watch_it_belongs_to() -> None:
+async def test_what_a_task_made_is_left_to_it_until_it_is_gone() -> None:
     cancelled: list[str] = []
 
     async def wait(name: str) -> None:
@@ -86,20 +89,53 @@ async def test_a_wait_for_a_pause_is_left_to_the_watch_it_belongs_to() -> None:
             raise
 
     async def watch() -> None:
-        waiter = asyncio.create_task(wait("waiter"), name="pause-waiter for x")
+        waiter = asyncio.create_task(wait("its own"))
         try:
             await wait("watch")
         finally:
+            await asyncio.sleep(0.1)  # it takes its time, and is not hurried
             waiter.cancel()
 
-    async def leave_behind() -> None:
-        asyncio.create_task(wait("left over"), name="pause-waiter for y")  # noqa: RUF006
+    async def forefather() -> None:
+        asyncio.create_task(wait("left over"))  # noqa: RUF006
         await watch()
 
     with KopfTasks() as tasks:
-        tasks.start(leave_behind())
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        tasks.start(forefather())
+        await asyncio.sleep(0.01)
         await tasks.end()
 
-    assert cancelled == ["watch", "waiter", "left over"]
+    assert cancelled == ["watch", "its own", "left over"]
+
+
+async def test_generators_left_in_the_middle_are_closed_from_the_outer_to_the_inner() -> None:
+    closed: list[str] = []
+
+    @asynccontextmanager
+    async def block() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await asyncio.sleep(0)
+            closed.append("inner")
+
+    async def stream() -> AsyncIterator[int]:
+        try:
+            async with block():
+                yield 1
+        finally:
+            closed.append("outer")
+
+    async def watch() -> None:
+        async for _ in (left := stream()):
+            keep.append(left)  # as a traceback in a cycle does
+            await asyncio.Event().wait()
+
+    keep: list[AsyncIterator[int]] = []
+    for _ in range(20):  # Python closes them in any order
+        with KopfTasks() as tasks:
+            tasks.start(watch())
+            await asyncio.sleep(0.01)
+            await tasks.end()
+        assert closed == ["inner", "outer"]
+        closed.clear()

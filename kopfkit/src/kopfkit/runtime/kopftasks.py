@@ -4,28 +4,33 @@ kopf 1.45 expects that its end is the process's end. When one watch fails, the o
 are cancelled after five seconds, swallow that once their pause flag is cancelled with them, and
 wait for credentials that nobody will bring. And it takes every task of the event loop for its own.
 So kopf's own `run_tasks` is not used: tasks that descend from kopf are told apart by a context
-variable, which each task inherits from the one that made it, and are cancelled until they are gone.
+variable, which each task inherits from the one that made it.
 
-A task of kopf's that waits for a pause ends with the watch that it belongs to, so it is cancelled
-only when it is left over: the end of its own kind is what a watch takes for a pause, and while the
-watch waits for an answer, kopf's `stream` answers a pause with a failing assertion.
+They are ended as they depend on each other: a task is cancelled, once, when the task that made it
+is gone. Most end their own before they end, and being cancelled beside them is what breaks that: a
+watch takes the end of its wait for a pause for a pause, and a scheduler forgets what it has not
+started. What is left after a second is cancelled over and over until it is gone. Then asynchronous
+generators that were left in the middle are closed, the outer before the inner: Python itself closes
+them at the loop's end all at once, where the one trips over the other.
 """
 
 import asyncio
 import contextvars
 import logging
+import sys
 import weakref
-from collections.abc import Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, Final, Self
 
 log = logging.getLogger(__name__)
 
 _DESCENDANT: Final = contextvars.ContextVar("descends_from_kopf", default=False)
-# Seconds between two cancellations, and how many are tried before the rest is left behind.
+# Seconds in which each task may end in its turn, and between two looks for whose turn it is.
+_IN_TURN: Final = 1.0
+_TURN: Final = 0.02
+# Seconds between two cancellations after that, and how many are tried before the rest is left.
 _ROUND: Final = 0.1
 _ROUNDS: Final = 100
-# How kopf's `streaming_block` names its waiting for a pause.
-_PAUSE_WAITER: Final = "pause-waiter for "
 
 
 class KopfTasks:
@@ -33,15 +38,25 @@ class KopfTasks:
 
     def __init__(self) -> None:
         self._tasks: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self._maker: weakref.WeakKeyDictionary[
+            asyncio.Task[Any], weakref.ref[asyncio.Task[Any]]
+        ] = weakref.WeakKeyDictionary()
+        # In the order in which they began, which is from the outer to the inner.
+        self._generators: weakref.WeakKeyDictionary[AsyncGenerator[Any, Any], None] = (
+            weakref.WeakKeyDictionary()
+        )
         self._loop = asyncio.get_running_loop()
 
     def __enter__(self) -> Self:
         self._before = self._loop.get_task_factory()
         self._loop.set_task_factory(self._make)
+        self._hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(firstiter=self._noted(self._hooks.firstiter))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.set_task_factory(self._before)
+        sys.set_asyncgen_hooks(firstiter=self._hooks.firstiter)
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run a coroutine as the forefather of all tasks that count as kopf's."""
@@ -52,13 +67,12 @@ class KopfTasks:
         return task
 
     async def end(self) -> None:
-        """Cancel them all until they are gone."""
+        """End them all, and what they left in the middle."""
+        await self._end_in_turn()
         for _ in range(_ROUNDS):
-            alive = [task for task in self._tasks if not task.done()]
-            if not alive:
+            if not (alive := self._alive()):
                 break
-            waiters = [task for task in alive if task.get_name().startswith(_PAUSE_WAITER)]
-            for task in set(alive).difference(waiters) or waiters:
+            for task in alive:
                 task.cancel()
             await asyncio.wait(alive, timeout=_ROUND)
         else:
@@ -66,6 +80,28 @@ class KopfTasks:
         for task in self._tasks:
             if task.done() and not task.cancelled():
                 task.exception()  # looked at, so that asyncio does not complain
+        for generator in list(self._generators):
+            try:
+                await generator.aclose()
+            except Exception as error:
+                log.debug("a generator of kopf's did not close: %r", error)
+
+    async def _end_in_turn(self) -> None:
+        cancelled: set[asyncio.Task[Any]] = set()
+        until = self._loop.time() + _IN_TURN
+        while (alive := self._alive()) and self._loop.time() < until:
+            for task in alive.difference(cancelled):
+                if self._made_by(task) not in alive:
+                    cancelled.add(task)
+                    task.cancel()
+            await asyncio.wait(alive, timeout=_TURN)
+
+    def _alive(self) -> set[asyncio.Task[Any]]:
+        return {task for task in self._tasks if not task.done()}
+
+    def _made_by(self, task: asyncio.Task[Any]) -> asyncio.Task[Any] | None:
+        reference = self._maker.get(task)
+        return reference() if reference else None
 
     def _make(
         self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
@@ -73,4 +109,17 @@ class KopfTasks:
         task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
         if _DESCENDANT.get():
             self._tasks.add(task)
+            if maker := asyncio.current_task(loop):
+                self._maker[task] = weakref.ref(maker)
         return task
+
+    def _noted(
+        self, before: Callable[[AsyncGenerator[Any, Any]], None] | None
+    ) -> Callable[[AsyncGenerator[Any, Any]], None]:
+        def first(generator: AsyncGenerator[Any, Any]) -> None:
+            if _DESCENDANT.get():
+                self._generators[generator] = None
+            if before is not None:
+                before(generator)
+
+        return first
