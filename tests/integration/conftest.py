@@ -153,17 +153,20 @@ def raw_api(control_plane: _ControlPlane) -> RawApi:
 
 
 @pytest.fixture(scope="session")
-def crds_at_rest(raw_api: RawApi) -> Callable[[], None]:
-    """Waits until no CRD is about to go.
+def crds_gone(raw_api: RawApi) -> Callable[[str], None]:
+    """`crds_gone(group)` waits until none of a group's CRDs is about to go.
 
     Deleting takes its time, and what is applied meanwhile under the same name goes with the rest.
     """
 
-    def ending() -> list[str]:
-        items = raw_api("GET", CRDS).ok()["items"]
-        return [one["metadata"]["name"] for one in items if "deletionTimestamp" in one["metadata"]]
+    def ending(group: str) -> list[str]:
+        return [
+            crd["metadata"]["name"]
+            for crd in raw_api("GET", CRDS).ok()["items"]
+            if "deletionTimestamp" in crd["metadata"] and crd["spec"]["group"] == group
+        ]
 
-    return lambda: _eventually(ending, lambda names: not names)
+    return lambda group: _eventually(lambda: ending(group), lambda names: not names)
 
 
 _groups = itertools.count()

@@ -47,9 +47,9 @@ def install(kubectl: Kubectl, blobs: list[dict[str, Any]], **changes: Any) -> No
 
 
 @pytest.fixture(scope="module")
-def kubectl(control_plane: Any, crds_at_rest: Callable[[], None]) -> Iterator[Kubectl]:
+def kubectl(control_plane: Any, crds_gone: Callable[[str], None]) -> Iterator[Kubectl]:
     found = Kubectl.at(Path(control_plane.kubeconfig))
-    crds_at_rest()
+    crds_gone("operators.coreos.com")
     files = str(toolchain.module_dir(olm.MODULE) / "deploy" / "chart" / "crds")
     found.run("apply", "--server-side", "--filename", files)
     found.run("wait", "--for=condition=Established", "--filename", files)

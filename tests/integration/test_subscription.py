@@ -25,10 +25,10 @@ def kubectl(control_plane: Any) -> Kubectl:
 
 
 @pytest.fixture(scope="module")
-def olm_crds(kubectl: Kubectl, crds_at_rest: Callable[[], None]) -> Iterator[None]:
+def olm_crds(kubectl: Kubectl, crds_gone: Callable[[str], None]) -> Iterator[None]:
     """OLM's CRDs, without what acts on them; the tests before need a cluster without."""
     files = str(toolchain.module_dir(olm.MODULE) / "deploy" / "chart" / "crds")
-    crds_at_rest()  # another module had them, too
+    crds_gone(GROUP)  # another module had them, too
     kubectl.run("apply", "--server-side", "--filename", files)
     kubectl.run("wait", "--for=condition=Established", "--filename", files)
     yield

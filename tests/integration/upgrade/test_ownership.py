@@ -33,7 +33,7 @@ SECRET = f"{WEBHOOK}-service-cert"
 COLLECTED = 120.0
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 CSVS = "/apis/operators.coreos.com/v1alpha1"
-CSV_CRD = {
+CSV_CRD: dict[str, Any] = {
     "apiVersion": "apiextensions.k8s.io/v1",
     "kind": "CustomResourceDefinition",
     "metadata": {"name": "clusterserviceversions.operators.coreos.com"},
@@ -54,9 +54,9 @@ CSV_CRD = {
 
 
 @pytest.fixture(scope="module")
-def csvs(raw_api: Any, crds_at_rest: Callable[[], None]) -> Iterator[None]:
+def csvs(raw_api: Any, crds_gone: Callable[[str], None]) -> Iterator[None]:
     """The API server knows ClusterServiceVersions."""
-    crds_at_rest()
+    crds_gone(CSV_CRD["spec"]["group"])
     raw_api("POST", CRDS, CSV_CRD).ok()
     yield
     raw_api("DELETE", f"{CRDS}/clusterserviceversions.operators.coreos.com").ok()
