@@ -139,3 +139,28 @@ async def test_generators_left_in_the_middle_are_closed_from_the_outer_to_the_in
             await tasks.end()
         assert closed == ["inner", "outer"]
         closed.clear()
+
+
+async def test_a_generator_that_will_not_close_does_not_hold_the_end_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kopftasks, "_IN_TURN", 0.01)
+    over = asyncio.Event()
+
+    async def stream() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            await over.wait()
+
+    async def watch() -> None:
+        async for _ in (left := stream()):
+            keep.append(left)
+            return
+
+    keep: list[AsyncIterator[int]] = []
+    with KopfTasks() as tasks:
+        tasks.start(watch())
+        await asyncio.sleep(0.01)
+        async with asyncio.timeout(60):
+            await tasks.end()

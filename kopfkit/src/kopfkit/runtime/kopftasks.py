@@ -82,7 +82,8 @@ class KopfTasks:
                 task.exception()  # looked at, so that asyncio does not complain
         for generator in list(self._generators):
             try:
-                await generator.aclose()
+                async with asyncio.timeout(_IN_TURN):  # the end of the process waits for it
+                    await generator.aclose()
             except Exception as error:
                 log.debug("a generator of kopf's did not close: %r", error)
 
