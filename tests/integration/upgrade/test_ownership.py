@@ -125,18 +125,12 @@ def kubeconfig(api: Api, namespace: str, control_plane: Any, tmp_path: Path) -> 
     config["users"] = [{"name": config["users"][0]["name"], "user": user}]
     file = tmp_path / "kubeconfig"
     file.write_text(yaml.safe_dump(config))
-    for kind, apis in (("secrets", ""), ("deployments", "apps")):
-        eventually(
-            lambda kind=kind, apis=apis: may(
-                api,
-                f"{namespace}/{WEBHOOK}",
-                "get",
-                kind,
-                group=apis,
-                name=SECRET if kind == "secrets" else WEBHOOK,
-                namespace=namespace,
-            )
-        )
+    for which in (
+        {"resource": "secrets", "name": SECRET},
+        {"resource": "deployments", "group": "apps", "name": WEBHOOK},
+    ):
+        account = f"{namespace}/{WEBHOOK}"
+        eventually(lambda: may(api, account, "get", namespace=namespace, **which))  # noqa: B023
     return file
 
 

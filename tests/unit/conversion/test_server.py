@@ -66,7 +66,7 @@ def write(directory: Path, pair: pki.KeyPair) -> None:
 
 
 async def eventually(read: Callable[[], Awaitable[Any]], good: Callable[[Any], bool]) -> None:
-    """Return when what is read is good; fail after ten seconds, which no machine needs."""
+    """Return when what is read is good; fail after a minute, which no machine needs."""
     async with asyncio.timeout(60):
         while True:
             if good(await read()):

@@ -162,5 +162,8 @@ async def test_a_generator_that_will_not_close_does_not_hold_the_end_up(
     with KopfTasks() as tasks:
         tasks.start(watch())
         await asyncio.sleep(0.01)
-        async with asyncio.timeout(60):
-            await tasks.end()
+        try:
+            async with asyncio.timeout(60):
+                await tasks.end()
+        finally:
+            over.set()  # the loop's own closing would wait for it

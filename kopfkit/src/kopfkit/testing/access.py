@@ -24,7 +24,7 @@ def may(
         api: an administrator's client.
         account: "NAMESPACE/NAME" of the service account.
         verb: as in a role ("get").
-        resource: plural, with a subresource after a slash ("deployments", "deployments/scale").
+        resource: plural ("deployments").
         group: of the resource; "" for the core API.
         name: of the object; "" for any.
         namespace: of the object; "" for all, or where it is in none.
@@ -32,8 +32,7 @@ def may(
     Raises:
         ApiError: the review was refused.
     """
-    resource, _, subresource = resource.partition("/")
-    asked = {"verb": verb, "group": group, "resource": resource, "subresource": subresource}
+    asked = {"verb": verb, "group": group, "resource": resource, "name": name}
     review = api.post(
         REVIEWS,
         {
@@ -41,7 +40,7 @@ def may(
             "kind": "SubjectAccessReview",
             "spec": {
                 "user": f"system:serviceaccount:{account.replace('/', ':')}",
-                "resourceAttributes": {**asked, "name": name, "namespace": namespace},
+                "resourceAttributes": {**asked, "namespace": namespace},
             },
         },
     )
