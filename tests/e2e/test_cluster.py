@@ -195,3 +195,40 @@ def test_a_second_up_takes_up_what_runs(kube: Kubectl, kind_cluster: ClusterStat
 def test_kinds_files_are_not_in_the_working_directory(kind_cluster: ClusterState) -> None:
     assert not Path(os.getcwd(), ".pytest-kind").exists()
     assert not (Path(__file__).parents[2] / ".pytest-kind").exists()
+
+
+def test_a_container_ends_although_something_stands_frozen_in_it(
+    engine: Engine, image: str, request: pytest.FixtureRequest
+) -> None:
+    # A process of the container's, and below it the one that is frozen.
+    code = "import os, time; os.fork(); time.sleep(3600)"
+    made = engine.docker("run", "--detach", "--entrypoint=python3", image, "-c", code).strip()
+    request.addfinalizer(lambda: engine.remove(made))
+    child = eventually(lambda: _child(engine, made))
+    frozen = _freeze(child)
+    assert frozen is None or (frozen / "freezer.state").read_text().strip() == "FROZEN"
+    engine.remove(made)
+    assert made not in engine.docker("ps", "--all", "--quiet", "--no-trunc")
+    assert not Path(f"/proc/{child}").exists()
+
+
+def _child(engine: Engine, container: str) -> str:
+    """The process below a container's first, by its number here; "" before it is there."""
+    first = engine.docker("inspect", "--format={{.State.Pid}}", container).strip()
+    rows = map(str.split, engine.docker("top", container, "-eo", "pid,ppid").splitlines())
+    return next((pid for pid, parent in rows if parent == first), "")
+
+
+def _freeze(pid: str) -> Path | None:
+    """Freeze a process in a cgroup of its own, as runc does; None where cgroup v2 is in use, which
+    ends it all the same."""
+    lines = [line.split(":", 2) for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+    where = [path for _, controllers, path in lines if controllers == "freezer"]
+    if not where:
+        return None
+    made = Path("/sys/fs/cgroup/freezer") / where[0].lstrip("/") / "try"
+    made.mkdir()
+    (made / "cgroup.procs").write_text(pid)
+    (made / "freezer.state").write_text("FROZEN")
+    eventually(lambda: (made / "freezer.state").read_text().strip() == "FROZEN")
+    return made

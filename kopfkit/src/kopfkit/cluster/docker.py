@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kopfkit.cluster import process, reach
+from kopfkit.cluster import freezer, process, reach
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
 
@@ -79,6 +79,23 @@ class Engine:
     ) -> str:
         """Run the docker client; returns what it prints. Raises process.CommandFailed."""
         return process.run([_client(), *arguments], env=self.env(), input=input, timeout=timeout)
+
+    def remove(self, *containers: str) -> None:
+        """Remove containers and their volumes, running or not. Raises process.CommandFailed."""
+        removal = ("rm", "--force", "--volumes", *containers)
+        try:
+            self.docker(*removal)
+        except process.CommandFailed:
+            # Only these: what somebody has paused in another container stays so.
+            rows = self.docker("ps", "--no-trunc", "--format={{.ID}} {{.Names}}").splitlines()
+            left = [
+                identifier
+                for identifier, name in map(str.split, rows)
+                if any(each == name or identifier.startswith(each) for each in containers)
+            ]
+            if not sum(map(freezer.thaw, left)):
+                raise
+            self.docker(*removal)
 
     def stream(self, source: Sequence[str], sink: Sequence[str]) -> None:
         """Run two docker commands, the second one reading what the first one prints.

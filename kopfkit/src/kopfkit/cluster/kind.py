@@ -71,7 +71,7 @@ def down(state: ClusterState, progress: Progress) -> None:
     if engine is not None:
         with progress.step("Deleting the kind cluster"):
             if names := _containers(engine, state.name):
-                engine.docker("rm", "--force", "--volumes", *names)
+                engine.remove(*names)
         registry.down(engine, state.name)
         others = _containers(engine)
         if not others:

@@ -122,7 +122,7 @@ def stop(progress: Progress) -> bool:
         engine = revive(progress)
         if engine is not None:
             if made := engine.docker("ps", "--quiet", "--all").split():
-                engine.docker("rm", "--force", "--volumes", *made)
+                engine.remove(*made)
             engine.docker("network", "prune", "--force")
         _daemon().stop(grace=STOP_TIMEOUT)
         _end_processes(place)

@@ -76,7 +76,7 @@ def fill(
             tag,
         )
     finally:
-        engine.docker("rm", "--force", "--volumes", name)
+        engine.remove(name)
 
 
 def _build(engine: Engine, root: str, tools: Mapping[str, Path], progress: Progress) -> list[str]:

@@ -56,7 +56,7 @@ def up(engine: Engine, cluster: str, nodes: Sequence[str], progress: Progress) -
 def down(engine: Engine, cluster: str) -> None:
     """Remove the cluster's registry and what is in it."""
     if _published(engine, container(cluster)):
-        engine.docker("rm", "--force", "--volumes", container(cluster))
+        engine.remove(container(cluster))
 
 
 def container(cluster: str) -> str:
