@@ -71,12 +71,20 @@ def renewed(package: Package, api: Api) -> None:
         "--timeout=180s", timeout=200,
     )  # fmt: skip
 
-    def owned() -> bool:
+    owned(api)
+
+
+def owned(api: Api) -> None:
+    """Wait until the Secret is the Deployment's, and the ClusterServiceVersion's: by this one OLM
+    notices what becomes of it, at once and not at one of its resyncs."""
+
+    def check() -> bool:
         owners = api.get(secret_path())["metadata"].get("ownerReferences", [])
-        assert [owner["kind"] for owner in owners] == ["Deployment"], owners
+        kinds = sorted(owner["kind"] for owner in owners)
+        assert kinds == ["ClusterServiceVersion", "Deployment"], owners
         return True
 
-    eventually(owned)
+    eventually(check)
 
 
 def broken(api: Api) -> None:
@@ -100,6 +108,7 @@ def renewing(
 
     def run(name: str, incident: Callable[[Api], None]) -> Outcome:
         def renews() -> None:
+            owned(client)
             before = authority(package)
             incident(client)
             eventually(lambda: authority(package) != before, timeout=RENEWED, interval=0.5)

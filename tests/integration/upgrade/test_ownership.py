@@ -66,12 +66,16 @@ def csvs(raw_api: Any, crds_gone: Callable[[str], None]) -> Iterator[None]:
 def csv(api: Api, namespace: str, csvs: None) -> Any:
     """An old ClusterServiceVersion in the test's namespace."""
     eventually(lambda: api.exists(f"{CSVS}/clusterserviceversions"))
+    return make_csv(api, namespace, "operator.v1")
+
+
+def make_csv(api: Api, namespace: str, name: str) -> Any:
     return api.post(
         f"{CSVS}/namespaces/{namespace}/clusterserviceversions",
         {
             "apiVersion": "operators.coreos.com/v1alpha1",
             "kind": "ClusterServiceVersion",
-            "metadata": {"name": "operator.v1"},
+            "metadata": {"name": name},
         },
     )
 
@@ -86,7 +90,7 @@ def make_secret(api: Api, namespace: str, name: str, owner: Any) -> Any:
     return api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
 
 
-def make_deployment(api: Api, namespace: str, name: str = WEBHOOK) -> Any:
+def make_deployment(api: Api, namespace: str, name: str = WEBHOOK, owner: Any = None) -> Any:
     labels = {"app": "webhook"}
     containers = [{"name": "webhook", "image": "webhook"}]
     template = {"metadata": {"labels": labels}, "spec": {"containers": containers}}
@@ -94,7 +98,11 @@ def make_deployment(api: Api, namespace: str, name: str = WEBHOOK) -> Any:
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
-            "metadata": {"name": name, "namespace": namespace},
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                "ownerReferences": owned_by(owner) if owner else [],
+            },
             "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
         }
     )
@@ -256,22 +264,34 @@ def webhook_process(
 def test_the_webhook_keeps_its_secret_through_an_upgrade_and_gives_it_up_at_the_uninstall(
     api: Api, namespace: str, csv: Any, kubeconfig: Path, tmp_path: Path
 ) -> None:
-    make_deployment(api, namespace)
     path = f"/api/v1/namespaces/{namespace}/secrets"
+    csvs = f"{CSVS}/namespaces/{namespace}/clusterserviceversions"
+    deployment = f"/apis/apps/v1/namespaces/{namespace}/deployments/{WEBHOOK}"
+    make_deployment(api, namespace, owner=csv)
     before = make_secret(api, namespace, SECRET, csv)
     make_secret(api, namespace, "olms-own", csv)
+
+    def belongs_to(csv: str) -> bool:
+        # OLM notices what becomes of a Secret by the ClusterServiceVersion among its owners.
+        wanted = [("ClusterServiceVersion", csv), ("Deployment", WEBHOOK)]
+        return sorted(owners(api, namespace)) == wanted
+
     with webhook_process(
         kubeconfig, namespace, tmp_path, OPERATOR_CONDITION_NAME="operator.v1"
     ) as log:
-        eventually(lambda: owners(api, namespace) == [("Deployment", WEBHOOK)])
-        # The end of an upgrade: the old ClusterServiceVersion is deleted.
-        api.delete(f"{CSVS}/namespaces/{namespace}/clusterserviceversions/operator.v1")
+        eventually(lambda: belongs_to("operator.v1"))
+        # An upgrade: the new ClusterServiceVersion takes the Deployment, the old one is deleted.
+        new = make_csv(api, namespace, "operator.v2")
+        api.patch(deployment, {"metadata": {"ownerReferences": owned_by(new)}})
+        api.delete(f"{csvs}/operator.v1")
         eventually(lambda: not api.exists(f"{path}/olms-own"), timeout=COLLECTED)
+        eventually(lambda: belongs_to("operator.v2"))
         after = api.get(f"{path}/{SECRET}")
         assert after["metadata"]["uid"] == before["metadata"]["uid"]
         assert "deletionTimestamp" not in after["metadata"]
         assert "Traceback" not in log()
-    api.delete(f"/apis/apps/v1/namespaces/{namespace}/deployments/{WEBHOOK}")
+    api.delete(f"{csvs}/operator.v2")
+    eventually(lambda: not api.exists(deployment), timeout=COLLECTED)
     eventually(lambda: not api.exists(f"{path}/{SECRET}"), timeout=COLLECTED)
 
 

@@ -4,10 +4,15 @@ OLM v0 has the ClusterServiceVersion own the Secret. An upgrade deletes the old 
 Secret that the new one has just decided to go on using; a new certificate of a new authority is
 made, and until every pod has mounted it the API server trusts the one and is shown the other. A
 Deployment keeps its identity through an upgrade and ends with the uninstall, so the Secret is made
-its instead.
+its too: an object goes only when all its owners are gone.
 
-When OLM writes a new certificate into a Secret that is the Deployment's, it leaves it without
-an owner; that one is made the Deployment's again. Only what is OLM's is touched: a Secret that
+The ClusterServiceVersion that the Deployment belongs to stays an owner, since OLM notices that a
+Secret is gone or damaged by that owner alone (olm, pkg/controller/operators/olm/operator.go:
+handleDeletion, syncObject); without it a pod could not start until OLM's next resync, up to 18
+minutes later. After an upgrade it is the new one.
+
+When OLM writes a new certificate, it makes the ClusterServiceVersion the only owner, or leaves the
+Secret without any; that is mended at the next look. Only what is OLM's is touched: a Secret that
 neither a ClusterServiceVersion owns nor OLM's label marks as its own is somebody else's.
 """
 
@@ -23,7 +28,7 @@ SECRETS: Final = Resource("", "v1", "secrets")
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments")
 log = logging.getLogger(__name__)
 
-# Seconds between two looks: how long a Secret that OLM makes anew stays OLM's.
+# Seconds between two looks: how long a Secret that OLM makes anew stays OLM's alone.
 LOOK: Final = 5.0
 # How often one look meets another writer.
 TRIES: Final = 5
@@ -57,7 +62,7 @@ async def run(client: Client, owned: Owned, *, look: float = LOOK) -> None:
 
 
 async def once(client: Client, owned: Owned) -> bool:
-    """Make the Deployment the owner; returns whether anything had to be written.
+    """Make the Deployment an owner; returns whether anything had to be written.
 
     Raises:
         ApiError: a request failed. That there is no Secret or no Deployment yet is no failure.
@@ -72,7 +77,7 @@ async def once(client: Client, owned: Owned) -> bool:
             deployment = await client.get(DEPLOYMENTS, owned.namespace, owned.deployment)
         except NotFound:
             return False
-        wanted = with_deployment(owners, deployment)
+        wanted = owners_with(owners, deployment)
         if wanted == owners:
             return False
         metadata = {
@@ -96,13 +101,25 @@ def owners_of(obj: Object) -> Objects:
     return obj["metadata"].get("ownerReferences") or []
 
 
-def with_deployment(owners: Objects, deployment: Object) -> Objects:
-    """The owners without ClusterServiceVersions, and with this Deployment."""
-    name, uid = deployment["metadata"]["name"], deployment["metadata"]["uid"]
+def owners_with(owners: Objects, deployment: Object) -> Objects:
+    """The owners with this Deployment, and of ClusterServiceVersions with those that own it."""
+    metadata = deployment["metadata"]
+    us = {"apiVersion": "apps/v1", "kind": "Deployment"}
+    wanted = [{**us, "name": metadata["name"], "uid": metadata["uid"]}]
     # Neither controller nor blockOwnerDeletion: the right to set finalizers is not needed.
-    ours = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": uid}
-    kept = [one for one in owners if not _csv(one) and not (_is(one, name) and one["uid"] != uid)]
-    return kept if any(_is(one, name) for one in kept) else [*kept, ours]
+    wanted += [
+        {field: owner[field] for field in ("apiVersion", "kind", "name", "uid")}
+        for owner in owners_of(deployment)
+        if _csv(owner)
+    ]
+    uids = {owner["uid"] for owner in wanted}
+    kept = [
+        owner
+        for owner in owners
+        if owner["uid"] in uids or not (_csv(owner) or _is(owner, metadata["name"]))
+    ]
+    there = {owner["uid"] for owner in kept}
+    return kept + [owner for owner in wanted if owner["uid"] not in there]
 
 
 def _marked(secret: Object) -> bool:

@@ -66,4 +66,5 @@ async def _secret_owner(client: Client, crd: Object) -> str:
     except ApiError:
         return ""
     kinds = {str(owner.get("kind")) for owner in owners_of(secret)}
-    return "csv" if "ClusterServiceVersion" in kinds else "deployment"
+    # Of several owners the last one that goes decides, and a Deployment stays through an upgrade.
+    return "csv" if kinds == {"ClusterServiceVersion"} else "deployment"
