@@ -174,9 +174,15 @@ class Operator:
                 found.append(event)
         return found
 
-    def writes(self, *, accepted: bool = False) -> list[str]:
+    def writes(self, *, accepted: bool = False, within: str = "") -> list[str]:
         """What it wrote, but for Leases: "create deployments x"; also what was refused, unless only
-        what was accepted is asked for."""
+        what was accepted is asked for.
+
+        Args:
+            accepted: only what was.
+            within: a namespace; only what was written there or outside of all. A namespace of
+                a test before may still be going, and in it a Service before its owner.
+        """
         return [
             " ".join(
                 filter(
@@ -192,6 +198,7 @@ class Operator:
             for event in self.requests()
             if event["verb"] in WRITES
             and event["objectRef"]["resource"] != "leases"
+            and (not within or event["objectRef"].get("namespace", within) == within)
             and not (accepted and event["responseStatus"]["code"] >= 300)
         ]
 

@@ -77,7 +77,7 @@ def test_a_restart_over_settled_objects_writes_nothing(
     # It has seen everything once it has repaired something that was made wrong meanwhile.
     probe = hello("probe")
     probe.settled()
-    assert [write for write in second.writes() if "probe" not in write] == []
+    assert [write for write in second.writes(within=namespace) if "probe" not in write] == []
 
 
 def test_sigterm_ends_it_with_0_and_gives_the_lease_back(start: Start, api: Api) -> None:
@@ -103,7 +103,9 @@ def test_of_two_operators_only_the_leader_writes(hello: Create, start: Start) ->
     assert one.deployment()["metadata"]["generation"] == 1
 
 
-def test_the_standby_takes_over_when_the_leader_is_killed(hello: Create, start: Start) -> None:
+def test_the_standby_takes_over_when_the_leader_is_killed(
+    hello: Create, start: Start, namespace: str
+) -> None:
     leader = start()
     leader.says("leads")
     standby = start(name="standby")
@@ -115,7 +117,7 @@ def test_the_standby_takes_over_when_the_leader_is_killed(hello: Create, start: 
     one.settled()
     assert "leads" in standby.logs()
     # What the old one left is the new one's; it wrote for the new object only.
-    assert len(standby.writes()) == 3
+    assert len(standby.writes(within=namespace)) == 3
 
 
 def test_a_standby_takes_over_at_once_when_the_leader_ends_in_order(start: Start) -> None:
