@@ -19,6 +19,7 @@ import yaml
 
 from helloworld_operator.project import WEBHOOK
 from kopfkit import pki
+from kopfkit.cluster.controlplane import ControlPlane
 from kopfkit.runtime import credentials
 from kopfkit.runtime.client import Client
 from kopfkit.runtime.errors import Conflict, Forbidden
@@ -110,6 +111,10 @@ def make_deployment(api: Api, namespace: str, name: str = WEBHOOK, owner: Any = 
 
 @pytest.fixture
 def kubeconfig(api: Api, namespace: str, control_plane: Any, tmp_path: Path) -> Path:
+    return make_kubeconfig(api, namespace, control_plane, tmp_path)
+
+
+def make_kubeconfig(api: Api, namespace: str, control_plane: Any, directory: Path) -> Path:
     """The webhook's service account with the rights that the bundle gives it, and no others."""
     bundle = ROOT / "bundle/manifests/helloworld-operator.clusterserviceversion.yaml"
     spec = yaml.safe_load(bundle.read_text())["spec"]["install"]["spec"]
@@ -131,7 +136,7 @@ def kubeconfig(api: Api, namespace: str, control_plane: Any, tmp_path: Path) -> 
     config = yaml.safe_load(control_plane.kubeconfig.read_text())
     user = {"token": api.post(path, {"spec": {}})["status"]["token"]}
     config["users"] = [{"name": config["users"][0]["name"], "user": user}]
-    file = tmp_path / "kubeconfig"
+    file = directory / "kubeconfig"
     file.write_text(yaml.safe_dump(config))
     for which in (
         {"resource": "secrets", "name": SECRET},
@@ -191,6 +196,32 @@ async def test_a_secret_that_olm_wrote_anew_without_an_owner_becomes_the_deploym
     api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
     assert await once(webhooks_client, Owned(namespace, SECRET, WEBHOOK))
     assert owners(api, namespace) == [("Deployment", WEBHOOK)]
+
+
+async def test_the_bundles_rights_are_enough_where_owners_are_guarded_as_in_openshift(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # "cannot set an ownerRef on a resource you can't delete", it says to others.
+    guard = "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"
+    plane = ControlPlane(tmp_path / "plane", tied=True, api_server_args=(guard,))
+    try:
+        plane.start()
+        with Api(plane.kubeconfig) as api:
+            make_deployment(api, "default")
+            labels = {"olm.managed": "true"}
+            metadata = {"name": SECRET, "namespace": "default", "labels": labels}
+            api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
+            kubeconfig = make_kubeconfig(api, "default", plane, tmp_path)
+            monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+            client = Client(credentials.load, manager=WEBHOOK)
+            await client.open()
+            try:
+                assert await once(client, Owned("default", SECRET, WEBHOOK))
+            finally:
+                await client.close()
+            assert owners(api, "default") == [("Deployment", WEBHOOK)]
+    finally:
+        plane.stop()
 
 
 async def test_another_secret_is_out_of_its_reach(

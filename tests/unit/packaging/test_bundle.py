@@ -102,7 +102,7 @@ def test_what_its_certificate_needs_follows_from_the_declared_conversion(
         for rule in one["rules"]
     ]
     assert rights == [
-        (["secrets"], ["get", "patch", "watch"]),
+        (["secrets"], ["delete", "get", "patch", "watch"]),
         (["deployments"], ["get"]),
         (["customresourcedefinitions"], ["watch"]),
     ]
@@ -146,7 +146,7 @@ def test_the_rotators_rights_and_its_switch_are_not_in_the_bundle(
         (
             "helloworld-operator-webhook",
             ["helloworld-operator-webhook-service-cert"],
-            ["get", "patch", "watch"],
+            ["delete", "get", "patch", "watch"],
         )
     ]
 

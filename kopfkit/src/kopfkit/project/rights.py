@@ -119,7 +119,9 @@ def certificate_owner(
         Permission, service_account=conversion.deployment, modes=frozenset({OLM}), converting=True
     )
     uses = (
-        Use(_SECRETS, ("get", "patch", "watch"), names=(conversion.secret,)),
+        # delete: who may not delete an object may not set its owners, where the API server checks
+        # that (OwnerReferencesPermissionEnforcement, as in OpenShift).
+        Use(_SECRETS, ("delete", "get", "patch", "watch"), names=(conversion.secret,)),
         Use(_DEPLOYMENTS, ("get",), names=(conversion.deployment,)),
     )
     trust = Use(_CRDS, ("watch",), names=crds)

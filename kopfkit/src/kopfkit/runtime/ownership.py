@@ -38,7 +38,8 @@ TRIES: Final = 5
 class Owned:
     """A Secret and its owner to be, both in one namespace.
 
-    Needs get and patch on the Secret and get on the Deployment, both by name.
+    Needs get, patch and delete on the Secret and get on the Deployment, both by name
+    (`kopfkit.project.rights.certificate_owner`).
     """
 
     namespace: str
