@@ -2,13 +2,15 @@
 
 They are not watched: a cluster has many, and mostly all is well. After a few seconds of patience
 they are read, then less and less often; all HelloWorlds together a few times a second at most, so
-that a thousand of them that wait for the same broken node ask no more than a handful.
+that a thousand of them that wait for the same broken node ask no more than a handful. What the
+Deployment tells of itself meanwhile (its controller has made the pods at last) begins the patience
+anew; that a container starts to fail late, after a long pull of its image, no Deployment tells.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from helloworld_operator.controller.names import selector_text
 from helloworld_operator.controller.observe import PODS, mapping
@@ -25,7 +27,7 @@ _PATIENCE: Final = 5.0
 # found something, and where it did not (pods that wait for nothing but time).
 _FIRST: Final = 5.0
 _LONGER_FOUND, _LONGEST_FOUND = 2.0, 30.0
-_LONGER_NOTHING, _LONGEST_NOTHING = 3.0, 300.0
+_LONGER_NOTHING, _LONGEST_NOTHING = 3.0, 60.0
 # Looks a second over all, and how many may come at once.
 _RATE: Final = 5.0
 _BURST: Final = 20.0
@@ -33,7 +35,8 @@ _BURST: Final = 20.0
 
 @dataclass
 class _Patient:
-    generation: int
+    # Of the HelloWorld and of its Deployment, with the numbers of pods.
+    about: tuple[Any, ...]
     next_at: float
     delay: float = _FIRST
     found: tuple[Problem, ...] = ()
@@ -72,10 +75,16 @@ class Pods:
             return (), None
         patient = self._patients.get(key)
         generation = owner["metadata"].get("generation", 0)
-        if patient is None or patient.generation != generation:
+        about = (generation, rollout.seen, rollout.replicas, rollout.updated, rollout.available)
+        if patient is None or patient.about[0] != generation:
             told = _told(observed)
-            patient = _Patient(generation, now if told else now + _PATIENCE, found=told)
+            patient = _Patient(about, now if told else now + _PATIENCE, found=told)
             self._patients[key] = patient
+        elif patient.about != about:
+            patient.about, patient.delay = about, _FIRST
+            # Who has a turn keeps it: a turn given up would be nobody's, and all others wait.
+            if not patient.reserved:
+                patient.next_at = min(patient.next_at, now + _PATIENCE)
         if patient.next_at > now:
             return patient.found, patient.next_at - now
         if not patient.reserved:

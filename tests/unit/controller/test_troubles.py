@@ -136,7 +136,9 @@ class Time:
         return self.now
 
 
-def seen(available: int = 0, name: str = "x", generation: int = 1, **status: Any) -> Observed:
+def seen(
+    available: int = 0, name: str = "x", generation: int = 1, made: int = 0, **status: Any
+) -> Observed:
     owner = {
         "metadata": {"name": name, "namespace": "ns", "generation": generation},
         "status": status,
@@ -144,6 +146,8 @@ def seen(available: int = 0, name: str = "x", generation: int = 1, **status: Any
     numbers = dict.fromkeys(
         ("replicas", "updatedReplicas", "availableReplicas", "readyReplicas"), available
     )
+    if made:
+        numbers |= {"replicas": made, "updatedReplicas": made}
     deployment = {"metadata": {"generation": 1}, "spec": {"replicas": 1}}
     live = {**deployment, "status": {"observedGeneration": 1, **numbers}}
     return Observed(owner, v1.Spec(), {DEPLOYMENTS: live, CLAIMS: None})
@@ -168,6 +172,42 @@ async def test_pods_are_read_after_some_patience_and_then_ever_more_rarely() -> 
     # News in between does not read again.
     assert (await pods.troubles(seen()))[0] == told
     assert cluster.reads == 6
+
+
+async def test_pods_in_which_nothing_is_wrong_yet_are_read_once_a_minute() -> None:
+    # An image that takes minutes to be pulled, and then does not run: no Deployment tells.
+    cluster, time = Cluster(pod(waiting("ContainerCreating"))), Time()
+    pods = Pods(cluster, clock=time)
+    _, again = await pods.troubles(seen())
+    while time.now < 600:
+        assert again is not None
+        time.now += again
+        told, again = await pods.troubles(seen())
+        assert told == ()
+
+    assert again == 60
+    assert cluster.reads <= 13
+    cluster.pods = (pod(waiting("CrashLoopBackOff", "back-off", **CRASHED)),)
+    time.now += again
+    told, again = await pods.troubles(seen())
+    assert ([each.reason for each in told], again) == (["PodsCrashing"], 5)
+
+
+async def test_what_becomes_of_the_deployment_begins_the_patience_anew() -> None:
+    cluster, time = Cluster(), Time()
+    pods = Pods(cluster, clock=time)
+    _, again = await pods.troubles(seen())
+    for _ in range(4):  # its controller is away: there is no pod
+        assert again is not None
+        time.now += again
+        _, again = await pods.troubles(seen())
+    assert again == 60
+    cluster.pods = (pod(waiting("ErrImagePull", "no")),)
+
+    assert await pods.troubles(seen(made=1)) == ((), 5)
+    time.now += 5
+    told, _ = await pods.troubles(seen(made=1))
+    assert [each.reason for each in told] == ["ImageMissing"]
 
 
 async def test_a_rollout_that_is_complete_reads_nothing_and_starts_afresh() -> None:
@@ -214,10 +254,13 @@ async def test_a_thousand_in_trouble_are_read_a_few_times_a_second_each_in_its_t
     assert turns[20:] == pytest.approx([0.2 * number for number in range(1, 981)])
     for each in many:
         await pods.troubles(each)
+    # Nor does what its Deployment tells give its turn away.
+    for number in range(20, 1000):
+        await pods.troubles(seen(name=f"x{number}", made=1))
     assert cluster.reads == 20
     time.now = 10.0 + 980 * 0.2
-    for each in many[20:]:
-        await pods.troubles(each)
+    for number in range(20, 1000):
+        await pods.troubles(seen(name=f"x{number}", made=1))
     assert cluster.reads == 1000
 
 
