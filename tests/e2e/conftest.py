@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "hack"))
 
 import publish  # noqa: E402
+
+from .autopsy import findings  # noqa: E402
 
 GENERATED = ("bundle", "catalog", "config", "bundle.Dockerfile", "catalog.Dockerfile")
 # Seconds until a greeting answers: a few on two idle cores, and a loaded machine gets far more.
@@ -125,6 +127,20 @@ class World:
         path = f"/api/v1/namespaces/{self.namespace}/services/{name}:80/proxy/"
         answer: dict[str, Any] = eventually(lambda: self.api.get(path), timeout=READY)
         return answer
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds what the cluster looks like to the report of a test that failed with it."""
+    report = yield
+    fixtures = getattr(item, "funcargs", {})
+    if report.failed and isinstance(fixtures.get("kubectl"), Kubectl):
+        world = fixtures.get("world") or fixtures.get("module_world")
+        place = world.namespace if isinstance(world, World) else PROJECT.namespace
+        report.sections.append(("The cluster", findings(fixtures["kubectl"], place)))
+    return report
 
 
 @pytest.fixture(scope="session")
