@@ -34,7 +34,7 @@ from .autopsy import findings  # noqa: E402
 
 GENERATED = ("bundle", "catalog", "config", "bundle.Dockerfile", "catalog.Dockerfile")
 # Seconds until a greeting answers: a few on two idle cores, and a loaded machine gets far more.
-READY = 180.0
+READY = 300.0
 # Seconds until conversion works: the kubelet brings a new certificate to a pod within its sync
 # period, a minute or so.
 CONVERTING = 300.0

@@ -21,7 +21,7 @@ NAMESPACE, NAME = PROJECT.namespace, PROJECT.name
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{NAME}"
 # Seconds until the pods of a lost node are made elsewhere: the grace of its heartbeat (16), the
 # pods' toleration (5), and two cores that do it all.
-LOST = 150.0
+LOST = 300.0
 
 
 class Controllers:

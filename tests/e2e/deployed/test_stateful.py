@@ -15,9 +15,9 @@ from kopfkit.testing.waiting import eventually
 
 HWS = SNAPSHOT.plural
 # Seconds for a snapshot: a volume, a Job's pod, and two cores that do it.
-SNAPPED = 120.0
+SNAPPED = 300.0
 # Seconds until a pod with a volume answers: the volume is made first.
-READY = 180.0
+READY = 300.0
 # Seconds until an image that never becomes ready is given up and the one before answers again.
 ROLLED_BACK = 420.0
 MADE_BY = "test.jiaozi.com/made-by"

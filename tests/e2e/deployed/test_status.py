@@ -11,7 +11,7 @@ from kopfkit.cluster.process import CommandFailed
 from kopfkit.testing.waiting import eventually
 
 # Seconds for a ReplicaSet to try again after a refusal: its backoff doubles with each try.
-AGAIN = 150.0
+AGAIN = 300.0
 
 
 def available(world: Any, name: str, timeout: str) -> None:
@@ -21,7 +21,7 @@ def available(world: Any, name: str, timeout: str) -> None:
 
 def test_kubectl_wait_returns_when_the_greeting_is_answered(world: Any) -> None:
     world.create("hello", {"replicas": 1, "greeting": {"message": "Hi"}})
-    available(world, "hello", "90s")
+    available(world, "hello", "180s")
     assert world.greeting("hello")["message"] == "Hi"
 
 
@@ -32,13 +32,13 @@ def test_an_image_that_is_not_there_is_named_until_it_is_another(world: Any, var
     with pytest.raises(CommandFailed, match="timed out waiting for the condition"):
         available(world, "hello", "2s")
     world.change("hello", {"image": variants.other})
-    available(world, "hello", "90s")
+    available(world, "hello", "180s")
     world.becomes("hello", "Degraded", "False", "AsExpected")
 
 
 def test_a_broken_image_leaves_the_pods_that_answer(world: Any, variants: Any) -> None:
     world.create("hello", {"replicas": 1, "greeting": {"message": "Hi"}})
-    available(world, "hello", "90s")
+    available(world, "hello", "180s")
     world.change("hello", {"image": variants.broken})
     world.becomes("hello", "Degraded", "True", "PodsCrashing")
     assert world.condition("hello", "Available")["status"] == "True"
@@ -62,7 +62,7 @@ def test_an_exhausted_quota_is_told_and_the_pods_come_when_there_is_room(world: 
     condition = world.becomes("hello", "Degraded", "True", "QuotaExceeded")
     assert "tight" in condition["message"]
     # One of two answers: the greeting is there, and something is wrong with the rest.
-    available(world, "hello", "90s")
+    available(world, "hello", "180s")
     world.api.patch(path, {"spec": {"hard": {"pods": "5"}}})
     eventually(lambda: world.ready("hello", 2), timeout=AGAIN)
     world.becomes("hello", "Degraded", "False", "AsExpected")
@@ -73,13 +73,13 @@ def test_pods_that_fit_on_no_node_are_told_with_the_schedulers_words(world: Any)
     condition = world.becomes("hello", "Degraded", "True", "Unschedulable")
     assert "Insufficient cpu" in condition["message"]
     world.change("hello", {"resources": None})
-    available(world, "hello", "90s")
+    available(world, "hello", "180s")
     world.becomes("hello", "Degraded", "False", "AsExpected")
 
 
 def test_scaled_to_zero_is_not_available_and_not_degraded(world: Any) -> None:
     world.create("hello", {"replicas": 1})
-    available(world, "hello", "90s")
+    available(world, "hello", "180s")
     world.run("scale", "hw/hello", "--replicas=0")
     world.run("wait", "--for=condition=Available=False", "hw/hello", "--timeout=180s")
     world.run("wait", "--for=jsonpath={.status.replicas}=0", "hw/hello", "--timeout=180s")
@@ -89,7 +89,7 @@ def test_scaled_to_zero_is_not_available_and_not_degraded(world: Any) -> None:
 
 def test_a_condition_keeps_its_time_while_its_status_stays(world: Any) -> None:
     world.create("hello", {"replicas": 1})
-    available(world, "hello", "90s")
+    available(world, "hello", "180s")
     before = world.condition("hello", "Available")
     time.sleep(1.1)  # the times have whole seconds
     world.change("hello", {"replicas": 2, "greeting": {"message": "Ho"}})
