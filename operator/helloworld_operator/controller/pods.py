@@ -10,12 +10,12 @@ anew; that a container starts to fail late, after a long pull of its image, no D
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from helloworld_operator.controller.names import selector_text
 from helloworld_operator.controller.observe import PODS, mapping
 from helloworld_operator.controller.observed import Observed, Problem
-from helloworld_operator.controller.status import conditions_of, rollout_of
+from helloworld_operator.controller.status import Rollout, conditions_of, rollout_of
 from helloworld_operator.controller.troubles import REASONS, troubles
 from kopfkit.runtime.client import Client
 from kopfkit.runtime.errors import Forbidden
@@ -35,8 +35,8 @@ _BURST: Final = 20.0
 
 @dataclass
 class _Patient:
-    # Of the HelloWorld and of its Deployment, with the numbers of pods.
-    about: tuple[Any, ...]
+    generation: int
+    rollout: Rollout
     next_at: float
     delay: float = _FIRST
     found: tuple[Problem, ...] = ()
@@ -75,13 +75,12 @@ class Pods:
             return (), None
         patient = self._patients.get(key)
         generation = owner["metadata"].get("generation", 0)
-        about = (generation, rollout.seen, rollout.replicas, rollout.updated, rollout.available)
-        if patient is None or patient.about[0] != generation:
+        if patient is None or patient.generation != generation:
             told = _told(observed)
-            patient = _Patient(about, now if told else now + _PATIENCE, found=told)
+            patient = _Patient(generation, rollout, now if told else now + _PATIENCE, found=told)
             self._patients[key] = patient
-        elif patient.about != about:
-            patient.about, patient.delay = about, _FIRST
+        elif patient.rollout != rollout:
+            patient.rollout, patient.delay = rollout, _FIRST
             # Who has a turn keeps it: a turn given up would be nobody's, and all others wait.
             if not patient.reserved:
                 patient.next_at = min(patient.next_at, now + _PATIENCE)

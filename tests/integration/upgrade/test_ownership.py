@@ -4,6 +4,7 @@ The garbage collector is kube-controller-manager's; the ClusterServiceVersion is
 name, because OLM itself is not here.
 """
 
+import copy
 import os
 import socket
 import subprocess
@@ -24,6 +25,7 @@ from kopfkit.runtime import credentials
 from kopfkit.runtime.client import Client
 from kopfkit.runtime.errors import Conflict, Forbidden
 from kopfkit.runtime.ownership import Owned, once
+from kopfkit.simulation.live import look
 from kopfkit.testing.access import may
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
@@ -111,6 +113,7 @@ def make_deployment(api: Api, namespace: str, name: str = WEBHOOK, owner: Any = 
 
 @pytest.fixture
 def kubeconfig(api: Api, namespace: str, control_plane: Any, tmp_path: Path) -> Path:
+    """Of the webhook, in the namespace of the test."""
     return make_kubeconfig(api, namespace, control_plane, tmp_path)
 
 
@@ -176,6 +179,41 @@ async def test_a_secret_of_olm_becomes_the_deployments_with_the_bundles_rights(
     assert await once(webhooks_client, owned)
     assert owners(api, namespace) == [("Deployment", WEBHOOK)]
     assert not await once(webhooks_client, owned)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "told"),
+    [("csv", "csv"), ("deployment", "deployment"), ("csv deployment", "deployment")],
+)
+async def test_the_simulation_is_told_whether_the_secret_stays_through_an_upgrade(
+    api: Api, namespace: str, csv: Any, control_plane: Any, kinds: str, told: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    objects = {"csv": csv, "deployment": make_deployment(api, namespace)}
+    metadata = {
+        "name": SECRET,
+        "namespace": namespace,
+        "ownerReferences": [one for kind in kinds.split() for one in owned_by(objects[kind])],
+    }
+    api.create({"apiVersion": "v1", "kind": "Secret", "metadata": metadata})
+    crd = copy.deepcopy(CSV_CRD)
+    plural, group = f"hooked-{namespace}", "owners.example.com"
+    crd["metadata"]["name"] = f"{plural}.{group}"
+    crd["spec"] |= {"group": group, "names": {"plural": plural, "kind": "Hooked"}}
+    service = {"namespace": namespace, "name": SECRET.removesuffix("-cert")}
+    webhook = {"clientConfig": {"service": service}, "conversionReviewVersions": ["v1"]}
+    crd["spec"]["conversion"] = {"strategy": "Webhook", "webhook": webhook}
+    api.post(CRDS, crd)
+    monkeypatch.setenv("KUBECONFIG", str(control_plane.kubeconfig))
+    client = Client(credentials.load, manager="simulation")
+    await client.open()
+    try:
+        eventually(lambda: api.exists(f"/apis/{group}/v1alpha1/{plural}"))
+        found = await look(client, {crd["metadata"]["name"]: crd})
+    finally:
+        await client.close()
+        api.delete(f"{CRDS}/{crd['metadata']['name']}")
+    assert found.secret_owner == told
 
 
 async def test_a_secret_that_olm_does_not_own_is_left_alone(

@@ -8,7 +8,7 @@ its too: an object goes only when all its owners are gone.
 
 The ClusterServiceVersion that the Deployment belongs to stays an owner, since OLM notices that a
 Secret is gone or damaged by that owner alone (olm, pkg/controller/operators/olm/operator.go:
-handleDeletion, syncObject); without it a pod could not start until OLM's next resync, up to 18
+handleDeletion, syncObject); without it a pod could not start until OLM's next resync, up to six
 minutes later. After an upgrade it is the new one.
 
 When OLM writes a new certificate, it makes the ClusterServiceVersion the only owner, or leaves the
@@ -104,23 +104,16 @@ def owners_of(obj: Object) -> Objects:
 
 def owners_with(owners: Objects, deployment: Object) -> Objects:
     """The owners with this Deployment, and of ClusterServiceVersions with those that own it."""
-    metadata = deployment["metadata"]
-    us = {"apiVersion": "apps/v1", "kind": "Deployment"}
-    wanted = [{**us, "name": metadata["name"], "uid": metadata["uid"]}]
+    name, uid = deployment["metadata"]["name"], deployment["metadata"]["uid"]
+    ours = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": uid}
     # Neither controller nor blockOwnerDeletion: the right to set finalizers is not needed.
-    wanted += [
-        {field: owner[field] for field in ("apiVersion", "kind", "name", "uid")}
-        for owner in owners_of(deployment)
-        if _csv(owner)
-    ]
-    uids = {owner["uid"] for owner in wanted}
-    kept = [
-        owner
-        for owner in owners
-        if owner["uid"] in uids or not (_csv(owner) or _is(owner, metadata["name"]))
-    ]
-    there = {owner["uid"] for owner in kept}
-    return kept + [owner for owner in wanted if owner["uid"] not in there]
+    wanted = {
+        one["uid"]: {field: one[field] for field in ours}
+        for one in (ours, *filter(_csv, owners_of(deployment)))
+    }
+    kept = [one for one in owners if one["uid"] in wanted or not (_csv(one) or _is(one, name))]
+    there = {one["uid"] for one in kept}
+    return kept + [one for uid, one in wanted.items() if uid not in there]
 
 
 def _marked(secret: Object) -> bool:
