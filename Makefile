@@ -57,23 +57,30 @@ demo: $(STAMP) ## Everything from nothing: cluster, OLM, images, Subscription, a
 .PHONY: venv
 venv: $(STAMP) ## Install the locked Python packages into .venv.
 
-$(STAMP): requirements/dev.txt pyproject.toml kopfkit/pyproject.toml
+$(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml kopfkit/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "error: $(PYTHON) is not a Python of at least 3.11" >&2; \
 	  echo "  cure: install one and name it: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "error: $(PYTHON) cannot make virtual environments" >&2; \
 	  echo "  cure: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
-	@echo "Installing the locked Python packages into $(VENV) (under a minute, once)"
+	@echo "Installing the locked Python packages into $(VENV) (15 seconds, once)"
 	@$(PYTHON) -m venv --clear $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e kopfkit
+	@$(PIP_INSTALL) --require-hashes -r requirements/uv.txt
+	@# uv installs in a tenth of pip's time, but does not read pip's configuration of an index.
+	@$(UV_INSTALL) --require-hashes -r requirements/dev.txt || { \
+	  echo "uv cannot install them (see above); installing with pip instead (2 minutes)" >&2; \
+	  $(PIP_INSTALL) --require-hashes -r requirements/dev.txt; }
+	@$(UV_INSTALL) --no-deps --no-build-isolation -e . -e kopfkit
 	@touch $@
+PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
+UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python
 
 .PHONY: lock
 lock: $(STAMP) ## Resolve the dependencies anew and lock them with hashes.
 	$(BIN)/uv pip compile --quiet --upgrade $(UV_FLAGS) pyproject.toml -o requirements/operator.txt
 	$(BIN)/uv pip compile --quiet --upgrade $(UV_FLAGS) --group pyproject.toml:dev pyproject.toml -o requirements/dev.txt
+	echo uv | $(BIN)/uv pip compile --quiet $(UV_FLAGS) --constraint requirements/dev.txt - -o requirements/uv.txt
 UV_FLAGS := --universal --python-version 3.11 --generate-hashes --no-header \
   --no-emit-package kopfkit --no-emit-package helloworld-operator
 
