@@ -4,11 +4,19 @@ import signal
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+from budgets import budget
 
 # A shell starts background jobs with SIGINT ignored, Python and its children inherit that, and then
 # no test could press Ctrl-C: a CI system may be such a shell.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# For property tests that name no budget of their own.
+settings.register_profile("suite", budget(ci=30, soak=2000))
+settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from budgets import budget
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster import toolchain
 from kopfkit.packaging import catalog, historyfile, prover, releases
@@ -185,9 +186,7 @@ def graphs(draw: st.DrawFn) -> History:
     return History(PROJECT.name, "stable", ("stable",), tuple(made))
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@budget(ci=12, soak=200)
 @given(graphs())
 def test_what_opm_refuses_the_prover_refuses_too(tmp_path: Path, found: History) -> None:
     images = {

@@ -7,9 +7,10 @@ child, and whether a message comes back as it was sent.
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from budgets import budget
 from helloworld_operator.api import SNAPSHOT
 from helloworld_operator.controller.names import (
     child_name,
@@ -20,11 +21,7 @@ from helloworld_operator.controller.names import (
 )
 
 # Each example is some requests to the API server.
-few = settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+few = budget(ci=15, soak=500)
 NAMES = st.from_regex(
     r"[a-z0-9]([-a-z0-9]{0,80}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,80}[a-z0-9])?){0,2}", fullmatch=True
 )

@@ -20,9 +20,10 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from budgets import budget
 from kopfkit import pki
 
 from . import intruders
@@ -245,11 +246,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield runner
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+@budget(ci=50, soak=5000)
 @given(pieces=st.lists(st.one_of(PIECES), max_size=12))
 def test_no_bytes_whatever_make_it_stumble(
     server: tuple[Process, ssl.SSLContext], fuzzed: asyncio.Runner, pieces: list[bytes]

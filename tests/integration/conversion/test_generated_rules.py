@@ -9,9 +9,10 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from budgets import budget
 from helloworld_operator.api import HELLOWORLD, SNAPSHOT
 from kopfkit.crd import custom_resource_definition
 from kopfkit.crd.structural import admit, broken_rules, schema_in
@@ -31,7 +32,7 @@ TEXTS = [
     *("en", "zh-Hans", "de-", "e1", "@daily", "0 0 * * *", "*/5 1-3 1,2 JAN SUN", "60 0 * * *"),
     *("a.b", "a..b", "A", "a_b", "a\n", "hello:1", "hello:1\n", "x.io/a@sha256:00", "a/B", "\0"),
 ]
-some = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+some = budget(ci=15, soak=500)
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,10 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from budgets import budget
 from helloworld_operator.api import HELLOWORLD
 from helloworld_operator.api.conversion import ANNOTATION, converter
 from kopfkit.crd import custom_resource_definition
@@ -31,7 +32,7 @@ CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 JUNK = 120
 
 # Each example is some ten requests to the API server.
-few = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+few = budget(ci=10, soak=300)
 _numbers = itertools.count()
 
 

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from budgets import budget
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster.progress import Progress
 from kopfkit.packaging.historyfile import parse
@@ -71,7 +72,7 @@ def test_olm_v1_leads_from_each_of_our_releases_to_the_head(resolver: Resolver) 
         assert resolver.way(ours, one.version, [])[-1] == ours.newest.version
 
 
-@settings(max_examples=300, deadline=None)
+@budget(ci=100, soak=5000)
 @given(histories(), st.sampled_from(["", *CHANNELS]))
 def test_olm_v1_goes_the_way_that_the_prover_walks(
     resolver: Resolver, found: History, channel: str

@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from budgets import budget
 from helloworld_operator.api import GROUP, v1, v1alpha1
 from helloworld_operator.api.conversion import ANNOTATION, CONVERTER
 from kopfkit.conversion import annotation, known_fields
@@ -24,8 +25,7 @@ NAMES = [
     *("autoscaling", "maxReplicas", "persistence", "size", "snapshots", "keep", "restoreFrom"),
 ]
 
-# Slow machines draw slowly; that is no failure of what is tested.
-patient = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+generated = budget(ci=60, soak=4000)
 
 JUNK = st.recursive(
     st.none()
@@ -147,7 +147,7 @@ def text(obj: Any) -> bytes:
 
 @pytest.mark.parametrize("version", [V1, V1ALPHA1])
 @pytest.mark.parametrize("junk", [False, True], ids=["valid", "junk"])
-@patient
+@generated
 @given(data=st.data())
 def test_there_and_back_again_is_the_same_object(
     version: str, junk: bool, data: st.DataObject
@@ -160,7 +160,7 @@ def test_there_and_back_again_is_the_same_object(
 
 @pytest.mark.parametrize("version", [V1, V1ALPHA1])
 @pytest.mark.parametrize("junk", [False, True], ids=["valid", "junk"])
-@patient
+@generated
 @given(data=st.data())
 def test_nothing_is_lost_where_the_api_server_removes_unknown_fields_on_the_way(
     version: str, junk: bool, data: st.DataObject
@@ -173,7 +173,7 @@ def test_nothing_is_lost_where_the_api_server_removes_unknown_fields_on_the_way(
     assert text(over_the_wire(pruned(over_the_wire(again, OTHER[version])), version)) == text(again)
 
 
-@patient
+@generated
 @given(objects(V1, junk=False), st.integers(0, 100), TEXT)
 def test_a_change_through_v1alpha1_arrives_and_what_only_v1_has_stays(
     obj: dict[str, Any], size: int, message: str

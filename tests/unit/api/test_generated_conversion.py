@@ -1,17 +1,18 @@
 """HelloWorld's conversion, tried with objects generated from the CRD's own schemas.
 
 Hypothesis finds and shrinks; a second, faster source of chance makes many. How many, says
-KOPFKIT_CONVERSION_OBJECTS: 4,000 where it is not set, a million in the long run that
-docs/decisions/0012-proving-the-conversion.md records.
+KOPFKIT_CONVERSION_OBJECTS: 1,200 where it is not set (200,000 in a soak), a million in the long run
+that docs/decisions/0012-proving-the-conversion.md records.
 """
 
 import os
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from budgets import budget, examples
 from helloworld_operator.api import HELLOWORLD
 from helloworld_operator.api.conversion import ANNOTATION, CONVERTER
 from kopfkit.crd import custom_resource_definition
@@ -30,17 +31,16 @@ VALID, NEWER, JUNK = (
 )
 MAKERS = {name: ObjectMaker(CRD, name, annotations=ANNOTATIONS) for name in NAMES}
 
-# Slow machines draw slowly; that is no failure of what is tested.
-patient = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+generated = budget(ci=15, soak=2000)
 
-OBJECTS = int(os.environ.get("KOPFKIT_CONVERSION_OBJECTS", "4000"))
+OBJECTS = int(os.environ.get("KOPFKIT_CONVERSION_OBJECTS") or examples(ci=1200, soak=200_000))
 SEED = int(os.environ.get("KOPFKIT_CONVERSION_SEED", "0"))
 # Objects between two lines of progress in a long run.
 STRIDE = 50_000
 
 
 @pytest.mark.parametrize("version", NAMES)
-@patient
+@generated
 @given(data=st.data())
 def test_a_valid_object_comes_back_as_it_was(version: str, data: st.DataObject) -> None:
     obj = data.draw(VALID[version])
@@ -49,7 +49,7 @@ def test_a_valid_object_comes_back_as_it_was(version: str, data: st.DataObject) 
 
 
 @pytest.mark.parametrize("version", NAMES)
-@patient
+@generated
 @given(data=st.data())
 def test_fields_of_a_later_release_survive_the_version_that_lacks_them(
     version: str, data: st.DataObject
@@ -60,7 +60,7 @@ def test_fields_of_a_later_release_survive_the_version_that_lacks_them(
 
 
 @pytest.mark.parametrize("version", NAMES)
-@patient
+@generated
 @given(data=st.data())
 def test_junk_from_storage_comes_back_as_it_was(version: str, data: st.DataObject) -> None:
     obj = data.draw(JUNK[version])
@@ -69,7 +69,7 @@ def test_junk_from_storage_comes_back_as_it_was(version: str, data: st.DataObjec
 
 
 @pytest.mark.parametrize("version", NAMES)
-@patient
+@generated
 @given(data=st.data())
 def test_what_is_written_through_a_version_is_read_through_it(
     version: str, data: st.DataObject
@@ -78,7 +78,7 @@ def test_what_is_written_through_a_version_is_read_through_it(
 
 
 @pytest.mark.parametrize(("version", "editor"), [(a, b) for a in NAMES for b in NAMES])
-@patient
+@generated
 @given(data=st.data())
 def test_an_edit_is_read_as_it_was_written_and_outlives_a_touch_through_the_other_version(
     version: str, editor: str, data: st.DataObject
@@ -86,7 +86,7 @@ def test_an_edit_is_read_as_it_was_written_and_outlives_a_touch_through_the_othe
     VERSIONS.check_edit(data.draw(VALID[version]), data.draw(VALID[editor]))
 
 
-@patient
+@generated
 @given(st.one_of(*VALID.values()))
 def test_both_versions_say_the_same_number_message_image_and_status(obj: dict[str, Any]) -> None:
     """What the checks above cannot know: which field of one version is which of the other."""

@@ -2,13 +2,10 @@
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kopfkit.conversion.differences import ABSENT, Change, apply, difference, same
-
-# Slow machines draw slowly; that is no failure of what is tested.
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 JSON = st.recursive(
@@ -19,7 +16,6 @@ JSON = st.recursive(
 OBJECTS = st.dictionaries(st.sampled_from(["", "a", "b", "a/b", "~", "~1"]), JSON, max_size=4)
 
 
-@patient
 @given(OBJECTS, OBJECTS)
 def test_a_difference_applied_to_its_base_gives_what_was_wanted(
     base: dict[str, Any], wanted: dict[str, Any]
@@ -27,7 +23,6 @@ def test_a_difference_applied_to_its_base_gives_what_was_wanted(
     assert same(apply(base, difference(base, wanted)), wanted)
 
 
-@patient
 @given(OBJECTS)
 def test_equal_values_have_no_difference(value: dict[str, Any]) -> None:
     assert difference(value, value) == {}

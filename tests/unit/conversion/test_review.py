@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kopfkit.conversion import Converter, Spoke, answer, convert_review
@@ -114,9 +114,6 @@ def test_bytes_are_answered_with_bytes() -> None:
     ]
 
 
-# Slow machines draw slowly; that is no failure of what is tested.
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
@@ -124,13 +121,11 @@ JSON = st.recursive(
 )
 
 
-@patient
 @given(st.binary(max_size=60) | JSON.map(msgspec.json.encode))
 def test_no_bytes_whatever_make_it_raise(body: bytes) -> None:
     assert_failure(msgspec.json.decode(answer(body, CONVERTER).body), uid="")
 
 
-@patient
 @given(
     st.fixed_dictionaries(
         {},

@@ -182,6 +182,8 @@ def test_an_answer_does_not_wait_for_acknowledgements() -> None:
     accepted: list[bool] = []
 
     class Watched(operand.Server):
+        daemon_threads = False  # closing the server waits for them
+
         def shutdown_request(self, request: Any) -> None:
             accepted.append(bool(request.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
             super().shutdown_request(request)

@@ -4,9 +4,10 @@ import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from budgets import budget
 from helloworld_operator.project import PROJECT
 from kopfkit.packaging import routes
 from kopfkit.packaging.historyfile import parse
@@ -211,7 +212,7 @@ def histories(draw: st.DrawFn) -> History:
     return history(*made)
 
 
-@settings(max_examples=200, deadline=None)
+@budget(ci=60, soak=5000)
 @given(histories())
 def test_every_graph_gets_a_verdict_and_a_proved_one_leads_everybody_to_the_head(
     found: History,

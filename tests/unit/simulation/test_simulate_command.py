@@ -1,14 +1,14 @@
 """`kopfkit simulate` as a person runs it."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from kopfkit.cli import main
+
 OBJECT = """\
 apiVersion: test.jiaozi.com/v1
 kind: HelloWorld
@@ -17,16 +17,29 @@ spec: {{replicas: {replicas}, greeting: {{message: hello}}}}
 """
 
 
+@dataclass(frozen=True)
+class Done:
+    """What a command printed, and its exit code."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
 @pytest.fixture
-def run(root: Path) -> Run:
-    def call(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-c", "from kopfkit.cli import main; main()", "simulate", *arguments],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+def run(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.chdir(root)
+
+    def call(*arguments: str) -> Done:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(["simulate", *arguments])
+        told = capsys.readouterr()
+        code = ended.value.code
+        return Done(code if isinstance(code, int) else 0, told.out, told.err)
 
     return call
 

@@ -22,6 +22,8 @@ def test_olm():
 def test_expected():
     assert False
 """
+# In this process, and so without the plugin that warns of settings the outer run has made.
+QUICK = ("-p", "no:asyncio")
 MODULE = "import pytest\npytest.skip('needs root', allow_module_level=True)\n"
 
 
@@ -33,7 +35,7 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Py
 
 def test_each_reason_is_named_once_with_its_tests(run: pytest.Pytester) -> None:
     run.makepyfile(test_a=SKIPPING, test_b=MODULE)
-    result = run.runpytest_subprocess()
+    result = run.runpytest_inprocess(*QUICK)
     result.stdout.fnmatch_lines(
         ["*left out*", "test_b.py", "*why: needs root", "*test_kind, *test_olm", "*why: no Docker*"]
     )
@@ -45,7 +47,7 @@ def test_under_ci_a_skip_fails_the_run(
 ) -> None:
     monkeypatch.setenv("CI", "true")
     run.makepyfile(SKIPPING)
-    result = run.runpytest_subprocess()
+    result = run.runpytest_inprocess(*QUICK)
     result.stdout.fnmatch_lines(["*nothing may be left out*"])
     assert result.ret == 1
 
@@ -55,7 +57,7 @@ def test_under_ci_a_skipped_module_alone_fails_the_run(
 ) -> None:
     monkeypatch.setenv("CI", "true")
     run.makepyfile(MODULE)
-    assert run.runpytest_subprocess().ret == 1
+    assert run.runpytest_inprocess(*QUICK).ret == 1
 
 
 def test_under_ci_a_run_without_skips_passes(
@@ -63,7 +65,7 @@ def test_under_ci_a_run_without_skips_passes(
 ) -> None:
     monkeypatch.setenv("CI", "true")
     run.makepyfile("def test_runs(): pass")
-    result = run.runpytest_subprocess()
+    result = run.runpytest_inprocess(*QUICK)
     result.stdout.no_fnmatch_line("*left out*")
     assert result.ret == 0
 
@@ -74,14 +76,14 @@ def test_a_project_may_keep_the_list_and_drop_the_failure(
     monkeypatch.setenv("CI", "true")
     run.makeini("[pytest]\nkopfkit_skips_fail_in_ci = false")
     run.makepyfile(SKIPPING)
-    result = run.runpytest_subprocess()
+    result = run.runpytest_inprocess(*QUICK)
     result.stdout.fnmatch_lines(["*left out*"])
     assert result.ret == 0
 
 
 def test_a_failure_stays_a_failure(run: pytest.Pytester) -> None:
     run.makepyfile(SKIPPING + "\ndef test_fails(): assert False\n")
-    assert run.runpytest_subprocess().ret == 1
+    assert run.runpytest_inprocess(*QUICK).ret == 1
 
 
 def test_the_plugin_costs_a_run_without_clusters_nothing(run: pytest.Pytester) -> None:
