@@ -99,22 +99,32 @@ manifests: $(STAMP) ## Write config/: CRD, RBAC, Deployments, samples.
 
 .PHONY: test
 test: $(STAMP) ## Unit, integration (real kube-apiserver and etcd) and e2e tests (kind and OLM).
-	@$(KOPFKIT) tools build
-	@$(BIN)/pytest $(TESTS)
+	@$(BIN)/python hack/suite.py $(TESTS)
+
+.PHONY: lint
+lint: $(STAMP) ## Lint, types and import layers.
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: check
+check: lint ## What to run before a commit: lint, types, unit tests. Needs neither root nor Docker.
+	@$(BIN)/pytest --quiet -n auto tests/unit
+
+.PHONY: soak
+soak: $(STAMP) ## All tests with their full budgets and the whole upgrade history (hours).
+	@SOAK=1 $(BIN)/python hack/suite.py
 
 .PHONY: bench
 bench: $(STAMP) ## Compare operator, webhook and make bundle with plain kopf, controller-runtime, operator-sdk.
 	@PYTHONPATH=benchmarks $(BIN)/python -m bench --form $(BENCH) $(BENCH_FLAGS)
 
 .PHONY: verify
-verify: $(STAMP) ## Generated files without a diff and valid, lint, types, import layers.
+verify: lint ## Generated files without a diff and valid, lint, types, import layers.
 	@$(KOPFKIT) manifests --check
 	@$(KOPFKIT) bundle generate --check
 	@$(KOPFKIT) catalog generate --check
-	@$(BIN)/ruff check
-	@$(BIN)/ruff format --check
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
 	@$(KOPFKIT) bundle validate
 	@$(KOPFKIT) catalog validate
 

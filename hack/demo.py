@@ -10,8 +10,6 @@ import sys
 import time
 from pathlib import Path
 
-from publish import ROOT, Images, publish
-
 from helloworld_operator.api import HELLOWORLD
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster import manager, subscription, unsubscription
@@ -20,6 +18,7 @@ from kopfkit.cluster.process import CommandFailed
 from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.state import ClusterState
 from kopfkit.errors import KopfkitError
+from publish import ROOT, Images, publish
 
 NAMESPACE = "helloworld-demo"
 SAMPLE = ROOT / "config" / "samples" / "test_v1alpha1_helloworld.yaml"

@@ -3,8 +3,10 @@
 One catalog with a package for each graph; for each release of it a Subscription to a channel that
 has this release alone; then all of them change to the graph's channel. The first releases of all
 packages are in one namespace, the second ones in another, and so on: OLM resolves a namespace at a
-time, and a package can be in it once. The bundles are as small as OLM takes them: a
-ClusterServiceVersion that deploys nothing, in the catalog itself, so that nothing is unpacked.
+time, and a package can be in it once. Each has a catalog of its own: one in OLM's namespace would
+be every other namespace's too, and OLM resolves nothing where a catalog does not answer. The
+bundles are as small as OLM takes them: a ClusterServiceVersion that deploys nothing, in the catalog
+itself, so that nothing is unpacked.
 """
 
 import base64
@@ -35,8 +37,6 @@ from kopfkit.testing.waiting import eventually
 
 Object = dict[str, Any]
 OLM = "operators.coreos.com"
-# A catalog in OLM's own namespace is for all namespaces.
-GLOBAL = "olm"
 CATALOG = "resolver"
 CHANNEL = "stable"
 DAY = datetime.date(2027, 1, 2)
@@ -215,8 +215,8 @@ def csv(name: str, version: str) -> Object:
 
 
 @pytest.fixture(scope="module")
-def catalog(kind_cluster: ClusterState, clean_cluster: None, kubectl: Kubectl) -> Iterator[str]:
-    """The catalog, served; its name."""
+def catalog(kind_cluster: ClusterState) -> str:
+    """The catalog's image, pushed; by digest."""
     engine = Engine.detect()
     assert engine is not None
     image = f"{kind_cluster.registry}/e2e/resolver:{time.time_ns()}"
@@ -225,20 +225,7 @@ def catalog(kind_cluster: ClusterState, clean_cluster: None, kubectl: Kubectl) -
     files = {f"catalog/{PROJECT.name}/catalog.yaml": dump(*found)}
     context.build(engine, image, catalog_dockerfile(PROJECT, opm), files)
     engine.docker("push", "--quiet", image)
-    kubectl.apply(
-        {
-            "apiVersion": f"{OLM}/v1alpha1",
-            "kind": "CatalogSource",
-            "metadata": {"name": CATALOG, "namespace": GLOBAL},
-            "spec": {
-                "sourceType": "grpc",
-                "image": digests.pin(image),
-                "grpcPodConfig": {"securityContextConfig": "restricted"},
-            },
-        }
-    )
-    yield CATALOG
-    kubectl.delete(f"catalogsources.{OLM}", CATALOG, namespace=GLOBAL)
+    return digests.pin(image)
 
 
 @pytest.fixture(scope="module")
@@ -253,6 +240,16 @@ def subscribed(catalog: str, kubectl: Kubectl, client: Api) -> Iterator[None]:
                 "metadata": {"name": namespace, "namespace": namespace},
                 "spec": {"targetNamespaces": [namespace]},
             },
+            {
+                "apiVersion": f"{OLM}/v1alpha1",
+                "kind": "CatalogSource",
+                "metadata": {"name": CATALOG, "namespace": namespace},
+                "spec": {
+                    "sourceType": "grpc",
+                    "image": catalog,
+                    "grpcPodConfig": {"securityContextConfig": "restricted"},
+                },
+            },
         )
     subscriptions = [
         {
@@ -262,8 +259,8 @@ def subscribed(catalog: str, kubectl: Kubectl, client: Api) -> Iterator[None]:
             "spec": {
                 "name": case.package,
                 "channel": alone(case.installed),
-                "source": catalog,
-                "sourceNamespace": GLOBAL,
+                "source": CATALOG,
+                "sourceNamespace": case.namespace,
             },
         }
         for case in CASES

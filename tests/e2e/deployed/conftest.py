@@ -9,24 +9,55 @@ from typing import Any
 import pytest
 
 from helloworld_operator.project import PROJECT
-from kopfkit.cluster import context, digests
+from kopfkit.cluster import context, digests, metricsserver
 from kopfkit.cluster.docker import Engine
 from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.process import CommandFailed
+from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.state import ClusterState
 from kopfkit.testing.waiting import eventually
+
+# Everything that config/default makes outside its namespace.
+CLUSTER_WIDE = (
+    "customresourcedefinitions.apiextensions.k8s.io,clusterroles,clusterrolebindings,namespaces"
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Last of this directory, the test that removes what all others use."""
+    here = [index for index, item in enumerate(items) if item.path.parent == Path(__file__).parent]
+    ours = sorted((items[i] for i in here), key=lambda item: item.path.name == "test_undeploy.py")
+    for index, item in zip(here, ours, strict=True):
+        items[index] = item
+
+
+@pytest.fixture(scope="package")
+def measures(kind_cluster: ClusterState) -> None:
+    """The cluster measures what pods use, for autoscaling; it stays so."""
+    metricsserver.install(Path(kind_cluster.kubeconfig), Progress(), registry=kind_cluster.registry)
 
 
 @pytest.fixture(scope="package", autouse=True)
 def deployed(
     sweep: Callable[[], None],
+    measures: None,
     make: Callable[[str], str],
     kubectl: Kubectl,
     converts: Callable[[], None],
-) -> Iterator[None]:
-    """The operator, deployed and ready."""
+) -> Iterator[str]:
+    """The operator, deployed with kustomize and ready; its value is what was there before."""
     sweep()
+    before = kubectl.run("get", CLUSTER_WIDE, "--output=name")
     make("deploy")
+    wait_until_ready(kubectl)
+    converts()
+    yield before
+    if kubectl.get("namespaces", PROJECT.namespace) is not None:
+        make("undeploy")
+
+
+def wait_until_ready(kubectl: Kubectl) -> None:
+    """Wait for both Deployments."""
     for deployment in PROJECT.deployments:
         kubectl.run(
             "rollout",
@@ -36,9 +67,6 @@ def deployed(
             "--timeout=180s",
             timeout=200,
         )
-    converts()
-    yield
-    make("undeploy")
 
 
 @dataclass(frozen=True)

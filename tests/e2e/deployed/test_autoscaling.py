@@ -2,14 +2,8 @@
 are, and the operator keeps out of it."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from kopfkit.cluster import metricsserver
-from kopfkit.cluster.progress import Progress
-from kopfkit.cluster.state import ClusterState
 from kopfkit.testing.waiting import eventually
 
 # Seconds until load becomes pods: two measures, and the autoscaler looks every 15 seconds.
@@ -23,12 +17,6 @@ while True:
     except OSError:
         pass
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def measures(kind_cluster: ClusterState) -> None:
-    """The cluster measures what pods use; it stays so."""
-    metricsserver.install(Path(kind_cluster.kubeconfig), Progress(), registry=kind_cluster.registry)
 
 
 def test_load_makes_pods_that_the_operator_leaves_alone(

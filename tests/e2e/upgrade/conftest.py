@@ -103,11 +103,18 @@ def publisher(kind_cluster: ClusterState, images: Any) -> Publisher:
     return Publisher(Engine.ensure(Progress()), base, images.operator)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def package(
     kind_cluster: ClusterState, kubectl: Kubectl, client: Api, sweep: Callable[[], None]
 ) -> Iterator[Package]:
-    """No HelloWorld operator before, and none afterwards."""
+    """No HelloWorld operator before the module, and none after it."""
     sweep()
     yield Package(Path(kind_cluster.kubeconfig), kubectl, client)
     sweep()
+
+
+@pytest.fixture
+def clean_package(package: Package, sweep: Callable[[], None]) -> Package:
+    """No HelloWorld operator before the test either."""
+    sweep()
+    return package

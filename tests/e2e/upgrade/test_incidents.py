@@ -1,4 +1,5 @@
-"""What happens to the conversion between two upgrades, while clients call all the time.
+"""A skip to the newest release, and what happens to the conversion between two upgrades, while
+clients call all the time. One installation for all of it, in the order of this file.
 
 OLM makes a new authority when the old one is near its end, and when the Secret is gone. It writes
 it into the CRD at once, and the pods serve the certificate before until the kubelet has brought
@@ -26,16 +27,44 @@ SLOW = Parts(slow=15)
 RENEWED = 180.0
 
 
+def test_a_skip_to_the_newest_release_fails_no_call(
+    package: Package, publisher: Publisher, history: History, world: Any, converts: Any
+) -> None:
+    package.upgrade(publisher.catalog(*((release, SLOW) for release in history.releases[:2])))
+    converts()
+    clients = Clients(world.api, world.namespace, rich=True)
+    clients.prepare()
+    first, newest = history.releases[1].version, history.newest.version
+    catalog = publisher.catalog(*((release, SLOW) for release in history.releases))
+
+    def skip() -> None:
+        assert package.upgrade(catalog).endswith(newest)
+
+    under_load(
+        f"{first} to {newest} by skipRange",
+        clients,
+        skip,
+        package.rollouts,
+        "v1alpha1",
+        "v1",
+        settled=package.migrated,
+    ).unnoticed()
+
+
 @pytest.fixture
 def installed(
     package: Package,
     publisher: Publisher,
     history: History,
     converts: Callable[[], None],
+    sweep: Callable[[], None],
     request: pytest.FixtureRequest,
 ) -> tuple[Package, str]:
-    """The newest release, and its catalog; with the parts that the test names, if it does."""
+    """The newest release, installed unless the test before left it, and its catalog; with the parts
+    that the test names, if it does."""
     parts = getattr(request, "param", SLOW)
+    if parts is not SLOW:
+        sweep()
     catalog = publisher.catalog(*((release, parts) for release in history.releases))
     package.upgrade(catalog)
     converts()

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -37,6 +37,8 @@ POLICY = {
     "omitStages": ["RequestReceived", "ResponseStarted"],
     "rules": [{"level": "Metadata"}],
 }
+# Set by pytest-xdist in each of its processes.
+WORKER = "PYTEST_XDIST_WORKER"
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
 
 
@@ -72,9 +74,43 @@ class Plane:
         return path, jti
 
 
+# Begins the names of directories with a control plane of these tests.
+DIRECTORY = "controller"
+
+
+class Folder:
+    """What the processes of a parallel run know of each other: the tests that have ended, and the
+    audit logs of all their control planes."""
+
+    root: ClassVar[Path]
+
+    @classmethod
+    def ended(cls) -> set[str]:
+        """Node ids of the tests of this directory that have ended, in all processes."""
+        files = cls.root.glob("ended-*")
+        return {line for file in files for line in file.read_text().splitlines()}
+
+    @classmethod
+    def audit_logs(cls) -> list[Path]:
+        """All audit logs of this directory's tests, the rotated ones too."""
+        return sorted(cls.root.rglob(f"{DIRECTORY}[0-9]*/audit*.log"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Last, the test that reads what all others have left in the audit log."""
+    """Last, the test that reads what all others have left in the audit logs."""
     items.sort(key=lambda item: item.path.name == "test_rights.py")
+
+
+def pytest_runtest_logfinish(nodeid: str) -> None:
+    """Tells other processes of the run that a test of this directory has ended, however."""
+    with (Folder.root / f"ended-{os.environ.get(WORKER, 'only')}").open("a") as file:
+        file.write(f"{nodeid}\n")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    base = tmp_path_factory.getbasetemp()
+    Folder.root = base.parent if WORKER in os.environ else base
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +120,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
         toolchain.ensure(controlplane.TOOLS)
     except KopfkitError as error:
         pytest.skip(f"no control plane: {error}")
-    directory = tmp_path_factory.mktemp("controller")
+    directory = tmp_path_factory.mktemp(DIRECTORY)
     policy = directory / "audit.yaml"
     policy.write_text(yaml.safe_dump(POLICY))
     arguments = (

@@ -1,8 +1,9 @@
 """The operator between a real API server and things that go wrong.
 
 How much is tried comes from the environment: RELIABILITY multiplies the counts of all tests here (1
-by default, which is what CI runs), RELIABILITY_SEED starts the random numbers. A failure names its
-seed; RELIABILITY_SEED=<that> tries the same again first.
+by default, which is what CI runs; 20 in a soak), RELIABILITY_SEED starts the random numbers, which
+are the same in every run but a soak. A failure names its seed; RELIABILITY_SEED=<that> tries the
+same again first.
 """
 
 import difflib
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 import yaml
 
+from budgets import examples
 from kopfkit.testing.client import Api
 from kopfkit.testing.faultproxy import Drop, FaultProxy, Request
 from kopfkit.testing.waiting import eventually
@@ -46,10 +48,12 @@ controller.POLICY["rules"].insert(
         "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}],
     },
 )
+controller.DIRECTORY = "reliability"
 plane, api, namespace = controller.plane, controller.api, controller.namespace
 
-SCALE = float(os.environ.get("RELIABILITY", "1"))
-SEED = int(os.environ.get("RELIABILITY_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
+SCALE = float(os.environ.get("RELIABILITY") or examples(ci=1, soak=20))
+_ANY = random.SystemRandom().randrange(1, 2**31)
+SEED = int(os.environ.get("RELIABILITY_SEED") or examples(ci=1, soak=_ANY))
 GROUP = "/apis/test.jiaozi.com/v1"
 # What may differ between two runs with the same end.
 _VOLATILE = {

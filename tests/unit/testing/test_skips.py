@@ -60,6 +60,18 @@ def test_under_ci_a_skipped_module_alone_fails_the_run(
     assert run.runpytest_inprocess(*QUICK).ret == 1
 
 
+def test_what_parallel_processes_skip_is_named_once_and_fails_the_run_too(
+    run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    run.makepyfile(test_a=SKIPPING, test_b=MODULE)
+    result = run.runpytest_subprocess(*QUICK, "-n2")
+    text = result.stdout.str().partition(" left out ")[2]
+    assert [text.count(name) for name in ("test_b.py", "test_kind", "test_olm")] == [1, 1, 1]
+    assert [text.count(f"why: {why}") for why in ("needs root", "no Docker")] == [1, 1]
+    assert result.ret == 1
+
+
 def test_under_ci_a_run_without_skips_passes(
     run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

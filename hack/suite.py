@@ -1,0 +1,192 @@
+"""`make test`: the whole suite, its parts side by side.
+
+Unit tests and integration tests mostly compute, e2e tests mostly wait: so the kind cluster, its
+images and the e2e tests go on beside the others. What runs when stands in `plan` and nowhere else;
+any other choice of tests than whole directories (`make test TESTS="tests/unit/crd -k cel"`) is
+pytest's own.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import results
+from kopfkit.cluster import paths, state
+from kopfkit.errors import KopfkitError
+from parts import Part, Run
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+LOGS = ROOT / "build" / "suite"
+CLUSTER = os.environ.get("KOPFKIT_TEST_CLUSTER") or "kopfkit-test"
+LAYERS = ("tests/unit", "tests/integration", "tests/e2e")
+# Workers that mostly compute, and workers that mostly wait for an API server.
+COMPUTING = max(2, os.cpu_count() or 2)
+WAITING = COMPUTING + 1
+# e2e tests that neither need the operator in the cluster nor hinder it.
+BESIDE = ("tests/e2e/test_cluster.py", "tests/e2e/test_resolver.py", "tests/e2e/test_scorecard.py")
+# e2e tests that take a node or OLM away from all others.
+ALONE = ("tests/e2e/deployed", "tests/e2e/test_olm_lifecycle.py")
+# Bytes that a run from nothing takes: tools and their build, images, a cluster's volumes.
+ROOM = 12 << 30
+
+
+def plan(layers: Sequence[str]) -> list[Part]:
+    """The parts for whole directories of tests."""
+    parts = [Part("tools", [BIN / "kopfkit", "tools", "build"])]
+    if "tests/unit" in layers:
+        parts.append(Part("unit", pytest("unit", "tests/unit", f"-n{COMPUTING}")))
+    if "tests/integration" in layers:
+        command = pytest("integration", "tests/integration", f"-n{WAITING}", "--dist=loadfile")
+        # After the unit tests: both would only wait for the same processors.
+        parts.append(Part("integration", command, needs=["tools"], after=["unit"]))
+    if "tests/e2e" in layers:
+        up = ["cluster", "up", "--kind=kind", "--olm", "--workers=1", f"--name={CLUSTER}"]
+        parts += [
+            Part("cluster", [BIN / "kopfkit", *up], needs=["tools"]),
+            Part("e2e-olm", pytest("e2e-olm", *_others()), needs=["cluster"]),
+            Part("e2e-beside", pytest("e2e-beside", *BESIDE), needs=["cluster"]),
+            Part(
+                "e2e-alone",
+                pytest("e2e-alone", *ALONE),
+                needs=["cluster"],
+                after=["e2e-olm", "e2e-beside"],
+            ),
+        ]
+    return parts
+
+
+def pytest(name: str, *arguments: str) -> list[str | Path]:
+    """The command line of a part's pytest."""
+    return [BIN / "pytest", *arguments, f"--junitxml={LOGS / f'{name}.xml'}"]
+
+
+def _others() -> list[str]:
+    """All e2e tests but those that are named above: they install the operator by OLM."""
+    files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests/e2e").rglob("test_*.py"))
+    return [path for path in files if not path.startswith((*BESIDE, *ALONE))]
+
+
+class Watch:
+    """Says what runs: one line that changes on a terminal, a line a minute elsewhere."""
+
+    def __init__(self) -> None:
+        self._ended: set[str] = set()
+        self._terminal = sys.stdout.isatty()
+        self._started = self._said = time.monotonic()
+
+    def __call__(self, run: Run) -> None:
+        for name, outcome in run.outcomes.items():
+            if outcome.code is not None and name not in self._ended:
+                self._ended.add(name)
+                how = "done" if outcome.code == 0 else f"FAILED, see {outcome.log}"
+                self._line(f"{name}: {how} ({results.clock(outcome.seconds)})")
+        now = time.monotonic()
+        if self._terminal or now - self._said >= 60:
+            self._said = now
+            parts = [f"{each.part.name} {each.progress}".rstrip() for each in run.running()]
+            self._line(f"{results.clock(now - self._started)}  {' · '.join(parts)}", passing=True)
+
+    def _line(self, text: str, *, passing: bool = False) -> None:
+        if self._terminal:
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\x1b[K{text[:width]}", end="" if passing else "\n", flush=True)
+        else:
+            print(text, flush=True)
+
+
+def run_parts(parts: Sequence[Part]) -> int:
+    """Run the parts and tell what they found; the exit code."""
+    times = paths.cache_dir() / "suite.json"
+    last = results.last_times(times)
+    print("Running, side by side where nothing hinders it (how long it took last time):")
+    for part in parts:
+        known = results.clock(last[part.name]) if part.name in last else "not known yet"
+        print(f"  {part.name:<14}{known:>14}   log: {LOGS.relative_to(ROOT) / part.name}.log")
+    if shutil.disk_usage(paths.cache_dir()).free < ROOM:
+        print(f"  less than {ROOM >> 30} GB are free: a run from nothing needs that much")
+    keep = (known := state.load(CLUSTER)) is not None and known.ready
+    run = Run(parts, LOGS, {**os.environ, "KOPFKIT_TEST_CLUSTER": CLUSTER, "COLUMNS": "100"})
+    try:
+        run(Watch())
+    finally:
+        if any(part.name == "cluster" for part in parts) and not keep:
+            Run([Part("down", _down())], LOGS, os.environ)(lambda _: None)
+    return tell(run, times, last)
+
+
+def tell(run: Run, times: Path, last: dict[str, float]) -> int:
+    """Print what a run found, and keep how long its parts took; the exit code."""
+    outcomes = list(run.outcomes.values())
+    cases = {each.part.name: results.read(LOGS / f"{each.part.name}.xml") for each in outcomes}
+    every = [case for found in cases.values() for case in found]
+    bad = [each for each in outcomes if each.code not in (0, None)]
+    for outcome in bad:
+        print(f"\n==== {outcome.part.name}", *results.failures(outcome), sep="\n")
+    sections = {
+        "Parts": results.table(outcomes, cases),
+        f"The slowest {results.SLOWEST}": results.slowest(every),
+        "Left out": [
+            *results.left_out(every),
+            *(
+                f"{each.part.name}: {' and '.join(each.part.needs)} failed"
+                for each in outcomes
+                if each.code is None
+            ),
+        ],
+    }
+    for title, lines in sections.items():
+        if lines:
+            print(f"\n{title}", *(f"  {line}" for line in lines), sep="\n")
+    done = {each.part.name: each.seconds for each in outcomes if each.code == 0}
+    times.write_text(json.dumps({**last, **done}))
+    print(f"\n{results.closing(every)}")
+    return 1 if bad or not every else 0
+
+
+def _down() -> list[str | Path]:
+    return [BIN / "kopfkit", "cluster", "down", f"--name={CLUSTER}"]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the tests that the arguments name."""
+    layers = [each.rstrip("/") for each in arguments] or list(LAYERS)
+    if not set(layers) <= set(LAYERS):
+        os.execv(BIN / "pytest", ["pytest", *arguments])
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with (LOGS / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise KopfkitError(
+                "the test suite",
+                "runs already in this checkout",
+                "Wait for it, or stop it with Ctrl-C where it runs.",
+            ) from None
+        for old in LOGS.glob("*.xml"):
+            old.unlink()
+        return run_parts(plan(layers))
+
+
+def _terminated(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        print("\ninterrupted: nothing is left running", file=sys.stderr)
+        sys.exit(130)
+    except KopfkitError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
