@@ -39,7 +39,7 @@ BY_CHANCE: set[Right] = {("events.k8s.io", "events", "patch")}
 def granted() -> set[Right]:
     """What the operator's service account may do where OLM or config/rbac installs it.
 
-    Not the certificate rotator's rights, which config/default adds: tests/e2e/test_deploy.py shows
+    Not the certificate rotator's rights, which config/default adds: tests/e2e/deployed/test_deploy.py shows
     those, where the webhook answers with the certificates it made.
     """
     return {
