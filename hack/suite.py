@@ -44,7 +44,8 @@ def plan(layers: Sequence[str]) -> list[Part]:
     if "tests/unit" in layers:
         parts.append(Part("unit", pytest("unit", "tests/unit", f"-n{COMPUTING}")))
     if "tests/integration" in layers:
-        command = pytest("integration", "tests/integration", f"-n{WAITING}", "--dist=loadfile")
+        spread = (f"-n{WAITING}", "--dist=loadfile", "--no-loadscope-reorder")
+        command = pytest("integration", "tests/integration", *spread)
         # After the unit tests: both would only wait for the same processors.
         parts.append(Part("integration", command, needs=["tools"], after=["unit"]))
     if "tests/e2e" in layers:

@@ -39,8 +39,8 @@ BY_CHANCE: set[Right] = {("events.k8s.io", "events", "patch")}
 def granted() -> set[Right]:
     """What the operator's service account may do where OLM or config/rbac installs it.
 
-    Not the certificate rotator's rights, which config/default adds: tests/e2e/deployed/test_deploy.py shows
-    those, where the webhook answers with the certificates it made.
+    Not the certificate rotator's rights, which config/default adds: those are shown by
+    tests/e2e/deployed/test_deploy.py, where the webhook answers with the certificates it made.
     """
     return {
         (group, resource, verb)
