@@ -20,6 +20,10 @@ DEBUG_PORT       ?= 2345## port that make debug listens on
 KEY              ?=## PEM file of the key that signs a release; without one sign it later
 PLATFORMS        ?=## platforms of a release's images, such as linux/amd64 linux/arm64; default: this machine's
 PUSH             ?=## 1: make release pushes its images
+DATE             ?=## day of a release that has no entry yet, as 2027-01-31; default: the newest commit's
+OFFLINE          ?=## 1: make release asks no registry for earlier releases
+CHECK            ?= $(MAKE) check## what must pass before a release is made
+SOAK_RECORD      ?= docs/soak.md## result of the last make soak; none releases without one
 BENCH            ?= quick## what make bench runs: quick (under 5 minutes) or full (about two hours)
 TESTS            ?= tests/unit tests/integration tests/e2e## what make test runs; any pytest arguments
 
@@ -113,8 +117,10 @@ check: lint ## What to run before a commit: lint, types, unit tests. Needs neith
 	@$(BIN)/pytest --quiet -n auto tests/unit
 
 .PHONY: soak
-soak: $(STAMP) ## All tests with their full budgets and the whole upgrade history (hours).
-	@SOAK=1 $(BIN)/python hack/suite.py
+soak: $(STAMP) ## All tests with their full budgets and the whole upgrade history (hours); writes docs/soak.md.
+	@begun="$$($(BIN)/python hack/soak.py sources)" && SOAK=1 CI=true $(BIN)/python hack/suite.py && \
+	  $(BIN)/python hack/soak.py write --sources "$$begun" \
+	    --figure "all tests with their full budgets and the whole upgrade history=passed in $$((SECONDS / 60)) min"
 
 .PHONY: bench
 bench: $(STAMP) ## Compare operator, webhook and make bundle with plain kopf, controller-runtime, operator-sdk.
@@ -256,6 +262,12 @@ unsubscribe: $(STAMP) ## Remove the Subscription and the operator; the CRD and i
 
 .PHONY: release
 release: $(STAMP) verify ## Make the release VERSION into dist/: images, bundle, catalog, SBOM, provenance. PUSH=1 pushes.
+ifeq ($(strip $(SOAK_RECORD)),none)
+	@echo "warning: SOAK_RECORD=none: no result of make soak is asked for; provenance.json will name none" >&2
+endif
 	@$(KOPFKIT) release make --version $(VERSION) --image-base $(IMAGE_TAG_BASE) \
 	  $(if $(CHANNELS),--channels $(CHANNELS)) $(if $(BASE_IMAGE),--base-image $(BASE_IMAGE)) \
-	  $(addprefix --platform ,$(PLATFORMS)) $(if $(KEY),--key $(KEY)) $(if $(PUSH),--push)
+	  $(addprefix --platform ,$(PLATFORMS)) $(if $(KEY),--key $(KEY)) $(if $(PUSH),--push) \
+	  $(if $(DATE),--date $(DATE)) $(if $(OFFLINE),--offline) $(RELEASE_CHECKS)
+# The soak's record first: it takes no time. Each is named in provenance.json.
+RELEASE_CHECKS = $(if $(filter-out none,$(SOAK_RECORD)),--check '$(BIN)/python hack/soak.py check $(SOAK_RECORD)') --check '$(CHECK)'

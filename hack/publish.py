@@ -11,13 +11,15 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import yaml
 
 from kopfkit.cluster import digests, process
 from kopfkit.cluster.progress import Progress, Step
 from kopfkit.errors import KopfkitError
+from kopfkit.packaging import releases
 
 ROOT = Path(__file__).resolve().parent.parent
 COPY = ROOT / "build" / "publish"
@@ -42,7 +44,8 @@ def publish(base: str, progress: Progress) -> Images:
     Raises:
         KopfkitError: a target failed (with the end of its output), or the registry is not there.
     """
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    # The newest of the history, which is what `make bundle` builds and the catalog's head.
+    version = yaml.safe_load((ROOT / releases.NAME).read_text())["releases"][-1]["version"]
     operator, bundle, catalog = (f"{base}{kind}:v{version}" for kind in ("", "-bundle", "-catalog"))
     common = {"VERSION": version, "IMAGE_TAG_BASE": base}
     with progress.step("Operator image"):

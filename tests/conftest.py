@@ -1,12 +1,18 @@
 """What holds for all tests."""
 
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+import frozen
 from budgets import budget
+from helloworld_operator.project import PROJECT
+from kopfkit.packaging import historyfile, releases
+from kopfkit.packaging.releases import History, Release
+from kopfkit.project import Project
 
 # A shell starts background jobs with SIGINT ignored, Python and its children inherit that, and then
 # no test could press Ctrl-C: a CI system may be such a shell.
@@ -47,3 +53,48 @@ def monitoring_crds() -> list[dict[str, Any]]:
         }
         for kind in ("ServiceMonitor", "PrometheusRule")
     ]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout itself, with whatever was released last."""
+    return frozen.ROOT
+
+
+@pytest.fixture(scope="session")
+def project() -> Project:
+    """The operator's description."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def live(project: Project) -> History:
+    """The operator's own history; a test that reads it holds for any other."""
+    return historyfile.parse(project, (frozen.ROOT / releases.NAME).read_text("utf-8"))
+
+
+@pytest.fixture(scope="session")
+def history() -> History:
+    """The frozen history (tests/history)."""
+    return frozen.HISTORY
+
+
+@pytest.fixture(scope="session")
+def history_text() -> str:
+    """The file of the frozen history."""
+    return frozen.TEXT
+
+
+@pytest.fixture(scope="session")
+def release(history: History) -> Release:
+    """The newest release of the frozen history."""
+    return history.newest
+
+
+@pytest.fixture(scope="session")
+def frozen_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with the frozen history and all that is generated from it, to read from."""
+    place = tmp_path_factory.mktemp("frozen") / "checkout"
+    frozen.write_sources(place)
+    frozen.generate(place)
+    return place

@@ -3,12 +3,12 @@ registry and nowhere else, and without a catalog image."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from frozen import HISTORY
 from helloworld_operator.api import HELLOWORLD
 from helloworld_operator.project import PROJECT
 from kopfkit.cli import kopfkit
@@ -19,14 +19,14 @@ from kopfkit.cluster.olmobjects import CATALOGS, CRDS, CSVS, GROUPS, SUBSCRIPTIO
 from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.state import ClusterState
 from kopfkit.errors import KopfkitError
-from kopfkit.packaging import historyfile, releases
 from kopfkit.packaging.bundle import bundle_dockerfile, bundle_tree
+from kopfkit.packaging.releases import History
+from kopfkit.packaging.ways import heads
 from kopfkit.testing.waiting import eventually
 
-ROOT = Path(__file__).resolve().parents[2]
-HISTORY = historyfile.parse(PROJECT, (ROOT / releases.NAME).read_text())
-# The last three releases: the first two are run, the third is the catalog's head.
-OLD, NEW = (HISTORY.releases[index].version for index in (-3, -2))
+OLD, NEW = "0.2.0", "0.3.0"
+# Above every release: it goes on top of the catalog of what is released.
+ABOVE = "9999.0.0"
 Run = Callable[..., Result]
 
 
@@ -49,14 +49,10 @@ def bundles(kind_cluster: ClusterState, images: Any) -> dict[str, str]:
     """Version -> bundle image by tag, pushed; there is no catalog of them."""
     engine = Engine.ensure(Progress())
     found = {}
-    for version in (OLD, NEW, "9.9.9"):
-        release = HISTORY.releases[-1]
-        for one in HISTORY.releases:
-            release = one if one.version == version else release
-        if version == "9.9.9":
-            release = dataclasses.replace(release, version=version)
+    above = dataclasses.replace(HISTORY.newest, version=ABOVE)
+    for release in (HISTORY.release(OLD), HISTORY.release(NEW), above):
         tree = bundle_tree(PROJECT, release, images.operator, release.channels, "stable")
-        tag = f"{kind_cluster.registry}/run-bundle:v{version}"
+        tag = f"{kind_cluster.registry}/run-bundle:v{release.version}"
         context.build(
             engine,
             tag,
@@ -64,7 +60,7 @@ def bundles(kind_cluster: ClusterState, images: Any) -> dict[str, str]:
             {f"bundle/{name}": text for name, text in tree.items()},
         )
         engine.docker("push", "--quiet", tag)
-        found[version] = tag
+        found[release.version] = tag
     return found
 
 
@@ -141,9 +137,9 @@ def test_a_bundle_is_run_upgraded_and_cleaned_up(
 
 
 def test_an_operator_from_a_catalog_image_is_upgraded_to_a_bundle(
-    kopfkit_run: Run, bundles: dict[str, str], images: Any, kubectl: Kubectl
+    kopfkit_run: Run, bundles: dict[str, str], images: Any, kubectl: Kubectl, live: History
 ) -> None:
-    head = HISTORY.newest.version
+    (head,) = heads(live, "candidate")
     subscription.subscribe(
         kubectl.kubeconfig,
         package=PROJECT.name,
@@ -153,8 +149,8 @@ def test_an_operator_from_a_catalog_image_is_upgraded_to_a_bundle(
         catalog_namespace=PROJECT.namespace,
         progress=Progress(),
     )
-    done = kopfkit_run("run", "bundle-upgrade", bundles["9.9.9"])
-    assert f"{csv(head)} -> {csv('9.9.9')} Succeeded" in done.stdout
+    done = kopfkit_run("run", "bundle-upgrade", bundles[ABOVE])
+    assert f"{csv(head.version)} -> {csv(ABOVE)} Succeeded" in done.stdout
     found = kubectl.get(SUBSCRIPTIONS, PROJECT.name, PROJECT.namespace) or {}
     assert found["spec"]["channel"] == "candidate"
     kopfkit_run("cleanup", PROJECT.name, "--yes")

@@ -14,24 +14,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgets import budget
+from frozen import HISTORY
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster import toolchain
-from kopfkit.packaging import catalog, historyfile, prover, releases
+from kopfkit.packaging import catalog, prover
 from kopfkit.packaging.releases import History, Release
 
-ROOT = Path(__file__).parents[2]
 BUNDLE = "localhost:5001/helloworld-operator-bundle"
 DIGEST = f"{BUNDLE}@sha256:{'7' * 64}"
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def checkout(tmp_path: Path, frozen_checkout: Path) -> Path:
     """A checkout of one's own: what the commands read and write."""
-    for name in ("catalog", "bundle", "operator"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "catalog.Dockerfile"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    return tmp_path
+    return Path(shutil.copytree(frozen_checkout, tmp_path / "checkout"))
 
 
 def kopfkit(checkout: Path, *words: str, fails: bool = False) -> str:
@@ -167,14 +163,13 @@ DAY = datetime.date(2026, 1, 1)
 @st.composite
 def graphs(draw: st.DrawFn) -> History:
     """Three to five releases with edges at random, all with the same API versions."""
-    newest = historyfile.parse(PROJECT, (ROOT / releases.NAME).read_text()).newest
     versions = [f"0.{minor}.0" for minor in range(1, draw(st.integers(3, 5)) + 1)]
     made: list[Release] = []
     for index, version in enumerate(versions):
         earlier = versions[:index]
         made.append(
             dataclasses.replace(
-                newest,
+                HISTORY.newest,
                 version=version,
                 date=DAY,
                 channels=("stable",),

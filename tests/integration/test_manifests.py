@@ -17,8 +17,8 @@ import yaml
 
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster import process, toolchain
-from kopfkit.packaging import historyfile, releases
 from kopfkit.packaging.catalog import bundle_entry
+from kopfkit.packaging.releases import History
 
 if TYPE_CHECKING:
     from kopfkit.cluster.controlplane import ControlPlane
@@ -250,10 +250,10 @@ def test_opm_finds_the_catalog_valid() -> None:
     process.run([str(toolchain.tool("opm")), "validate", str(ROOT / "catalog")])
 
 
-def test_the_catalogs_bundle_is_what_opm_renders_from_the_bundle(tmp_path: Path) -> None:
-    history = historyfile.parse(PROJECT, (ROOT / releases.NAME).read_text())
-    release = history.newest
-    image = f"{PROJECT.image_base}:v{release.version}"
+def test_the_catalogs_bundle_is_what_opm_renders_from_the_bundle(live: History) -> None:
+    release = live.newest
+    # What the bundle was generated with: what was published, if the release was.
+    image = release.images.get("operator", f"{PROJECT.image_base}:v{release.version}")
     bundle_image = f"{PROJECT.image_base}-bundle:v{release.version}"
     text = process.run(
         [

@@ -1,6 +1,6 @@
-"""Each release of the history as a bundle, in front of the real operator-sdk, opm and API server.
+"""Each release of the frozen history as a bundle, in front of operator-sdk, opm and API server.
 
-tests/integration/test_manifests.py does the same more closely with the newest one.
+tests/integration/test_manifests.py does the same more closely with what is committed.
 """
 
 import json
@@ -13,25 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from frozen import HISTORY
 from helloworld_operator.api import GROUP, HELLOWORLD
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster import process, toolchain
-from kopfkit.packaging import historyfile, releases
+from kopfkit.packaging import releases
 from kopfkit.packaging.bundle import bundle_tree, manifests
 from kopfkit.packaging.catalog import bundle_entry
 
 if TYPE_CHECKING:
     from kopfkit.testing.client import Api
 
-ROOT = Path(__file__).parents[2]
-HISTORY = historyfile.parse(PROJECT, (ROOT / releases.NAME).read_text("utf-8"))
-OLDER = HISTORY.releases[:-1]
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 IMAGE = f"quay.io/example/operator@sha256:{'a' * 64}"
 BUNDLE = f"quay.io/example/bundle@sha256:{'b' * 64}"
 
 
-@pytest.fixture(scope="module", params=OLDER, ids=lambda release: str(release.version))
+@pytest.fixture(scope="module", params=HISTORY.releases, ids=lambda release: str(release.version))
 def release(request: pytest.FixtureRequest) -> releases.Release:
     found: releases.Release = request.param
     return found

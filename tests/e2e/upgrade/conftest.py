@@ -15,15 +15,12 @@ from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.olmobjects import CSVS, SUBSCRIPTIONS
 from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.state import ClusterState
-from kopfkit.packaging.historyfile import parse
-from kopfkit.packaging.releases import History
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
 from .publishing import Publisher
 
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
-ROOT = Path(__file__).resolve().parents[3]
 # Seconds for one upgrade, on a machine that does other things too.
 UPGRADE = 420.0
 
@@ -87,12 +84,6 @@ class Package:
             return True
 
         eventually(check, timeout=180, interval=1)
-
-
-@pytest.fixture(scope="session")
-def history() -> History:
-    """The releases of this repository."""
-    return parse(PROJECT, (ROOT / "catalog" / "releases.yaml").read_text())
 
 
 @pytest.fixture(scope="session")

@@ -141,3 +141,15 @@ def successor(release: Release, version: str, skips: Sequence[str] = ()) -> Rele
     return replace(
         release, version=version, replaces=release.version, skips=tuple(skips), skip_range=""
     )
+
+
+def upto(history: History, version: str, parts: Parts) -> list[tuple[Release, Parts]]:
+    """The releases of a catalog of the day when `version` was the newest."""
+    versions = [release.version for release in history.releases]
+    return [(release, parts) for release in history.releases[: versions.index(version) + 1]]
+
+
+def both(history: History, old: str, new: str) -> list[str]:
+    """The API versions whose clients must not notice an upgrade: those that both releases serve."""
+    served = history.release(new).served
+    return [version for version in history.release(old).served if version in served]

@@ -1,5 +1,5 @@
-"""A skip to the newest release, and what happens to the conversion between two upgrades, while
-clients call all the time. One installation for all of it, in the order of this file.
+"""A skip from one release to another, and what happens to the conversion between two upgrades,
+while clients call all the time. One installation for all of it, in the order of this file.
 
 OLM makes a new authority when the old one is near its end, and when the Secret is gone. It writes
 it into the CRD at once, and the pods serve the certificate before until the kubelet has brought
@@ -14,39 +14,41 @@ import pytest
 
 from helloworld_operator.project import PROJECT
 from kopfkit.packaging.releases import History
+from kopfkit.packaging.ways import SKIP_RANGE, edges
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
 from .clients import Clients
 from .conftest import Package
 from .experiment import RUNS, Outcome, note, under_load
-from .publishing import Parts, Publisher
+from .publishing import Parts, Publisher, both, upto
 
 SLOW = Parts(slow=15)
 # Seconds until OLM has made a new authority.
 RENEWED = 180.0
 
 
-def test_a_skip_to_the_newest_release_fails_no_call(
-    package: Package, publisher: Publisher, history: History, world: Any, converts: Any
+def test_a_skip_fails_no_call(
+    package: Package, publisher: Publisher, live: History, world: Any, converts: Any
 ) -> None:
-    package.upgrade(publisher.catalog(*((release, SLOW) for release in history.releases[:2])))
+    # To the last release that offers one, from as far back as it reaches.
+    skips = [edge for edge in edges(live, "stable") if edge.by == SKIP_RANGE]
+    old, new = next((edge.source, edge.target) for edge in skips if edge.target == skips[-1].target)
+    package.upgrade(publisher.catalog(*upto(live, old, SLOW)))
     converts()
     clients = Clients(world.api, world.namespace, rich=True)
     clients.prepare()
-    first, newest = history.releases[1].version, history.newest.version
-    catalog = publisher.catalog(*((release, SLOW) for release in history.releases))
+    catalog = publisher.catalog(*upto(live, new, SLOW))
 
     def skip() -> None:
-        assert package.upgrade(catalog).endswith(newest)
+        assert package.upgrade(catalog).endswith(new)
 
     under_load(
-        f"{first} to {newest} by skipRange",
+        f"{old} to {new} by skipRange",
         clients,
         skip,
         package.rollouts,
-        "v1alpha1",
-        "v1",
+        *both(live, old, new),
         settled=package.migrated,
     ).unnoticed()
 
@@ -55,7 +57,7 @@ def test_a_skip_to_the_newest_release_fails_no_call(
 def installed(
     package: Package,
     publisher: Publisher,
-    history: History,
+    live: History,
     converts: Callable[[], None],
     sweep: Callable[[], None],
     request: pytest.FixtureRequest,
@@ -65,7 +67,7 @@ def installed(
     parts = getattr(request, "param", SLOW)
     if parts is not SLOW:
         sweep()
-    catalog = publisher.catalog(*((release, parts) for release in history.releases))
+    catalog = publisher.catalog(*((release, parts) for release in live.releases))
     package.upgrade(catalog)
     converts()
     return package, catalog

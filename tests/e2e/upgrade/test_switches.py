@@ -46,7 +46,7 @@ SURE = ("A: no guard, Secret not owned",) if SOAK else ()
 def upgrade(
     clean_package: Package,
     publisher: Publisher,
-    history: History,
+    live: History,
     world: Any,
     converts: Callable[[], None],
 ) -> Callable[[str], Outcome]:
@@ -56,7 +56,7 @@ def upgrade(
 
     def run(name: str) -> Outcome:
         old, new = TABLE[name]
-        first = replace(history.release("0.2.0"), replaces="")
+        first = replace(live.release("0.2.0"), replaces="")
         second = successor(first, "0.2.1")
         package.upgrade(publisher.catalog((first, old)))
         converts()

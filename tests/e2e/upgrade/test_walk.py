@@ -12,23 +12,18 @@ from typing import Any
 from budgets import SOAK
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.packaging.releases import History, Release
+from kopfkit.packaging.releases import History
+from kopfkit.packaging.ways import members
 from kopfkit.testing.waiting import eventually
 
 from .clients import Clients
 from .conftest import Package
 from .experiment import under_load
-from .publishing import Parts, Publisher
+from .publishing import Parts, Publisher, both, upto
 
 # Pods that become ready late: a certificate that was changed under them would be noticed.
 SLOW = Parts(slow=15)
 CSVS = "clusterserviceversions.operators.coreos.com"
-
-
-def upto(history: History, version: str, parts: Parts) -> list[tuple[Release, Parts]]:
-    """The releases of a catalog of the day when `version` was the newest."""
-    versions = [release.version for release in history.releases]
-    return [(release, parts) for release in history.releases[: versions.index(version) + 1]]
 
 
 if SOAK:
@@ -36,15 +31,13 @@ if SOAK:
     def test_a_walk_through_all_releases_fails_no_call(
         clean_package: Package,
         publisher: Publisher,
-        history: History,
+        live: History,
         world: Any,
         kubectl: Kubectl,
         converts: Callable[[], None],
     ) -> None:
-        releases = [release.version for release in history.releases]
-        catalogs = {
-            version: publisher.catalog(*upto(history, version, SLOW)) for version in releases
-        }
+        releases = [release.version for release in members(live, "stable")]
+        catalogs = {version: publisher.catalog(*upto(live, version, SLOW)) for version in releases}
         first, second, *later = releases
         assert clean_package.upgrade(catalogs[first]) == f"{PROJECT.name}.v{first}"
         clients = Clients(world.api, world.namespace, rich=False)
@@ -59,28 +52,29 @@ if SOAK:
         name = f"{first} to {second}"
         under_load(name, clients, begin, clean_package.rollouts, "v1alpha1").unnoticed()
         for old, new in zip([second, *later], later, strict=False):
-            step(clean_package, catalogs[new], old, new, world)
+            step(clean_package, catalogs[new], old, new, world, both(live, old, new))
 
 
 def test_the_last_upgrade_fails_no_call_although_olm_starts_anew_half_way(
     clean_package: Package,
     publisher: Publisher,
-    history: History,
+    live: History,
     world: Any,
     kubectl: Kubectl,
     converts: Callable[[], None],
 ) -> None:
-    new = history.newest.version
-    old = history.newest.replaces
-    clean_package.upgrade(publisher.catalog(*upto(history, old, SLOW)))
+    *_, old, new = (release.version for release in members(live, "stable"))
+    clean_package.upgrade(publisher.catalog(*upto(live, old, SLOW)))
     converts()
-    catalog = publisher.catalog(*upto(history, new, SLOW))
+    catalog = publisher.catalog(*upto(live, new, SLOW))
     restart = Restart(kubectl, new)
-    step(clean_package, catalog, old, new, world)
+    step(clean_package, catalog, old, new, world, both(live, old, new))
     assert restart.done()
 
 
-def step(package: Package, catalog: str, old: str, new: str, world: Any) -> None:
+def step(
+    package: Package, catalog: str, old: str, new: str, world: Any, versions: list[str]
+) -> None:
     """One upgrade from a release to the next, which no client notices."""
     clients = Clients(world.api, world.namespace, rich=True, generation=new.replace(".", "-"))
     clients.prepare()
@@ -89,8 +83,7 @@ def step(package: Package, catalog: str, old: str, new: str, world: Any) -> None
         clients,
         lambda: package.upgrade(catalog),
         package.rollouts,
-        "v1alpha1",
-        "v1",
+        *versions,
         settled=package.migrated,
     ).unnoticed()
 

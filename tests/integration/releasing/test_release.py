@@ -1,6 +1,7 @@
-"""`kopfkit release` in a checkout of its own: refused, made, checked, pushed, and made again.
+"""`make release` in a checkout of its own: refused, made, checked, pushed, and made again.
 
-Making one takes most of a minute, so the tests that need it share it. The registry is crane's.
+Making one takes most of a minute, so the tests that need it share it. The registry is crane's. The
+tests of what a release changes run in a copy of the checkout, which then has a newer release.
 """
 
 import json
@@ -25,6 +26,12 @@ from kopfkit.testing.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 VERSION = "99.0.0"
+# Days after which nothing else is: no test may compare a release's day with today's.
+DAY = "2031-03-04"
+# What passes before the release is made.
+CHECK = "test -f Makefile"
+# What a release changes is what these look at: history, bundle, catalog, config, version.
+PACKAGING = ("packaging", "releasing", "simulation/test_simulate_command.py", "insight")
 _LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv*", "build", "dist", "node_modules", "__pycache__", ".*_cache", ".hypothesis"
 )
@@ -35,6 +42,26 @@ def kopfkit(where: Path, *words: str, **environment: str) -> "subprocess.Complet
         [sys.executable, "-c", "from kopfkit.cli import main; main()", *words],
         cwd=where,
         env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def make(where: Path, target: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Runs a target of the Makefile in the environment of these tests.
+
+    Neither that environment is made anew, nor is everything verified again: the suite
+    itself is that check.
+    """
+    environment = Path(sys.prefix)
+    words = [f"{name}={value}" for name, value in variables.items()]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = ("-o", f"{environment}/.complete", "-o", "verify")
+    return subprocess.run(
+        ["make", *done, target, f"VENV={environment}", "OFFLINE=1", f"VERSION={VERSION}", *words],
+        cwd=where,
+        env=kept,
         capture_output=True,
         text=True,
         check=False,
@@ -79,6 +106,15 @@ class Released:
     said: str
 
 
+@dataclass(frozen=True)
+class Tests:
+    """Tests that run beside these, and what they print."""
+
+    __test__ = False
+    child: "subprocess.Popen[bytes]"
+    output: Path
+
+
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("release") / "checkout"
@@ -87,6 +123,11 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "changelog.d" / "something.md").write_text("Something is new.\n")
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)
     commit(root, "Begin")
+    # A soak that passed with these sources.
+    soak = (sys.executable, "hack/soak.py")
+    begun = process.run([*soak, "sources"], cwd=root).strip()
+    process.run([*soak, "write", f"--sources={begun}", "--figure=walk=1 min"], cwd=root)
+    commit(root, "Soak")
     return root
 
 
@@ -95,13 +136,30 @@ def released(checkout: Path, registry: str) -> Released:
     base = f"{registry}/helloworld-operator"
     key = checkout.parent / "key"
     assert kopfkit(checkout, "release", "key", str(key)).returncode == 0
-    made = kopfkit(
-        checkout, "release", "make", "--offline", "--version", VERSION, "--image-base", base,
-        "--key", str(key),
-    )  # fmt: skip
+    made = make(checkout, "release", IMAGE_TAG_BASE=base, KEY=str(key), DATE=DAY, CHECK=CHECK)
     assert made.returncode == 0, made.stderr
     directory = checkout / "dist" / f"helloworld-operator-{VERSION}"
     return Released(checkout, directory, base, key, made.stdout)
+
+
+@pytest.fixture(scope="module")
+def next_tests(released: Released, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tests]:
+    """The packaging tests in a checkout with the release; they run while other tests do."""
+    place = tmp_path_factory.mktemp("next")
+    root = place / "checkout"
+    shutil.copytree(released.root, root, ignore=_LEFT_OUT, symlinks=True)
+    tests = [f"tests/unit/{name}" for name in PACKAGING]
+    code = os.pathsep.join(str(root / name) for name in ("operator", "kopfkit/src"))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    with (
+        (place / "output").open("wb") as output,
+        subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests],
+            cwd=root, env={**kept, "PYTHONPATH": code}, stdout=output, stderr=output,
+        ) as child,
+    ):  # fmt: skip
+        yield Tests(child, place / "output")
+        child.kill()
 
 
 def untouched(root: Path) -> bool:
@@ -128,6 +186,35 @@ def test_a_refusal_has_a_reason_and_a_cure_and_leaves_no_trace(
     assert reason in said.stderr
     assert "cure:" in said.stderr
     assert "Traceback" not in said.stderr
+    assert untouched(checkout)
+
+
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"CHECK": "echo 3 failed; exit 1"}, "check 'echo 3 failed; exit 1': failed (exit code 1)"),
+        ({"CHECK": "touch left"}, "has changes that no commit has (left)"),
+        ({"CHECK": CHECK, "SOAK_RECORD": "docs/none.md"}, "docs/none.md: is missing"),
+    ],
+    ids=["tests fail", "a check that leaves something", "no soak"],
+)
+def test_what_did_not_pass_is_not_released(
+    checkout: Path, variables: dict[str, str], reason: str
+) -> None:
+    said = make(checkout, "release", **variables)
+    (checkout / "left").unlink(missing_ok=True)
+    assert said.returncode != 0
+    assert reason in said.stderr, said.stderr
+    assert "cure:" in said.stderr
+    assert "Traceback" not in said.stderr
+    assert untouched(checkout)
+
+
+def test_a_release_without_a_soak_is_told_of(checkout: Path) -> None:
+    said = make(checkout, "release", SOAK_RECORD="none", CHECK="exit 1")
+    assert "warning: SOAK_RECORD=none" in said.stderr
+    assert "hack/soak.py" not in said.stderr
+    assert "check 'exit 1': failed" in said.stderr
     assert untouched(checkout)
 
 
@@ -158,6 +245,7 @@ def test_a_catalog_that_would_point_at_a_missing_image_is_refused(
     assert untouched(checkout)
 
 
+@pytest.mark.usefixtures("next_tests")
 def test_a_release_brings_the_checkout_up_to_it_and_pushes_nothing(released: Released) -> None:
     assert "Nothing was pushed" in released.said
     assert ociimages.there(f"{released.base}:v{VERSION}") == ""
@@ -169,6 +257,15 @@ def test_a_release_brings_the_checkout_up_to_it_and_pushes_nothing(released: Rel
     for words in (["manifests"], ["bundle", "generate"], ["catalog", "generate"]):
         checked = kopfkit(released.root, *words, "--check")
         assert checked.returncode == 0, checked.stdout
+
+
+def test_a_release_names_what_passed_before_and_its_day(released: Released) -> None:
+    statement = json.loads((released.directory / "provenance.json").read_text())
+    said = statement["predicate"]["buildDefinition"]["externalParameters"]
+    soak, check = said["checks"]
+    assert "hack/soak.py check docs/soak.md" in soak
+    assert check == CHECK
+    assert said["date"] == DAY
 
 
 def test_a_release_names_its_images_by_digest(released: Released) -> None:
@@ -278,3 +375,8 @@ def test_the_same_release_made_again_has_the_same_images(released: Released) -> 
     for kind, digest in before.items():
         assert Layout(released.directory / "images" / kind).digest() == digest
     assert not git(released.root, "status", "--porcelain")
+
+
+def test_the_packaging_tests_pass_with_the_next_release(next_tests: Tests) -> None:
+    assert next_tests.child.wait(600) == 0, next_tests.output.read_text()
+    assert " passed" in next_tests.output.read_text()

@@ -5,18 +5,16 @@ The same code in a running OLM, with its catalog pod and its InstallPlans, is as
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from budgets import budget
-from helloworld_operator.project import PROJECT
 from kopfkit.cluster.progress import Progress
-from kopfkit.packaging.historyfile import parse
-from kopfkit.packaging.releases import NAME, History
+from kopfkit.packaging.releases import History
 from kopfkit.packaging.routes import route_v0
+from kopfkit.packaging.ways import heads, members
 
 from .asking import Resolver
 from .building import olm_v0
@@ -62,10 +60,13 @@ def test_olm_v0_goes_a_known_way(resolver: Resolver, found: History, way: tuple[
     assert route_v0(found, "stable", way[0]).versions == way
 
 
-def test_olm_v0_leads_from_each_of_our_releases_to_the_head(resolver: Resolver) -> None:
-    ours = parse(PROJECT, (Path(__file__).parents[3] / NAME).read_text("utf-8"))
-    for one in ours.releases:
-        assert resolver.way(ours, one.version, ["stable"])[-1] == ours.newest.version
+def test_olm_v0_leads_from_each_of_our_releases_to_the_head(
+    resolver: Resolver, live: History
+) -> None:
+    for channel in live.channels:
+        (head,) = heads(live, channel)
+        for one in members(live, channel):
+            assert resolver.way(live, one.version, [channel])[-1] == head.version
 
 
 @budget(ci=100, soak=5000)

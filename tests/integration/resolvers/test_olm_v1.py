@@ -1,17 +1,14 @@
 """What OLM v1's own resolver chooses, beside what the prover says that it will."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from budgets import budget
-from helloworld_operator.project import PROJECT
 from kopfkit.cluster.progress import Progress
-from kopfkit.packaging.historyfile import parse
-from kopfkit.packaging.releases import NAME, History
+from kopfkit.packaging.releases import History
 from kopfkit.packaging.routes import route_v1
 
 from .asking import Resolver
@@ -66,10 +63,11 @@ def test_olm_v1_goes_a_known_way(resolver: Resolver, found: History, way: tuple[
     assert route_v1(found, way[0]).versions == way
 
 
-def test_olm_v1_leads_from_each_of_our_releases_to_the_head(resolver: Resolver) -> None:
-    ours = parse(PROJECT, (Path(__file__).parents[3] / NAME).read_text("utf-8"))
-    for one in ours.releases:
-        assert resolver.way(ours, one.version, [])[-1] == ours.newest.version
+def test_olm_v1_leads_from_each_of_our_releases_to_the_head(
+    resolver: Resolver, live: History
+) -> None:
+    for one in live.releases:
+        assert resolver.way(live, one.version, [])[-1] == live.newest.version
 
 
 @budget(ci=100, soak=5000)

@@ -22,8 +22,8 @@ Change = Callable[[Any], object]
 
 
 @pytest.fixture
-def bundle(tmp_path: Path, root: Path) -> Path:
-    shutil.copytree(root / "bundle", tmp_path / "bundle")
+def bundle(tmp_path: Path, frozen_checkout: Path) -> Path:
+    shutil.copytree(frozen_checkout / "bundle", tmp_path / "bundle")
     return tmp_path / "bundle"
 
 

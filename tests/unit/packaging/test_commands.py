@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+import frozen
 from kopfkit.packaging import yamls
 from kopfkit.packaging.kustomize import config_tree
 from kopfkit.packaging.releases import Release
 from kopfkit.project import Project
 
 GENERATED = ("config", "bundle", "catalog", "bundle.Dockerfile", "catalog.Dockerfile")
-COMMANDS = (["manifests"], ["bundle", "generate"], ["catalog", "generate"])
 
 
 def kopfkit(
@@ -31,13 +31,19 @@ def kopfkit(
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, root: Path) -> Path:
+def checkout(tmp_path: Path) -> Path:
     """A checkout with what is written by hand and nothing generated."""
-    place = tmp_path / "checkout"
-    (place / "catalog").mkdir(parents=True)
+    frozen.write_sources(tmp_path / "checkout")
+    return tmp_path / "checkout"
+
+
+@pytest.fixture
+def live_checkout(tmp_path: Path, root: Path) -> Path:
+    """The same of the operator itself; published bundles are kept, not generated."""
+    place = tmp_path / "live"
+    generated = shutil.ignore_patterns("helloworld-operator")
+    shutil.copytree(root / "catalog", place / "catalog", ignore=generated)
     shutil.copy(root / "pyproject.toml", place)
-    for name in ("releases.yaml", ".indexignore"):
-        shutil.copy(root / "catalog" / name, place / "catalog")
     return place
 
 
@@ -56,12 +62,12 @@ def contents(place: Path) -> dict[str, bytes]:
     ],
 )
 def test_the_committed_files_come_out_byte_for_byte_whatever_the_environment(
-    checkout: Path, root: Path, environment: dict[str, str]
+    live_checkout: Path, root: Path, environment: dict[str, str]
 ) -> None:
-    for command in COMMANDS:
-        done = kopfkit(checkout, *command, **environment)
+    for command in frozen.COMMANDS:
+        done = kopfkit(live_checkout, *command, **environment)
         assert done.returncode == 0, done.stderr.decode()
-    assert contents(checkout) == contents(root)
+    assert contents(live_checkout) == contents(root)
 
 
 # Prints a digest of every file of every release; the order in which sets are walked, the clock's
@@ -136,7 +142,7 @@ def test_what_was_published_is_named_by_its_digest_unless_somebody_names_another
     def annotated() -> object:
         return yaml.safe_load(csv.read_text())["metadata"]["annotations"]["containerImage"]
 
-    for command in COMMANDS:
+    for command in frozen.COMMANDS:
         done = kopfkit(checkout, *command)
         assert done.returncode == 0, done.stderr.decode()
     assert annotated() == operator
@@ -162,7 +168,7 @@ def test_libyaml_and_pure_python_write_the_same_bytes(project: Project, release:
 
 
 def test_check_is_silent_and_succeeds_when_nothing_differs(checkout: Path) -> None:
-    for command in COMMANDS:
+    for command in frozen.COMMANDS:
         kopfkit(checkout, *command)
         done = kopfkit(checkout, *command, "--check")
         assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import frozen
 from kopfkit.cli.graph import graph
 from kopfkit.errors import KopfkitError
 from kopfkit.packaging import releases
@@ -14,8 +15,9 @@ from kopfkit.packaging.releases import History
 
 
 @pytest.fixture(autouse=True)
-def in_the_checkout(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(root / "docs")
+def in_the_checkout(frozen_checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A directory below the root: the command finds it.
+    monkeypatch.chdir(frozen_checkout / "config")
 
 
 def test_without_options_the_tree_is_shown(history: History) -> None:
@@ -50,13 +52,12 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_a_range_that_is_none_is_one_message(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    history_text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "catalog").mkdir()
-    (tmp_path / "pyproject.toml").write_text((root / "pyproject.toml").read_text())
-    text = (root / releases.NAME).read_text().replace("'>=0.2.0 <0.4.0'", "'soon'")
-    (tmp_path / releases.NAME).write_text(text)
-    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "checkout"
+    frozen.write_sources(place)
+    (place / releases.NAME).write_text(history_text.replace("'>=0.2.0 <0.4.0'", "'soon'"))
+    monkeypatch.chdir(place)
     done = CliRunner().invoke(graph, [])
     assert isinstance(done.exception, KopfkitError)
     assert "skipRange" in str(done.exception)

@@ -17,9 +17,9 @@ Blob = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def bundles(root: Path) -> list[Blob]:
-    """The committed catalog's bundles, oldest first: blobs as opm renders them."""
-    text = (root / "catalog/helloworld-operator/catalog.yaml").read_text()
+def bundles(frozen_checkout: Path) -> list[Blob]:
+    """The frozen catalog's bundles, oldest first: blobs as opm renders them."""
+    text = (frozen_checkout / "catalog/helloworld-operator/catalog.yaml").read_text()
     return [one for one in yaml.safe_load_all(text) if one["schema"] == "olm.bundle"]
 
 
@@ -58,9 +58,9 @@ def test_each_further_bundle_replaces_what_is_installed(
 
 
 def test_a_bundle_goes_on_top_of_a_catalog_with_other_channels_and_packages(
-    tmp_path: Path, root: Path, bundles: list[Blob]
+    tmp_path: Path, frozen_checkout: Path, bundles: list[Blob]
 ) -> None:
-    text = (root / "catalog/helloworld-operator/catalog.yaml").read_text()
+    text = (frozen_checkout / "catalog/helloworld-operator/catalog.yaml").read_text()
     others = [{"schema": "olm.package", "name": "other", "defaultChannel": "x"}]
     newer = json.loads(json.dumps(bundles[-1]).replace(injection.version(bundles[-1]), "9.0.0"))
     head = bundles[-1]["name"]

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from budgets import budget
 from helloworld_operator.project import PROJECT
 from kopfkit.packaging import routes
-from kopfkit.packaging.historyfile import parse
 from kopfkit.packaging.prover import prove
 from kopfkit.packaging.releases import History, Release
 from kopfkit.project import Project
@@ -41,9 +40,8 @@ def told(found: History) -> str:
 OLD: dict[str, Any] = {"served": ("v1alpha1",), "stored": "v1alpha1", "known": ("v1alpha1",)}
 
 
-def test_the_projects_own_graph_is_proved(project: Project, root: Any) -> None:
-    text = (root / "catalog/releases.yaml").read_text()
-    assert prove(project, parse(project, text)).found == []
+def test_the_projects_own_graph_is_proved(project: Project, live: History) -> None:
+    assert prove(project, live).found == []
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ CRD = "bundle/manifests/test.jiaozi.com_helloworlds.yaml"
 
 
 @pytest.fixture(scope="module")
-def bundle(root: Path) -> Bundle:
-    found, _ = checks.load(root / "bundle")
+def bundle(frozen_checkout: Path) -> Bundle:
+    found, _ = checks.load(frozen_checkout / "bundle")
     assert found is not None
     return found
 

@@ -17,10 +17,10 @@ CRD = "bundle/manifests/test.jiaozi.com_helloworlds.yaml"
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, root: Path) -> Path:
+def checkout(tmp_path: Path, frozen_checkout: Path) -> Path:
     for name in ("bundle", "catalog"):
-        shutil.copytree(root / name, tmp_path / name)
-    shutil.copy(root / "bundle.Dockerfile", tmp_path)
+        shutil.copytree(frozen_checkout / name, tmp_path / name)
+    shutil.copy(frozen_checkout / "bundle.Dockerfile", tmp_path)
     return tmp_path
 
 
@@ -32,10 +32,10 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
 
 
 def test_the_committed_bundle_and_catalog_have_no_fault(
-    project: Project, history: History, root: Path
+    project: Project, live: History, root: Path
 ) -> None:
     assert bundle_faults(project, root).found == []
-    assert catalog_faults(project, history, root).found == []
+    assert catalog_faults(project, live, root).found == []
 
 
 @pytest.mark.parametrize(

@@ -1,31 +1,23 @@
-"""The real releases as bundles, and copies of them in which one part is taken away."""
+"""The frozen releases as bundles, and copies of them in which one part is taken away."""
 
 import copy
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from helloworld_operator.project import PROJECT
-from kopfkit.packaging import historyfile, releases
 from kopfkit.packaging.bundle import manifests
+from kopfkit.packaging.releases import History
 from kopfkit.simulation import Bundle, bundle_of
 
-ROOT = Path(__file__).parents[3]
 HELLOWORLDS = "helloworlds.test.jiaozi.com"
 Change = Callable[[Bundle], None]
 
 
 @pytest.fixture(scope="session")
-def root() -> Path:
-    return ROOT
-
-
-@pytest.fixture(scope="session")
-def bundles() -> dict[str, Bundle]:
+def bundles(history: History) -> dict[str, Bundle]:
     """The bundle of each release, by version."""
-    history = historyfile.parse(PROJECT, (ROOT / releases.NAME).read_text("utf-8"))
     return {
         release.version: bundle_of(
             manifests(PROJECT, release, f"quay.io/me/op:v{release.version}").values()

@@ -30,8 +30,10 @@ Run = Callable[..., Done]
 
 
 @pytest.fixture
-def run(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.chdir(root)
+def run(
+    frozen_checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    monkeypatch.chdir(frozen_checkout)
 
     def call(*arguments: str) -> Done:
         capsys.readouterr()
@@ -67,8 +69,8 @@ def test_two_releases_give_a_table_and_an_exit_code(run: Run) -> None:
     }
 
 
-def test_a_bundle_directory_is_as_good_as_a_release(run: Run, root: Path) -> None:
-    done = run("upgrade", "0.3.0", str(root / "bundle"), "--stored-versions", "v1alpha1,v1")
+def test_a_bundle_directory_is_as_good_as_a_release(run: Run) -> None:
+    done = run("upgrade", "0.3.0", "bundle", "--stored-versions", "v1alpha1,v1")
     assert done.returncode == 0, done.stderr
     assert "every stored version (v1alpha1, v1)" in done.stdout
 
@@ -93,9 +95,9 @@ def test_preflight_names_each_object_that_does_not_fit(run: Run, tmp_path: Path)
     [
         (("upgrade", "0.2.0", "nowhere"), "is no directory and no release"),
         (("upgrade", "0.2.0", "9.9.9"), "is not in catalog/releases.yaml"),
-        (("upgrade", "docs", "0.3.0"), "has 0 ClusterServiceVersions"),
+        (("upgrade", "config/crd", "0.3.0"), "has 0 ClusterServiceVersions"),
         (("upgrade", "0.2.0", "0.3.0", "--stored-versions", "v7"), "no CRD has v7"),
-        (("preflight", "0.3.0", "--objects", "docs"), "holds no object of"),
+        (("preflight", "0.3.0", "--objects", "config/crd"), "holds no object of"),
         (
             ("preflight", "0.3.0", "--objects", "config/samples", "--converter", "no.such:THING"),
             "cannot be had",

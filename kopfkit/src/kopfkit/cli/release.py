@@ -25,7 +25,9 @@ def release() -> None:
 
 
 def _passphrase() -> bytes | None:
-    return os.environ[PASSPHRASE].encode() if os.environ.get(PASSPHRASE) else None
+    """The passphrase, which no program that is run afterwards (a check, a build) gets to see."""
+    found = os.environ.pop(PASSPHRASE, "")
+    return found.encode() if found else None
 
 
 @release.command()
@@ -45,6 +47,13 @@ def _passphrase() -> bytes | None:
 )
 @click.option("--base-image", default="", help="Base of the operator image.")
 @click.option("--key", type=_FILE, help="PEM file of the private key; sign later without one.")
+@click.option(
+    "--check",
+    "checks",
+    multiple=True,
+    metavar="COMMAND",
+    help="Run first, in the checkout; refuse the release if it fails. May be repeated.",
+)
 @click.option("--offline", is_flag=True, help="Ask no registry for earlier releases; push does.")
 @click.option("--push", is_flag=True, help="Push the images when everything is made.")
 def make(
@@ -56,6 +65,7 @@ def make(
     platforms: tuple[str, ...],
     base_image: str,
     key: Path | None,
+    checks: tuple[str, ...],
     offline: bool,
     push: bool,
 ) -> None:
@@ -85,6 +95,7 @@ def make(
         base_image,
         key,
         _passphrase(),
+        checks,
     )
     rules.release(checkout.history, wanted, datetime.date.min)
     if offline and push:

@@ -51,6 +51,7 @@ class Options:
         base_image: of the operator's image; "" for the public one, or one made here.
         key: PEM file that signs; None leaves the statement unsigned.
         passphrase: of the key.
+        checks: commands that must pass in the checkout first; the statement names them.
     """
 
     wanted: rules.Wanted
@@ -59,6 +60,7 @@ class Options:
     base_image: str = ""
     key: Path | None = None
     passphrase: bytes | None = None
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ def make(root: Path, options: Options, progress: Progress) -> Made:
     final = root / DIST / f"{project.name}-{version}"
     if new and final.exists():
         raise KopfkitError(str(final), "exists, and the history has no such release", "Remove it.")
+    for command in options.checks:
+        rules.check_passes(root, command)
     (root / "build").mkdir(exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="release-", dir=root / "build"))
     try:
@@ -252,6 +256,7 @@ def _documents(
             "imageBase": options.image_base,
             "baseImage": options.base_image,
             "platforms": [str(one) for one in options.platforms],
+            "checks": list(options.checks),
         },
         subjects=subjects,
         materials={imageroot.LOCK: digest_of(staged / imageroot.LOCK)},

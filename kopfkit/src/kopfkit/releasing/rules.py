@@ -117,6 +117,24 @@ def check_tag(root: Path, version: str) -> None:
         )
 
 
+def check_passes(root: Path, command: str) -> None:
+    """Runs a check of the checkout's own, as a shell does, with its output where it comes.
+
+    Raises KopfkitError if it fails, or if it changed something: what it passed is no commit then.
+    """
+    try:
+        done = subprocess.run(["/bin/sh", "-c", command], cwd=root, check=False)
+    except OSError as error:
+        raise KopfkitError("/bin/sh", f"cannot be run ({error})") from None
+    if done.returncode:
+        raise KopfkitError(
+            f"check {command!r}",
+            f"failed (exit code {done.returncode}), so nothing is released",
+            "Its output above says why; mend that, commit, and make the release again.",
+        )
+    check_clean(root)
+
+
 def commit_day(root: Path) -> datetime.date:
     """The day of the newest commit, in UTC."""
     seconds = int(git(root, "log", "-1", "--format=%ct"))
