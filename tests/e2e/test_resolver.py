@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from budgets import examples
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster import baseimage, context, digests
 from kopfkit.cluster.docker import Engine
@@ -41,7 +42,7 @@ CATALOG = "resolver"
 CHANNEL = "stable"
 DAY = datetime.date(2027, 1, 2)
 # Graphs at random, beside those below.
-RANDOM = 4
+RANDOM = examples(ci=2, soak=8)
 # Seconds for all Subscriptions together, and then for steps that nobody expects.
 INSTALLED = 300.0
 QUIET = 15.0

@@ -108,13 +108,21 @@ async def test_a_reconcile_is_a_span_with_its_requests_below_it(
             raise ValueError("no")
         return None
 
+    ended: list[Key] = []
+
+    class Last(Observer[Key]):
+        def ended(self, key: Key, took: float, again: Any, error: Any) -> None:
+            ended.append(key)
+
     observer = QueueTracing("box", tracer, generation=lambda key: 7)
-    queue: WorkQueue[Key] = WorkQueue(handle, observers=[observer])
+    queue: WorkQueue[Key] = WorkQueue(handle, observers=[observer, Last()])
     queue.start(2)
     queue.resume()
     queue.add(("ns", "good"))
     queue.add(("ns", "bad"))
-    await asyncio.sleep(0.05)
+    async with asyncio.timeout(60):
+        while len(ended) < 2:
+            await asyncio.sleep(0.01)
     await queue.drain(1)
     tracer.request("PUT", "/apis/lease", 200, 0.1)  # outside of any reconcile
     await exporter.drain(5)
@@ -189,9 +197,11 @@ async def test_a_collector_that_refuses_costs_spans_and_one_line(
 ) -> None:
     collector.status = 503
     running = asyncio.create_task(exporter.run())
-    for _ in range(3):
-        exporter.add(Span("a", "1" * 32, "2" * 16, 1))
-        await asyncio.sleep(0.05)
+    async with asyncio.timeout(60):
+        for number in range(1, 4):
+            exporter.add(Span("a", "1" * 32, "2" * 16, 1))
+            while exporter.dropped < number:
+                await asyncio.sleep(0.01)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert (exporter.sent, exporter.dropped) == (0, 3)
