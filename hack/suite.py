@@ -30,8 +30,8 @@ LAYERS = ("tests/unit", "tests/integration", "tests/e2e")
 # Workers that mostly compute, and workers that mostly wait for an API server.
 COMPUTING = max(2, os.cpu_count() or 2)
 WAITING = COMPUTING + 1
-# e2e tests that neither need the operator in the cluster nor hinder it. First the one that keeps OLM
-# busy: the tests beside it need OLM little in their first minutes.
+# e2e tests that neither need the operator in the cluster nor hinder it. First the one that keeps
+# OLM busy: the tests beside it need OLM little in their first minutes.
 BESIDE = ("tests/e2e/test_resolver.py", "tests/e2e/test_cluster.py", "tests/e2e/test_scorecard.py")
 # e2e tests that take a node or OLM away from all others.
 ALONE = ("tests/e2e/deployed", "tests/e2e/test_olm_lifecycle.py")

@@ -5,7 +5,7 @@ import base64
 import io
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,6 +60,15 @@ def parse(body: bytes) -> Any:
                     if name in span:
                         span[name] = base64.b64encode(bytes.fromhex(span[name])).decode()
     return json_format.ParseDict(document, ExportTraceServiceRequest())
+
+
+async def until(check: Callable[[], bool]) -> None:
+    """Wait until something holds, half a minute at most."""
+    for _ in range(3000):
+        if check():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("not within 30 s")
 
 
 @pytest.fixture
@@ -120,9 +129,7 @@ async def test_a_reconcile_is_a_span_with_its_requests_below_it(
     queue.resume()
     queue.add(("ns", "good"))
     queue.add(("ns", "bad"))
-    async with asyncio.timeout(60):
-        while len(ended) < 2:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(ended) == 2)
     await queue.drain(1)
     tracer.request("PUT", "/apis/lease", 200, 0.1)  # outside of any reconcile
     await exporter.drain(5)
@@ -197,11 +204,9 @@ async def test_a_collector_that_refuses_costs_spans_and_one_line(
 ) -> None:
     collector.status = 503
     running = asyncio.create_task(exporter.run())
-    async with asyncio.timeout(60):
-        for number in range(1, 4):
-            exporter.add(Span("a", "1" * 32, "2" * 16, 1))
-            while exporter.dropped < number:
-                await asyncio.sleep(0.01)
+    for number in range(1, 4):
+        exporter.add(Span("a", "1" * 32, "2" * 16, 1))
+        await until(lambda number=number: exporter.dropped == number)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert (exporter.sent, exporter.dropped) == (0, 3)
