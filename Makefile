@@ -21,6 +21,7 @@ KEY              ?=## PEM file of the key that signs a release; without one sign
 PLATFORMS        ?=## platforms of a release's images, such as linux/amd64 linux/arm64; default: this machine's
 PUSH             ?=## 1: make release pushes its images
 BENCH            ?= quick## what make bench runs: quick (under 5 minutes) or full (about two hours)
+MUTANTS          ?=## what make mutants breaks: ids or files, shell patterns; default: everything in tests/mutants.yaml
 TESTS            ?= tests/unit tests/integration tests/e2e## what make test runs; any pytest arguments
 
 export CLUSTER CONTAINER_TOOL
@@ -115,6 +116,10 @@ check: lint ## What to run before a commit: lint, types, unit tests. Needs neith
 .PHONY: soak
 soak: $(STAMP) ## All tests with their full budgets and the whole upgrade history (hours).
 	@SOAK=1 $(BIN)/python hack/suite.py
+
+.PHONY: mutants
+mutants: $(STAMP) ## Break the product at 60 places, one at a time; its tests must notice each.
+	@$(BIN)/python hack/mutants.py $(MUTANTS)
 
 .PHONY: bench
 bench: $(STAMP) ## Compare operator, webhook and make bundle with plain kopf, controller-runtime, operator-sdk.
