@@ -25,6 +25,7 @@ OFFLINE          ?=## 1: make release asks no registry for earlier releases
 CHECK            ?= $(MAKE) check## what must pass before a release is made
 SOAK_RECORD      ?= docs/soak.md## result of the last make soak; none releases without one
 BENCH            ?= quick## what make bench runs: quick (under 5 minutes) or full (about two hours)
+MUTANTS          ?=## what make mutants breaks: ids or files, shell patterns; default: everything in tests/mutants.yaml
 TESTS            ?= tests/unit tests/integration tests/e2e## what make test runs; any pytest arguments
 
 export CLUSTER CONTAINER_TOOL
@@ -121,6 +122,10 @@ soak: $(STAMP) ## All tests with their full budgets and the whole upgrade histor
 	@begun="$$($(BIN)/python hack/soak.py sources)" && SOAK=1 CI=true $(BIN)/python hack/suite.py && \
 	  $(BIN)/python hack/soak.py write --sources "$$begun" \
 	    --figure "all tests with their full budgets and the whole upgrade history=passed in $$((SECONDS / 60)) min"
+
+.PHONY: mutants
+mutants: $(STAMP) ## Break the product at 60 places, one at a time; its tests must notice each.
+	@$(BIN)/python hack/mutants.py $(MUTANTS)
 
 .PHONY: bench
 bench: $(STAMP) ## Compare operator, webhook and make bundle with plain kopf, controller-runtime, operator-sdk.

@@ -136,6 +136,7 @@ def test_an_uninstall_ends_what_could_not_be_served_without_a_conversion() -> No
     ("old", "new"),
     [
         (stored("Webhook", "v1alpha1", "v1"), stored("None", "v1alpha1", "v1")),
+        ({**stored("Webhook"), "status": {}}, stored("None", "v1")),
         (stored("Webhook", "v1"), stored("Webhook", "v1")),
         (stored("None", "v1"), stored("None", "v1")),
         (stored("Webhook", "v1"), stored("None", "v1", served=False)),

@@ -98,6 +98,11 @@ def test_what_is_not_a_review_is_answered_with_the_reason(body: Any, uid: str, w
     assert_failure(convert_review(body, CONVERTER), word, uid=uid)
 
 
+def test_a_review_with_an_empty_uid_is_not_answered_with_success() -> None:
+    reply = answer(msgspec.json.encode(review(box("a"), uid="")), CONVERTER)
+    assert_failure(msgspec.json.decode(reply.body), "uid", uid="")
+
+
 def test_objects_that_are_not_a_list_are_answered_with_the_reason() -> None:
     body = review()
     body["request"]["objects"] = {"a": box("a")}

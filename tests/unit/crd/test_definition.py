@@ -120,6 +120,11 @@ def test_a_release_chooses_what_is_served_and_stored() -> None:
     assert flags == [("v1", False, False), ("v1beta1", True, True)]
 
 
+def test_a_release_that_chooses_to_serve_nothing_is_not_given_everything() -> None:
+    with pytest.raises(CrdError, match="serves no version"):
+        custom_resource_definition(BOX, served=[])
+
+
 def test_conversion_is_written_as_it_is_given() -> None:
     conversion = {"strategy": "None"}
     assert (

@@ -279,3 +279,19 @@ def test_what_has_no_valid_schema_is_refused_by_path(
 ) -> None:
     with pytest.raises(CrdError, match=sentence):
         schema_of(struct, "X")
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "form"),
+    [
+        (-(2**31), 2**31 - 1, "int32"),
+        (-(2**31), 2**31, "int64"),
+        (-(2**31) - 1, 2**31 - 1, "int64"),
+    ],
+)
+def test_an_integer_is_an_int32_if_both_its_limits_are(
+    lowest: int, highest: int, form: str
+) -> None:
+    kind = Annotated[int, Meta(ge=lowest, le=highest, description="A number.")]
+    struct = msgspec.defstruct("Numbers", [("number", kind)], namespace={"__doc__": "Numbers."})
+    assert schema_of(struct, "X")["properties"]["number"]["format"] == form

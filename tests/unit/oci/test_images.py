@@ -80,6 +80,14 @@ def test_times_modes_and_order_on_the_disk_do_not_change_a_layer(
     assert second.diff_id == first.diff_id
 
 
+def test_the_order_in_which_files_are_named_does_not_change_a_layer(
+    context: Path, tmp_path: Path
+) -> None:
+    placed = [Placed(context / "files" / "pkg", "/opt/b"), Placed(context / "files", "/opt/a")]
+    first = pack(placed, epoch=0, directory=tmp_path)
+    assert pack(placed[::-1], epoch=0, directory=tmp_path).digest == first.digest
+
+
 def test_another_content_is_another_layer(context: Path, tmp_path: Path) -> None:
     first = pack([Placed(context, "/opt")], epoch=0, directory=tmp_path)
     (context / "files" / "pkg" / "one.py").write_text("ONE = 2\n")
@@ -149,6 +157,16 @@ def test_an_image_starts_from_the_layers_of_another(context: Path, tmp_path: Pat
     assert above.get(manifest["config"]["digest"])["config"]["Env"] == ["A=1", "B=2"]
     assert "b/run" in members(above.blob(manifest["layers"][1]["digest"]))
     assert "a/run" in members(above.blob(manifest["layers"][0]["digest"]))
+
+
+def test_a_new_entrypoint_takes_the_command_of_the_base_away(context: Path, tmp_path: Path) -> None:
+    recipe = read("Dockerfile", 'FROM base\nENTRYPOINT ["app"]\n', {})
+    base = Base("base", root=context, settings={"Entrypoint": ["sh"], "Cmd": ["-l"]})
+    layout = Layout(tmp_path / "layout")
+    layout.begin()
+    made = assemble(recipe, layout, context=context, on=AMD64, epoch=0, base=base)
+    config = layout.get(layout.get(made["digest"])["config"]["digest"])
+    assert config["config"] == {"Entrypoint": ["app"]}
 
 
 def test_a_blob_that_was_changed_is_found(context: Path, tmp_path: Path) -> None:

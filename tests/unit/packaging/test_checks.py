@@ -122,6 +122,14 @@ FAULTS: list[tuple[str, Change, str, str]] = [
         "spec.webhookdefinitions[1].deploymentName",
         "'gone' is none of the CSV's Deployments",
     ),
+    (
+        CSV,
+        lambda csv: csv["spec"]["webhookdefinitions"][0]["admissionReviewVersions"].insert(
+            0, "v1beta1"
+        ),
+        "spec.webhookdefinitions[0].admissionReviewVersions",
+        'admissionReviewVersions is not ["v1"]',
+    ),
     (CSV, lambda csv: csv["spec"].update(version="9.9.9"), "metadata.name", "does not end with"),
     (
         CSV,

@@ -91,6 +91,12 @@ def test_an_upgrade_that_is_none_is_refused(
         injection.above(blobs, injection.CHANNEL, bundles[old]["name"], bundle)
 
 
+def test_another_bundle_of_the_installed_version_is_refused(bundles: list[Blob]) -> None:
+    rebuilt = {**bundles[0], "name": f"{bundles[0]['name']}-rebuilt"}
+    with pytest.raises(KopfkitError, match="is not newer than"):
+        injection.above(injection.first(bundles[0]), injection.CHANNEL, bundles[0]["name"], rebuilt)
+
+
 def test_a_channel_that_the_catalog_does_not_have_is_named(bundles: list[Blob]) -> None:
     with pytest.raises(KopfkitError, match="channel fast: is not in the catalog"):
         injection.above(injection.first(bundles[0]), "fast", bundles[0]["name"], bundles[1])

@@ -54,6 +54,7 @@ def test_a_history_of_two_releases_is_read(project: Project) -> None:
         ([entry("0.1.0", replaces="0.0.9")], "which is no earlier release"),
         ([entry("0.2.0"), entry("0.1.0", replaces="0.2.0")], "which is not older"),
         ([entry("0.1.0", skips=["0.3.0"])], "which is not older"),
+        ([entry("0.1.0", skips=["0.1.0"])], "which is not older"),
         ([], "one release at least"),
         (["0.1.0"], "is not a mapping"),
     ],

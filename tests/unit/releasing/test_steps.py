@@ -209,6 +209,18 @@ def test_a_key_on_p256_signs_too_and_a_change_is_noticed() -> None:
         signing.opened(json.dumps(changed).encode(), key.public_key())
 
 
+def test_one_good_signature_is_enough_and_none_is_too_few() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    envelope = json.loads(signing.envelope(b'{"a":1}', key))
+    good = envelope["signatures"]
+    other = json.loads(signing.envelope(b'{"a":1}', ec.generate_private_key(ec.SECP256R1())))
+    envelope["signatures"] = other["signatures"] + good
+    assert signing.opened(json.dumps(envelope).encode(), key.public_key()) == {"a": 1}
+    envelope["signatures"] = []
+    with pytest.raises(KopfkitError, match="not by this key"):
+        signing.opened(json.dumps(envelope).encode(), key.public_key())
+
+
 def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
     from cryptography.hazmat.primitives.asymmetric import x25519
 

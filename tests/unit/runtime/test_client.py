@@ -96,6 +96,21 @@ async def test_a_refusal_is_an_error_of_its_own_type_in_the_servers_words(
     assert (caught.value.status, caught.value.reason) == (status, reason)
 
 
+async def test_a_deletion_names_the_object_that_is_meant_and_not_its_successor(
+    serve: Serve,
+) -> None:
+    asked: list[Any] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append((request.method, request.path, await request.json()))
+        return web.json_response({})
+
+    client = await serve(answer)
+    await client.delete(THINGS, "ns", "x", uid="u-1")
+    body = {"propagationPolicy": "Background", "preconditions": {"uid": "u-1"}}
+    assert asked == [("DELETE", "/apis/example.com/v1/namespaces/ns/things/x", body)]
+
+
 async def test_a_kind_that_the_restarted_server_has_not_met_yet_is_a_trouble_of_the_server(
     serve: Serve,
 ) -> None:

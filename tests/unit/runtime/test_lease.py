@@ -20,12 +20,14 @@ class Server:
     def __init__(self) -> None:
         self.lease: dict[str, Any] | None = None
         self.down = False
+        self.reads = 0
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.Response:
         if self.down:
             return web.json_response({}, status=503)
         if request.method == "GET":
+            self.reads += 1
             if self.lease is None:
                 return web.json_response({}, status=404)
             return web.json_response(self.lease)
@@ -161,6 +163,29 @@ async def test_a_lease_is_taken_only_after_its_duration_without_change(
 
     assert server.lease is not None
     assert server.lease["spec"]["leaseTransitions"] == 8
+
+
+async def test_a_label_on_the_lease_of_a_dead_holder_is_no_renewal(
+    server: Server, candidate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kopfkit.runtime.lease.PERIOD", 0.05)
+    spec = {"holderIdentity": "dead", "leaseDurationSeconds": 4}
+    server.lease = {"metadata": {"name": "l", "resourceVersion": "5"}, "spec": spec}
+    clock = Clock()
+    two = await candidate("two", clock)
+    await _until(lambda: server.reads)
+    clock.now += 3.9
+    metadata = {"name": "l", "resourceVersion": "6", "labels": {"a": "b"}}
+    server.lease = {"metadata": metadata, "spec": spec}
+    before = server.reads
+    # The second read from now on began after the label was there.
+    await _until(lambda: server.reads > before + 1)
+    assert not two.leading
+    clock.now += 0.2
+    before = server.reads
+    await _until(lambda: two.leading or server.reads > before + 5)
+
+    assert two.leading
 
 
 async def test_a_released_lease_is_free_at_once(server: Server, candidate: Any) -> None:

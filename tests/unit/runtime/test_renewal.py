@@ -1,13 +1,14 @@
 """A server that ends every watch at once is not asked without a pause."""
 
 import asyncio
+import base64
 
 import pytest
 from aiohttp import web
 
 from kopfkit.runtime.client import Client
 from kopfkit.runtime.credentials import Credentials
-from kopfkit.runtime.renewal import Renewed, run
+from kopfkit.runtime.renewal import Renewed, run, trusts
 
 
 async def test_a_watch_that_ends_at_once_is_begun_again_after_a_pause(
@@ -48,3 +49,12 @@ async def test_a_watch_that_ends_at_once_is_begun_again_after_a_pause(
         await runner.cleanup()
     assert asked == 3
     assert min(pauses) > 0
+
+
+def test_a_crd_may_trust_more_than_one_authority() -> None:
+    bundle = base64.b64encode(b"BEFORE\nNEXT\n").decode()
+    webhook = {"clientConfig": {"caBundle": bundle}}
+    crd = {"spec": {"conversion": {"strategy": "Webhook", "webhook": webhook}}}
+    assert trusts(crd, b"BEFORE\n")
+    assert trusts(crd, b"NEXT\n")
+    assert not trusts(crd, b"LATER\n")

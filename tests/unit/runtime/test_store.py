@@ -36,6 +36,14 @@ def test_a_late_answer_does_not_bring_a_deleted_object_back() -> None:
     assert store.get(KEY) is None
 
 
+def test_what_was_forgotten_does_not_come_back_by_a_late_event() -> None:
+    store = Store()
+    store.put(obj(version=5))
+    assert store.forget(KEY)
+    assert not store.put(obj(version=5))
+    assert store.put(obj(version=6))
+
+
 def test_an_object_made_again_is_taken_in() -> None:
     store = Store()
     store.put(obj(version=5))

@@ -237,6 +237,19 @@ def test_a_rollout_with_a_gap_fails_calls(changed: Make, change: Change, why: st
     assert why in reasons(report)
 
 
+def test_a_new_stored_version_that_old_pods_do_not_know_fails_until_they_are_gone(
+    changed: Make,
+) -> None:
+    def stores_v2(bundle: Bundle) -> None:
+        versions = bundle.crds[HELLOWORLDS]["spec"]["versions"]
+        v2 = {**copy.deepcopy(versions[0]), "name": "v2", "storage": True}
+        versions[:] = [*({**each, "storage": False} for each in versions), v2]
+
+    report = simulate(changed("0.3.0"), changed("0.4.0", stores_v2))
+    assert verdicts(report, "clients of v1")["webhook rolled out"] is FAILS
+    assert verdicts(report, "clients of v1")["old release removed"] is OK
+
+
 def test_a_conversion_that_olm_does_not_install_stops_the_upgrade(changed: Make) -> None:
     def in_one_namespace(bundle: Bundle) -> None:
         for each in bundle.csv["spec"]["installModes"]:
