@@ -163,8 +163,9 @@ def test_the_place_in_the_cache_changes_with_each_file_of_the_group(
 
 
 def test_a_program_of_kopfkits_own_has_the_version_of_the_module_that_it_stands_for() -> None:
-    coredns = BINARIES["coredns"]
+    coredns, renderer = BINARIES["coredns"], BINARIES["render-chart"]
     assert coredns.version == gomod.group("coredns").versions["github.com/coredns/coredns"]
+    assert (renderer.version, renderer.module) == ("v1.0.0", "")
 
 
 # The plugins in the Corefile that kubeadm v1.34 writes, by the names of their packages.

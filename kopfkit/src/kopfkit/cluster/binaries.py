@@ -89,7 +89,6 @@ BINARIES: Mapping[str, Binary] = {
         _kubernetes("kubelet"),
         _kubernetes("kubeadm"),
         Binary("kind", "kind", "sigs.k8s.io/kind", ("version",), skew=0),
-        Binary("helm", "helm", "helm.sh/helm/v3/cmd/helm", ("version", "--short"), skew=0),
         Binary("crane", "crane", f"{_CRANE}/cmd/crane", ("version",), skew=0),
         Binary("opm", "opm", f"{_OPM}/cmd/opm", ("version",), skew=0),
         Binary("operator-sdk", "operator-sdk", f"{_SDK}/cmd/operator-sdk", ("version",), skew=0),
@@ -103,6 +102,7 @@ BINARIES: Mapping[str, Binary] = {
         Binary("grpc_health_probe", "grpc-health-probe", _PROBE, ("-version",)),
         Binary("local-path-provisioner", "local-path", _LOCAL_PATH),
         Binary("metrics-server", "metrics-server", f"{_METRICS}/cmd/metrics-server"),
+        Binary("render-chart", "render-chart", f"{_OWN}/render-chart", release="v1.0.0"),
         Binary("promtool", "promtool", f"{_PROMETHEUS}/cmd/promtool", skew=0),
     )
 }
@@ -166,17 +166,6 @@ def _sdk_variables(group: gomod.Group) -> dict[str, str]:
     }
 
 
-def _helm_variables(group: gomod.Group) -> dict[str, str]:
-    # `helm template` without a cluster assumes this Kubernetes version.
-    minor = group.versions["k8s.io/client-go"].split(".")[1]
-    packages = ("helm.sh/helm/v3/pkg/lint/rules", "helm.sh/helm/v3/pkg/chartutil")
-    return {
-        "helm.sh/helm/v3/internal/version.version": group.versions["helm.sh/helm/v3"],
-        **{f"{package}.k8sVersionMajor": "1" for package in packages},
-        **{f"{package}.k8sVersionMinor": minor for package in packages},
-    }
-
-
 def _crane_variables(group: gomod.Group) -> dict[str, str]:
     version = group.versions[_CRANE]
     return {
@@ -206,7 +195,6 @@ _LINKER_VARIABLES: Mapping[str, Callable[[gomod.Group], dict[str, str]]] = {
     "olm": _olm_variables,
     "opm": _opm_variables,
     "operator-sdk": _sdk_variables,
-    "helm": _helm_variables,
     "crane": _crane_variables,
     "grpc-health-probe": _probe_variables,
     "local-path": _local_path_variables,
