@@ -1,6 +1,7 @@
 """The table of tools against the pinned modules, and where a tool is taken from."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -30,15 +31,22 @@ def bin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("name", BINARIES)
 def test_each_tool_is_a_tool_of_its_group(name: str) -> None:
     binary = BINARIES[name]
-    text = (gomod.group(binary.group).directory / "go.mod").read_text()
-    assert re.search(rf"^\s*(tool )?{re.escape(binary.package)}$", text, re.MULTILINE)
+    directory = gomod.group(binary.group).directory
+    text = (directory / "go.mod").read_text()
+    package = re.escape(binary.package)
+    assert re.search(rf"^\s*((tool|module) )?{package}$", text, re.MULTILINE)
+    own = f"module {binary.package}\n" in text
+    assert own is (directory / "main.go").exists()
     assert re.fullmatch(r"v\d+\.\d+\.\d+", binary.version)
 
 
 def test_every_tool_directive_is_in_the_table() -> None:
     listed = {(b.group, b.package) for b in BINARIES.values()}
     for file in gomod.TOOLS.glob("*/go.mod"):
-        block = re.search(r"^tool (?:\((.*?)\)|(\S+))", file.read_text(), re.DOTALL | re.MULTILINE)
+        text = file.read_text()
+        block = re.search(r"^tool (?:\((.*?)\)|(\S+))", text, re.DOTALL | re.MULTILINE)
+        if block is None:  # a program of kopfkit's own
+            block = re.match(r"module ()(\S+)", text)
         assert block is not None
         for package in (block[1] or block[2]).split():
             assert (file.parent.name, package) in listed
@@ -46,7 +54,6 @@ def test_every_tool_directive_is_in_the_table() -> None:
 
 def test_etcds_package_is_built_as_server() -> None:
     assert BINARIES["etcd"].built_as == "server"
-    assert BINARIES["helm"].built_as == "helm"
     assert BINARIES["kind"].built_as == "kind"
 
 
@@ -141,6 +148,34 @@ def test_the_place_in_the_cache_changes_with_everything_that_goes_in(
     with monkeypatch.context() as patch:
         patch.setattr(build.golang, "find", lambda _: golang.Go((9, 9), None, ""))
         assert build.destination(BINARIES["kind"]) != before
+
+
+@pytest.mark.parametrize("name", ["go.mod", "go.sum", "main.go"])
+def test_the_place_in_the_cache_changes_with_each_file_of_the_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    shutil.copytree(gomod.TOOLS / "coredns", tmp_path / "coredns")
+    monkeypatch.setattr(gomod, "TOOLS", tmp_path)
+    before = build.destination(BINARIES["coredns"])
+    with (tmp_path / "coredns" / name).open("a") as file:
+        file.write("// changed\n")
+    assert build.destination(BINARIES["coredns"]) != before
+
+
+def test_a_program_of_kopfkits_own_has_the_version_of_the_module_that_it_stands_for() -> None:
+    coredns, renderer = BINARIES["coredns"], BINARIES["render-chart"]
+    assert coredns.version == gomod.group("coredns").versions["github.com/coredns/coredns"]
+    assert (renderer.version, renderer.module) == ("v1.0.0", "")
+
+
+# The plugins in the Corefile that kubeadm v1.34 writes, by the names of their packages.
+COREFILE = {"cache", "errors", "forward", "health", "kubernetes", "loadbalance", "loop", "metrics",
+            "ready", "reload"}  # fmt: skip
+
+
+def test_coredns_has_each_plugin_of_a_clusters_corefile() -> None:
+    text = (gomod.TOOLS / "coredns" / "main.go").read_text()
+    assert set(re.findall(r'_ "github.com/coredns/coredns/plugin/(\w+)"', text)) >= COREFILE
 
 
 def test_a_go_that_is_too_old_is_passed_over(bin: Path) -> None:

@@ -20,6 +20,7 @@ _OPM = "github.com/operator-framework/operator-registry"
 _SDK = "github.com/operator-framework/operator-sdk"
 _CRANE = "github.com/google/go-containerregistry"
 _COREDNS = "github.com/coredns/coredns"
+_OWN = "kopfkit.local/tools"  # main packages beside the go.mod of their group
 _PROBE = "github.com/grpc-ecosystem/grpc-health-probe"
 _LOCAL_PATH = "github.com/rancher/local-path-provisioner"
 _METRICS = "sigs.k8s.io/metrics-server"
@@ -36,7 +37,9 @@ class Binary:
         package: its Go main package.
         version_args: arguments that make it print its version.
         skew: how many minor versions it may differ from the pinned one when taken from PATH; None:
-            it is for images, and only the pinned build will do.
+            only the pinned build will do, as it is for images or kopfkit's own program.
+        of: the module whose version it has, where its package is not in that module.
+        release: its version, where it is of no module's.
     """
 
     name: str
@@ -44,6 +47,15 @@ class Binary:
     package: str
     version_args: tuple[str, ...] = ("--version",)
     skew: int | None = None
+    of: str = ""
+    release: str = ""
+
+    @property
+    def module(self) -> str:
+        """The module whose version it has; "" for a program of kopfkit's that has its own."""
+        if self.release:
+            return ""
+        return self.of or gomod.group(self.group).module_of(self.package)
 
     @property
     def built_as(self) -> str:
@@ -54,9 +66,8 @@ class Binary:
 
     @property
     def version(self) -> str:
-        """The pinned version of its module, such as "v1.34.4"."""
-        group = gomod.group(self.group)
-        return group.versions[group.module_of(self.package)]
+        """The pinned version of its module, such as "v1.34.4", or its own."""
+        return self.release or gomod.group(self.group).versions[self.module]
 
 
 def _kubernetes(name: str, skew: int | None = None) -> Binary:
@@ -78,7 +89,6 @@ BINARIES: Mapping[str, Binary] = {
         _kubernetes("kubelet"),
         _kubernetes("kubeadm"),
         Binary("kind", "kind", "sigs.k8s.io/kind", ("version",), skew=0),
-        Binary("helm", "helm", "helm.sh/helm/v3/cmd/helm", ("version", "--short"), skew=0),
         Binary("crane", "crane", f"{_CRANE}/cmd/crane", ("version",), skew=0),
         Binary("opm", "opm", f"{_OPM}/cmd/opm", ("version",), skew=0),
         Binary("operator-sdk", "operator-sdk", f"{_SDK}/cmd/operator-sdk", ("version",), skew=0),
@@ -88,10 +98,11 @@ BINARIES: Mapping[str, Binary] = {
         Binary("package-server", "olm", f"{_OLM}/cmd/package-server"),
         Binary("copy-content", "olm", f"{_OLM}/cmd/copy-content"),
         Binary("cpb", "olm", f"{_OLM}/util/cpb"),
-        Binary("coredns", "coredns", _COREDNS, ("-version",)),
+        Binary("coredns", "coredns", f"{_OWN}/coredns", ("-version",), of=_COREDNS),
         Binary("grpc_health_probe", "grpc-health-probe", _PROBE, ("-version",)),
         Binary("local-path-provisioner", "local-path", _LOCAL_PATH),
         Binary("metrics-server", "metrics-server", f"{_METRICS}/cmd/metrics-server"),
+        Binary("render-chart", "render-chart", f"{_OWN}/render-chart", release="v1.0.0"),
         Binary("promtool", "promtool", f"{_PROMETHEUS}/cmd/promtool", skew=0),
     )
 }
@@ -155,17 +166,6 @@ def _sdk_variables(group: gomod.Group) -> dict[str, str]:
     }
 
 
-def _helm_variables(group: gomod.Group) -> dict[str, str]:
-    # `helm template` without a cluster assumes this Kubernetes version.
-    minor = group.versions["k8s.io/client-go"].split(".")[1]
-    packages = ("helm.sh/helm/v3/pkg/lint/rules", "helm.sh/helm/v3/pkg/chartutil")
-    return {
-        "helm.sh/helm/v3/internal/version.version": group.versions["helm.sh/helm/v3"],
-        **{f"{package}.k8sVersionMajor": "1" for package in packages},
-        **{f"{package}.k8sVersionMinor": minor for package in packages},
-    }
-
-
 def _crane_variables(group: gomod.Group) -> dict[str, str]:
     version = group.versions[_CRANE]
     return {
@@ -195,7 +195,6 @@ _LINKER_VARIABLES: Mapping[str, Callable[[gomod.Group], dict[str, str]]] = {
     "olm": _olm_variables,
     "opm": _opm_variables,
     "operator-sdk": _sdk_variables,
-    "helm": _helm_variables,
     "crane": _crane_variables,
     "grpc-health-probe": _probe_variables,
     "local-path": _local_path_variables,

@@ -143,8 +143,11 @@ def _store() -> Path:
 
 def _key(group: gomod.Group) -> str:
     digest = hashlib.sha256()
-    for name in ("go.mod", "go.sum"):
-        digest.update((group.directory / name).read_bytes())
+    # Also the Go files, of a group whose program is kopfkit's own.
+    for name in ("go.mod", "go.sum", *sorted(p.name for p in group.directory.glob("*.go"))):
+        path = group.directory / name
+        if path.exists():  # without a module of others' there is no go.sum
+            digest.update(path.read_bytes())
     go = golang.find(group.go)
     # Patch releases of Go are left out: they fix bugs, and should not cost every user a rebuild.
     for part in (*build_flags(group), f"go{go.version}", sys.platform, platform.machine()):

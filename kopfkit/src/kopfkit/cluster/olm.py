@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from kopfkit.cluster import olmimages, process, toolchain
+from kopfkit.cluster import charts, olmimages, process, toolchain
 from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
@@ -58,7 +58,7 @@ def install(
     version = toolchain.version("olm")
     images = olmimages.ensure(version, registry, progress)
     chart = toolchain.module_dir(MODULE, progress) / "deploy"
-    objects = render(chart, values(images), version, progress)
+    objects = render(chart, values(images), progress)
     with progress.step(f"Installing OLM {version}") as step:
         step.note("CRDs")
         kubectl.run(
@@ -124,7 +124,7 @@ def uninstall(kubeconfig: Path, progress: Progress) -> None:
         raise KopfkitError("OLM", f"still manages {names}", "Unsubscribe first.")
     version = toolchain.version("olm")
     chart = toolchain.module_dir(MODULE, progress) / "deploy"
-    text = render(chart, values({"olm": "unused", "opm": "unused"}), version, progress)
+    text = render(chart, values({"olm": "unused", "opm": "unused"}), progress)
     # Those of its own kinds are gone by then, and perhaps the kinds with them.
     objects = [o for o in yaml.safe_load_all(text) if o and GROUP not in o["apiVersion"]]
     gone = ("--ignore-not-found", "--timeout=120s")
@@ -173,16 +173,10 @@ def values(images: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def render(chart: Path, extra: dict[str, Any], version: str, progress: Progress) -> str:
-    """The chart's objects as YAML; `chart` is the module's deploy directory."""
-    return process.run(
-        [
-            toolchain.tool("helm", progress), "template", "olm", chart / "chart",
-            "--version", version.lstrip("v"),
-            "--values", chart / "upstream/values.yaml", "--values", "-",
-        ],
-        input=yaml.safe_dump(extra),
-    )  # fmt: skip
+def render(deploy: Path, extra: dict[str, Any], progress: Progress) -> str:
+    """The chart's objects as YAML; `deploy` is that directory of the module."""
+    upstream = yaml.safe_load((deploy / "upstream/values.yaml").read_text("utf-8"))
+    return charts.render(deploy / "chart", "olm", [upstream, extra], progress)
 
 
 def _await(kubectl: Kubectl, timeout: float) -> None:

@@ -28,9 +28,8 @@ def parts(kubeconfig: Path, progress: Progress) -> list[Part]:
     Raises KopfkitError if the chart cannot be had, or the cluster does not answer.
     """
     kubectl = Kubectl.at(kubeconfig, progress)
-    version = toolchain.version("olm")
     chart = toolchain.module_dir(olm.MODULE, progress) / "deploy"
-    text = olm.render(chart, olm.values({"olm": "unused", "opm": "unused"}), version, progress)
+    text = olm.render(chart, olm.values({"olm": "unused", "opm": "unused"}), progress)
     wanted = [
         yaml.safe_load(path.read_text("utf-8")) for path in sorted(chart.glob("chart/crds/*.yaml"))
     ]

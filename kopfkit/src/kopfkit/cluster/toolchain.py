@@ -86,7 +86,7 @@ def choose(name: str) -> Choice:
                 return Choice(name, told, origin, found, why)
             refusals.append(_refusal(wanted, origin, told))
     else:
-        refusals.append("goes into images, so only the pinned build will do")
+        refusals.append("only the pinned build will do")
     built = build.destination(wanted)
     origin = "cache" if built.exists() else "to be built"
     why = "; ".join(refusals) or "not on PATH"
@@ -108,7 +108,7 @@ def module_dir(module: str, progress: Progress | None = None) -> Path:
     owners = [
         g
         for g in map(gomod.group, sorted(groups))
-        if any(b.group == g.name and g.module_of(b.package) == module for b in BINARIES.values())
+        if any(b.group == g.name and b.module == module for b in BINARIES.values())
     ]
     if not owners:
         raise KopfkitError(f"Go module {module}", "is not one that a tool is built from")
