@@ -2,7 +2,7 @@
 
 All of it happens in a clone: the checkout is never changed. Left out: inventing mutants. The list
 is written by hand, so that two versions of the test suite meet the same faults
-(docs/decisions/0022-mutants.md).
+(docs/decisions/0021-mutants.md).
 """
 
 import argparse

@@ -27,9 +27,10 @@ BIN = Path(sys.executable).parent
 LOGS = ROOT / "build" / "suite"
 CLUSTER = os.environ.get("KOPFKIT_TEST_CLUSTER") or "kopfkit-test"
 LAYERS = ("tests/unit", "tests/integration", "tests/e2e")
-# Workers that mostly compute, and workers that mostly wait for an API server.
-COMPUTING = max(2, os.cpu_count() or 2)
-WAITING = COMPUTING + 1
+WORKERS = max(2, os.cpu_count() or 2)
+# Tests that wait for nobody give way to the kind cluster: to the kernel a cluster is one among many
+# processes, and one whose etcd or kubelet gets no turn loses leases and is started again.
+GIVING_WAY = ("nice", "-n", "10")
 # e2e tests that neither need the operator in the cluster nor hinder it. First the one that keeps
 # OLM busy: the tests beside it need OLM little in their first minutes.
 BESIDE = ("tests/e2e/test_resolver.py", "tests/e2e/test_cluster.py", "tests/e2e/test_scorecard.py")
@@ -43,10 +44,11 @@ def plan(layers: Sequence[str]) -> list[Part]:
     """The parts for whole directories of tests."""
     parts = [Part("tools", [BIN / "kopfkit", "tools", "build"])]
     if "tests/unit" in layers:
-        parts.append(Part("unit", pytest("unit", "tests/unit", f"-n{COMPUTING}")))
+        command = [*GIVING_WAY, *pytest("unit", "tests/unit", f"-n{WORKERS}")]
+        parts.append(Part("unit", command))
     if "tests/integration" in layers:
-        spread = (f"-n{WAITING}", "--dist=loadfile", "--no-loadscope-reorder")
-        command = pytest("integration", "tests/integration", *spread)
+        spread = (f"-n{WORKERS}", "--dist=loadfile", "--no-loadscope-reorder")
+        command = [*GIVING_WAY, *pytest("integration", "tests/integration", *spread)]
         # After the unit tests: both would only wait for the same processors.
         parts.append(Part("integration", command, needs=["tools"], after=["unit"]))
     if "tests/e2e" in layers:

@@ -12,10 +12,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 import yaml
 
@@ -50,9 +51,25 @@ class Plane:
     api: Api
     directory: Path
 
+    _events: list[dict[str, Any]] = field(default_factory=list)
+    _read: int = 0
+
     @property
     def audit_log(self) -> Path:
         return self.directory / "audit.log"
+
+    def events(self) -> list[dict[str, Any]]:
+        """All that the audit log has; of a long log only what is new is read."""
+        with self.audit_log.open("rb") as file:
+            if os.fstat(file.fileno()).st_size < self._read:
+                self._read = 0  # the API server has begun a new one
+            file.seek(self._read)
+            # The last line may be being written.
+            lines, _, _ = file.read().rpartition(b"\n")
+        if lines:
+            self._read += len(lines) + 1
+            self._events += map(msgspec.json.decode, lines.split(b"\n"))
+        return self._events
 
     def install_crd(self) -> None:
         """Install the CRDs and wait until they are served."""
@@ -197,18 +214,13 @@ class Operator:
 
     def requests(self) -> list[dict[str, Any]]:
         """What it asked the API server, from the audit log."""
-        found = []
-        for line in self.plane.audit_log.read_text().splitlines():
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue  # being written
-            ids = (event["user"].get("extra") or {}).get(
-                "authentication.kubernetes.io/credential-id", []
-            )
-            if f"JTI={self.jti}" in ids:
-                found.append(event)
-        return found
+        mine = f"JTI={self.jti}"
+        key = "authentication.kubernetes.io/credential-id"
+        return [
+            event
+            for event in self.plane.events()
+            if mine in (event["user"].get("extra") or {}).get(key, [])
+        ]
 
     def writes(self, *, accepted: bool = False, within: str = "") -> list[str]:
         """What it wrote, but for Leases: "create deployments x"; also what was refused, unless only

@@ -7,10 +7,16 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+# How much longer each pause is than the one before, and seconds that no pause needs to exceed: many
+# tests that wait side by side must not keep an API server busy with their looking.
+_SLOWER, _LONGEST = 1.1, 0.3
+
+
 def eventually(check: Callable[[], T], *, timeout: float = 120.0, interval: float = 0.05) -> T:
     """Call `check` until it returns something true, and return that.
 
-    An AssertionError, LookupError or ApiError from it counts as "not yet". Fails with
+    The first pause between two calls is `interval` seconds; later ones grow to 0.3 s. An
+    AssertionError, LookupError or ApiError from `check` counts as "not yet". Fails with
     AssertionError, which carries the last result or error, after `timeout` seconds.
     """
     from kopfkit.testing.client import ApiError
@@ -29,3 +35,4 @@ def eventually(check: Callable[[], T], *, timeout: float = 120.0, interval: floa
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {timeout:.0f} s; at the end: {last!r}") from cause
         time.sleep(interval)
+        interval = max(interval, min(interval * _SLOWER, _LONGEST))
