@@ -1,5 +1,6 @@
 """The status, as a pure function of what was observed."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -116,11 +117,15 @@ def test_scaled_to_zero_is_neither_available_nor_degraded() -> None:
 
 def test_a_problem_is_told_while_the_pods_there_are_keep_answering() -> None:
     problem = Problem("InvalidSpec", "spec.replicas: no")
-    seen = Observed(hello(url="http://old"), None, {DEPLOYMENTS: deployment(**full(2))}, (problem,))
+    service = {"spec": {"ports": [{"name": "http", "port": 8000}]}}
+    children = {DEPLOYMENTS: deployment(**full(2)), SERVICES: service}
+    seen = Observed(hello(url="http://forged"), None, children, (problem,))
 
     assert told(seen)["Available"] == ("True", "MinimumReplicasAvailable")
     assert told(seen)["Degraded"] == ("True", "InvalidSpec")
-    assert status(seen, NOW)["url"] == "http://old"
+    # By the Service there is, whatever the status said.
+    assert status(seen, NOW)["url"] == "http://x.ns.svc:8000"
+    assert "url" not in status(replace(seen, children={}), NOW)
 
 
 def test_a_transition_time_moves_only_with_the_status() -> None:
@@ -259,23 +264,27 @@ def image(live: dict[str, Any], name: str) -> dict[str, Any]:
     return {**live, "spec": {**live["spec"], "template": pod}}
 
 
-def test_an_image_is_proven_by_pods_that_all_answer_with_it() -> None:
-    def now(live: dict[str, Any], **before: Any) -> Any:
-        seen = Observed(hello(**before), v1.Spec(), {DEPLOYMENTS: image(live, "new")})
-        return status(seen, NOW).get("image")
+def test_an_image_is_proven_by_pods_that_all_answer_with_it_or_by_what_is_planned() -> None:
+    def now(live: dict[str, Any], **fields: Any) -> Any:
+        owner = hello(image="forged", rejectedImage="forged")
+        seen = Observed(owner, v1.Spec(), {DEPLOYMENTS: image(live, "new")}, fields=fields)
+        told = status(seen, NOW)
+        assert "rejectedImage" not in told
+        return told.get("image")
 
     assert now(deployment(2, **full(2)), image="old") == "new"
     assert now(deployment(2, **full(1)), image="old") == "old"
     assert now(deployment(0, **full(0)), image="old") == "old"
+    assert now(deployment(2, **full(1)), image=None) is None
     assert now(deployment(2, **full(1))) is None
 
 
-def test_fields_of_a_plan_are_told_kept_and_removed() -> None:
-    owner = hello(rejectedImage="bad", lastSnapshot={"name": "s"})
-    kept = status(Observed(owner, v1.Spec()), NOW)
+def test_fields_of_a_plan_are_told_and_those_it_does_not_name_are_removed() -> None:
+    owner = hello(rejectedImage="bad", lastSnapshot={"name": "s"}, image="forged")
+    without = status(Observed(owner, v1.Spec()), NOW)
     fields = {"rejectedImage": None, "lastSnapshot": {"name": "t"}}
     changed = status(Observed(owner, v1.Spec(), fields=fields), NOW)
 
-    assert kept["rejectedImage"] == "bad"
+    assert not {"rejectedImage", "lastSnapshot", "image"} & set(without)
     assert "rejectedImage" not in changed
     assert changed["lastSnapshot"] == {"name": "t"}
