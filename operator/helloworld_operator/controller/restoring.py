@@ -10,7 +10,14 @@ from typing import Final
 
 from helloworld_operator.controller import jobs
 from helloworld_operator.controller.names import restore_name, snapshot_child_name
-from helloworld_operator.controller.observe import CLAIMS, JOBS, PODS, SNAPSHOTS, mapping
+from helloworld_operator.controller.observe import (
+    CLAIMS,
+    JOBS,
+    PODS,
+    PODS_SHAPE,
+    SNAPSHOTS,
+    mapping,
+)
 from helloworld_operator.controller.observed import Problem, Waiting
 from helloworld_operator.controller.owned import Owned
 from helloworld_operator.controller.status import conditions_of
@@ -127,7 +134,9 @@ class Restoring:
         if state.ended == "complete":
             return Restored(filled=snapshot_name)
         selector = f"{jobs.POD_LABEL}={job['metadata']['uid']}"
-        pods, _ = await self._client.list(PODS, job["metadata"]["namespace"], labels=selector)
+        pods, _ = await self._client.list(
+            PODS, job["metadata"]["namespace"], labels=selector, shape=PODS_SHAPE
+        )
         if state.ended == "failed":
             if made_for.get(_GENERATION) != str(owner["metadata"].get("generation", 0)):
                 return await self._anew(owner, job, "the HelloWorld was changed, tries again")

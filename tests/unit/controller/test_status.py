@@ -8,8 +8,10 @@ import pytest
 from helloworld_operator.api import v1
 from helloworld_operator.controller.observe import DEPLOYMENTS, SERVICES, spec_of
 from helloworld_operator.controller.observed import Observed, Problem, Waiting
+from helloworld_operator.controller.sources import SHAPE
 from helloworld_operator.controller.status import patch, status, unsettled
 from helloworld_operator.errors import InvalidSpec
+from kopfkit.runtime.shapes import trim
 
 THEN, NOW = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 
@@ -168,6 +170,14 @@ def test_a_junk_status_in_the_store_harms_nobody(junk: Any) -> None:
     assert status(Observed(owner, v1.Spec()), NOW)["observedGeneration"] == 4
 
 
+def test_a_spec_of_which_only_a_part_was_read_is_not_acted_on() -> None:
+    owner = {**hello(), "spec": {"greeting": {"message": "x" * 50_000}}}
+
+    with pytest.raises(InvalidSpec, match="at most 32768 are read"):
+        spec_of(trim(owner, SHAPE))
+    assert spec_of(trim(hello(), SHAPE)) == v1.Spec()
+
+
 def test_it_waits_for_the_deployment_controller_but_not_for_pods_that_are_refused() -> None:
     assert unsettled(observed(deployment=deployment(seen=False)))
     assert unsettled(observed(deployment=deployment(replicas=1, updatedReplicas=1)))
@@ -183,6 +193,9 @@ def test_it_waits_for_the_deployment_controller_but_not_for_pods_that_are_refuse
         ({"replicas": -1}, "spec.replicas: Expected int >= 0"),
         ({"greeting": []}, "spec.greeting: Expected object, got array"),
         ("junk", "spec: Expected object, got str"),
+        # What the schema's rules refuse, and would become a header.
+        ({"greeting": {"language": "en\r\nX: y"}}, "spec.greeting.language: must be"),
+        ({"greeting": {"language": "en\n"}}, "spec.greeting.language: must be"),
     ],
 )
 def test_an_invalid_spec_is_named_by_field(spec: Any, text: str) -> None:

@@ -1,0 +1,88 @@
+"""The memory of the operator among the largest objects that the API server takes."""
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kopfkit.testing.client import Api
+from kopfkit.testing.waiting import eventually
+
+# Objects; each has 1.4 MB, and 84 MB together. A longer run takes another number.
+COUNT = 60
+# MiB that all of them may cost, while they come and after a restart: a page of a list or an event
+# or two at a time, and a few KiB for each object. Kept whole they cost some 300.
+MOST = 64
+
+
+def largest(number: int, namespace: str) -> dict[str, Any]:
+    """A HelloWorld with as much in its metadata as etcd takes: 1.5 MiB."""
+    notes = {f"evil.example.com/{n}": "\u4f60" * 16_000 for n in range(5)}  # 256 KiB at most
+    labels = {f"evil.example.com/label-{n:05d}": "x" * 63 for n in range(9_500)}
+    metadata = {"name": f"large-{number}", "namespace": namespace}
+    return {
+        "apiVersion": "test.jiaozi.com/v1",
+        "kind": "HelloWorld",
+        "metadata": {**metadata, "annotations": notes, "labels": labels},
+        "spec": {"replicas": 0},
+    }
+
+
+def child(number: int, namespace: str) -> dict[str, Any]:
+    """A Deployment that says it is one of ours, and carries as much."""
+    labels = {"app.kubernetes.io/managed-by": "helloworld-operator"}
+    labels["app.kubernetes.io/name"] = "helloworld"
+    metadata = {"name": f"stray-{number}", "namespace": namespace, "labels": labels}
+    environment = [{"name": f"V{n}", "value": ""} for n in range(90_000)]
+    container = {"name": "c", "image": "example.com/x:1", "env": environment}
+    template = {"metadata": {"labels": {"app": "stray"}}, "spec": {"containers": [container]}}
+    spec = {"replicas": 0, "selector": {"matchLabels": {"app": "stray"}}, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def most(pid: int) -> float:
+    """The most memory a process ever had resident, in MiB."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found
+    return int(found[1]) / 1024
+
+
+@pytest.fixture
+def marked(hello: Callable[..., Any]) -> Callable[[str], None]:
+    """Makes a HelloWorld and waits for it: what came before was looked at, too."""
+    return lambda name: hello(name, replicas=0).settled()
+
+
+def test_the_largest_objects_cost_a_bounded_part_of_the_memory_also_after_a_restart(
+    api: Api, namespace: str, start: Callable[..., Any], marked: Callable[[str], None]
+) -> None:
+    first = start()
+    marked("before")
+    before = most(first.process.pid)
+
+    with ThreadPoolExecutor(4) as pool:
+        made = [pool.submit(api.create, largest(n, namespace)) for n in range(COUNT)]
+        made += [pool.submit(api.create, child(n, namespace)) for n in range(3)]
+        for each in made:
+            each.result()
+
+    def told() -> bool:
+        deployments = api.get(f"/apis/apps/v1/namespaces/{namespace}/deployments", limit=1)
+        left = deployments["metadata"].get("remainingItemCount", 0)
+        return bool(left + 1 >= COUNT + 4)
+
+    eventually(told)
+    marked("among")
+    while_they_came = most(first.process.pid)
+    first.stop()
+    second = start()
+    marked("after")
+    after_a_restart = most(second.process.pid)
+    second.stop()
+
+    print(f"MiB: {before:.0f} before, {while_they_came:.0f}, {after_a_restart:.0f} after a restart")
+    assert while_they_came < before + MOST
+    assert after_a_restart < before + MOST
