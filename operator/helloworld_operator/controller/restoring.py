@@ -134,9 +134,10 @@ class Restoring:
         if state.ended == "complete":
             return Restored(filled=snapshot_name)
         selector = f"{jobs.POD_LABEL}={job['metadata']['uid']}"
-        pods, _ = await self._client.list(
+        found, _ = await self._client.list(
             PODS, job["metadata"]["namespace"], labels=selector, shape=PODS_SHAPE
         )
+        pods = jobs.pods_of(job, found)
         if state.ended == "failed":
             if made_for.get(_GENERATION) != str(owner["metadata"].get("generation", 0)):
                 return await self._anew(owner, job, "the HelloWorld was changed, tries again")

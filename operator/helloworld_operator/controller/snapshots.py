@@ -172,9 +172,10 @@ class SnapshotReconciler:
         name = job["metadata"]["name"]
         state = jobs.state(job)
         selector = f"{jobs.POD_LABEL}={job['metadata']['uid']}"
-        pods, _ = await self._client.list(
+        found, _ = await self._client.list(
             PODS, job["metadata"]["namespace"], labels=selector, shape=PODS_SHAPE
         )
+        pods = jobs.pods_of(job, found)
         if not state.ended:
             hint = jobs.hint(pods)
             text = "a Job copies the guest book" + (f"; its pod waits: {hint}" if hint else "")
