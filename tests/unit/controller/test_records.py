@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from budgets import budget
 from helloworld_operator.api import v1
 from helloworld_operator.controller import desired, volumes
 from helloworld_operator.controller.observe import CLAIMS, DEPLOYMENTS, SERVICES, SNAPSHOTS
@@ -114,7 +115,7 @@ NOTES = st.dictionaries(
 
 
 @pytest.mark.parametrize("case", CASES)
-@settings(max_examples=40, derandomize=True, deadline=None)
+@budget(ci=20, soak=2000)
 @given(forged=FORGED, notes=NOTES)
 def test_no_status_and_no_note_on_a_helloworld_changes_what_is_done_or_told(
     case: str, forged: dict[str, Any], notes: dict[str, str]

@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import web
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from budgets import budget
 from kopfkit.runtime.client import PAGE, PAGE_BYTES, Client, Resource
 from kopfkit.runtime.errors import TooLarge
 from kopfkit.runtime.feeds import beginning, reduced
@@ -43,7 +44,7 @@ def hostile(many: int, key: str, note: str, value: Any, *, labels: bool, items: 
     return {"apiVersion": "g/v1", "kind": "K", "metadata": metadata, "spec": spec, "status": value}
 
 
-@settings(max_examples=25, derandomize=True, deadline=None)
+@budget(ci=25, soak=2000)
 @given(
     many=st.sampled_from([1, 40, 1500]),
     key=TEXT,
