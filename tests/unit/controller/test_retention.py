@@ -82,9 +82,12 @@ def test_a_run_of_the_future_ends_no_schedule_and_pushes_out_no_copy() -> None:
 
 
 def test_a_snapshot_of_something_else_is_nobodys_whatever_its_labels_say() -> None:
-    other = snapshot("other", "202601021200", of="y")
+    stores = new_stores()
+    stores[SNAPSHOTS].put(snapshot("x-upgrade-abc", "202601021200", of="y"))
+    retention = Retention(Server(), stores, now=lambda: NOW, wake=lambda _: None)
 
-    server = looked(other)
+    taken = asyncio.run(retention.before_upgrade(OWNER, SPEC, "upgrade-abc"))
 
-    assert server.made == ["x-202601021200"]
-    assert server.deleted == []
+    # A copy of another guest book is none of this one.
+    assert (taken.ready, taken.failed) == (False, True)
+    assert looked(snapshot("other", "202601021200", of="y")).made == ["x-202601021200"]
