@@ -86,7 +86,8 @@ def cli(context: click.Context, log_format: str, log_level: str) -> None:
     type=click.IntRange(0, 10_000),
     default=Settings.metrics_objects,
     show_default=True,
-    help="How many objects of a kind get metrics of their own; all are in the totals.",
+    help="How many objects of a kind get metrics of their own, with their names; all are in the "
+    "totals.",
 )
 @click.option(
     "--workers",

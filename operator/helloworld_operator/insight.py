@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from kopfkit.runtime.tracing import Tracer
 
 PREFIX: Final = "helloworld_operator"
+# The types of conditions that we write.
+CONDITIONS: Final = ("Available", "Progressing", "Degraded", "Ready", "Failed")
 # Either of them asks for traces (OpenTelemetry's specification of the OTLP exporter).
 _ASKING: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 # Seconds that the last spans get at the end.
@@ -131,7 +133,7 @@ class Insight:
         if self._metrics is not None:
             from kopfkit.runtime.metricobjects import ObjectMetrics
 
-            ObjectMetrics(self._metrics, stores, most)
+            ObjectMetrics(self._metrics, stores, most, CONDITIONS)
 
     def watches(self, heard_at: Mapping[str, float]) -> None:
         """When each watch was heard last."""
@@ -215,6 +217,10 @@ class _All:
     def reviewed(self, counts: "Counts", seconds: float, failed: bool) -> None:
         for each in self._observers:
             each.reviewed(counts, seconds, failed)
+
+    def refused(self) -> None:
+        for each in self._observers:
+            each.refused()
 
     def active(self, reviews: int) -> None:
         for each in self._observers:

@@ -27,7 +27,8 @@ class Settings:
         leader_elect: take part in the election; without it the process writes at once.
         health_port: of /healthz and /readyz; 0 chooses a free one.
         metrics_port: of /metrics; 0 for none.
-        metrics_objects: how many objects of a kind have series of their own.
+        metrics_objects: how many objects of a kind have series of their own. None unless asked for:
+            they name the objects of all namespaces to whoever reaches the port.
         workers: how many objects are reconciled at a time. They wait for the API server, not for
         the processor; more than its default flow-control share would only queue there.
         manage_certificates: make the webhook's certificates ourselves.
@@ -43,7 +44,7 @@ class Settings:
     leader_elect: bool = True
     health_port: int = HEALTH_PORT
     metrics_port: int = 0
-    metrics_objects: int = 100
+    metrics_objects: int = 0
     workers: int = 16
     manage_certificates: bool = False
     resync: float = 600.0

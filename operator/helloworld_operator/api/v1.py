@@ -1,6 +1,6 @@
 """HelloWorld v1: the hub of conversion and the version that is stored."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import Meta, field
@@ -32,6 +32,10 @@ __all__ = [
 ]
 
 
+# A language tag, as far as RFC 5646 can be read by its form.
+LANGUAGE: Final = "[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*"
+
+
 class Greeting(msgspec.Struct, rename="camel", omit_defaults=True):
     """What is answered."""
 
@@ -47,7 +51,7 @@ class Greeting(msgspec.Struct, rename="camel", omit_defaults=True):
                 extra=hints(
                     rules=[
                         Rule(
-                            "self.matches('^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$')",
+                            f"self.matches('^{LANGUAGE}$')",
                             "language must be a language tag such as en or zh-Hans",
                         )
                     ]

@@ -16,6 +16,7 @@ to its copy.
     reconcile    these, in this order, for one key
     stateful     the plan of a HelloWorld, from these four:
       upgrades     which image runs (pure)
+      records      which image worked, and which did not (pure)
       volumes      the claim, and how it grows (pure)
       restoring    filling an empty volume
       retention, schedule     the snapshots the operator makes and deletes; when (pure)

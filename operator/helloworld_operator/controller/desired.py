@@ -10,7 +10,8 @@ from typing import Final
 
 from helloworld_operator.api import v1
 from helloworld_operator.controller.names import child_name, labels, selector_labels
-from helloworld_operator.controller.wish import Object, Wish, metadata, signed
+from helloworld_operator.controller.records import EMPTY, Record
+from helloworld_operator.controller.wish import Object, Wish, hash_of, metadata, signed
 from helloworld_operator.settings import OPERAND_PORT
 
 # The one container of a pod.
@@ -30,7 +31,18 @@ _USER: Final = 65532
 
 
 def deployment(wish: Wish) -> Object:
-    """The Deployment of the greeting server."""
+    """The Deployment of the greeting server.
+
+    The record of its images is written with the next change of anything else: a write for it alone
+    would be one more for each HelloWorld that is made. Only when it says more than the pods' own
+    image (an exchange under way, a rejected image) is it written by itself.
+    """
+    plain = _deployment(wish, EMPTY)
+    alone = hash_of(plain) == wish.hash and wish.record in (EMPTY, Record(wish.image))
+    return plain if alone or wish.record == EMPTY else _deployment(wish, wish.record)
+
+
+def _deployment(wish: Wish, record: Record) -> Object:
     name = wish.owner["metadata"]["name"]
     spec: Object = {
         "progressDeadlineSeconds": _DEADLINE,
@@ -40,14 +52,15 @@ def deployment(wish: Wish) -> Object:
     }
     if wish.replicas is not None:
         spec["replicas"] = wish.replicas
-    return signed(
-        {
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": metadata(wish.owner),
-            "spec": spec,
-        }
-    )
+    made: Object = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": metadata(wish.owner),
+        "spec": spec,
+    }
+    if record != EMPTY:
+        made["metadata"]["annotations"] = record.annotations
+    return signed(made)
 
 
 def service(wish: Wish) -> Object:

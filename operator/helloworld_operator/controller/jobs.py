@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from helloworld_operator.controller.names import APP, MANAGER
-from helloworld_operator.controller.observe import mapping
+from helloworld_operator.controller.observe import controller_of, mapping
 from helloworld_operator.controller.wish import Object
 from helloworld_operator.copies.outcome import HOPELESS
 
@@ -157,6 +157,12 @@ def state(job: Object) -> State:
         if each.get("type") == "Failed":
             return State("failed", f"{each.get('reason', '')}: {each.get('message', '')}")
     return State()
+
+
+def pods_of(job: Object, pods: Iterable[Object]) -> list[Object]:
+    """The pods that the Job's controller made: a label alone can be anybody's."""
+    uid = job["metadata"]["uid"]
+    return [pod for pod in pods if controller_of(pod).get("uid") == uid]
 
 
 def outcome(pods: Iterable[Object]) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """What there is: a HelloWorld and its children as last seen, and whose a child is."""
 
+import re
 from enum import Enum
 from typing import Any, Final
 
@@ -8,8 +9,10 @@ import msgspec
 from helloworld_operator.api import GROUP, KIND, SNAPSHOT, v1
 from helloworld_operator.errors import InvalidSpec
 from kopfkit.runtime.resources import Object, Resource
+from kopfkit.runtime.shapes import FIELD, Shape, cut
 from kopfkit.runtime.store import Key
 
+_TAG: Final = re.compile(v1.LANGUAGE)
 HELLOWORLDS: Final = Resource(GROUP, "v1", "helloworlds")
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments")
 SERVICES: Final = Resource("", "v1", "services")
@@ -17,6 +20,8 @@ AUTOSCALERS: Final = Resource("autoscaling", "v2", "horizontalpodautoscalers")
 CLAIMS: Final = Resource("", "v1", "persistentvolumeclaims")
 PODS: Final = Resource("", "v1", "pods")
 JOBS: Final = Resource("batch", "v1", "jobs")
+# Of pods, which have any writers: what tells one template's from another's.
+PODS_SHAPE: Final = Shape(("pod-template-hash",))
 SNAPSHOTS: Final = Resource(GROUP, "v1", SNAPSHOT.plural)
 
 
@@ -73,9 +78,16 @@ def spec_of(owner: Object) -> v1.Spec:
         InvalidSpec: it cannot be understood. The API server refuses such objects now; one may have
             been stored under an older schema, or past it.
     """
+    if size := cut(owner).get("spec"):
+        raise InvalidSpec(f"spec: has {size} bytes, and at most {FIELD} are read: make it shorter")
     try:
-        return msgspec.convert(owner.get("spec") or {}, v1.Spec)
+        spec = msgspec.convert(owner.get("spec") or {}, v1.Spec)
     except msgspec.ValidationError as error:
         # msgspec says "Expected `int`, got `str` - at `$.replicas`".
         what, _, where = str(error).replace("`", "").partition(" - at $")
         raise InvalidSpec(f"spec{where}: {what}") from error
+    # What becomes a header of the greeting server's, and of whatever image is named instead.
+    language = spec.greeting.language
+    if language and not _TAG.fullmatch(language):
+        raise InvalidSpec("spec.greeting.language: must be a language tag such as en or zh-Hans")
+    return spec

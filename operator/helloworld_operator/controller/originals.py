@@ -11,6 +11,7 @@ from helloworld_operator.controller.observe import (
     CLAIMS,
     DEPLOYMENTS,
     HELLOWORLDS,
+    SERVICES,
     Ownership,
     mapping,
     ownership,
@@ -132,10 +133,16 @@ class Originals:
         }
 
     def _answers(self, source: Object) -> bool:
-        """Whether all its pods run as wished, with the volume."""
+        """Whether all its pods run as wished, with the volume, behind a Service of ours.
+
+        What another Service of that name answers is not this guest book.
+        """
         namespace, name = key_of(source)
-        live = self._stores[DEPLOYMENTS].get((namespace, names.child_name(name)))
+        place = (namespace, names.child_name(name))
+        live, service = (self._stores[each].get(place) for each in (DEPLOYMENTS, SERVICES))
         if live is None or ownership(live, source) is not Ownership.OURS:
+            return False
+        if service is None or ownership(service, source) is not Ownership.OURS:
             return False
         found = upgrades.running(live, desired.CONTAINER)
         pod = mapping(mapping(mapping(live.get("spec")).get("template")).get("spec"))

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from helloworld_operator.api import v1
 from helloworld_operator.controller.observed import Problem, Waiting
+from helloworld_operator.controller.records import EMPTY, Record
 from helloworld_operator.controller.wish import NOTHING, PodParts
 from kopfkit.runtime.client import Object, Resource
 
@@ -23,6 +24,7 @@ class Plan:
         own_image: whether that is the operator's default image, whose arguments are known.
         parts: what the pods have beside the greeting server.
         claim: the PersistentVolumeClaim that is wanted, or None.
+        record: what the Deployment is to remember of images.
         hold: resources whose children are not touched yet: neither made nor changed.
         problems: what stands in the way of what is wanted. They change the status only.
         waiting: what has to happen first, by itself.
@@ -34,6 +36,7 @@ class Plan:
     own_image: bool = False
     parts: PodParts = NOTHING
     claim: Object | None = None
+    record: Record = EMPTY
     hold: frozenset[Resource] = frozenset()
     problems: tuple[Problem, ...] = ()
     waiting: Waiting | None = None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from helloworld_operator.controller.names import selector_text
-from helloworld_operator.controller.observe import PODS, mapping
+from helloworld_operator.controller.observe import PODS, PODS_SHAPE, mapping
 from helloworld_operator.controller.observed import Observed, Problem
 from helloworld_operator.controller.status import Rollout, conditions_of, rollout_of
 from helloworld_operator.controller.troubles import REASONS, troubles
@@ -95,7 +95,7 @@ class Pods:
         patient.reserved = False
         selector = selector_text(owner["metadata"]["name"])
         try:
-            pods, _ = await self._client.list(PODS, key[0], labels=selector)
+            pods, _ = await self._client.list(PODS, key[0], labels=selector, shape=PODS_SHAPE)
         except Forbidden:  # less is told then, but nothing stops
             pods = []
         found = troubles(pods, observed.claim)

@@ -11,7 +11,7 @@ from helloworld_operator.controller.names import MANAGER
 from helloworld_operator.controller.observe import HELLOWORLDS, SNAPSHOTS
 from helloworld_operator.controller.reconcilers import Reconcilers
 from helloworld_operator.controller.serving import Serving
-from helloworld_operator.controller.sources import WATCHED, Sources, new_stores
+from helloworld_operator.controller.sources import PRIMARIES, WATCHED, Sources, new_stores
 from helloworld_operator.insight import Insight
 from helloworld_operator.settings import Settings, own_namespace
 from kopfkit.errors import KopfkitError
@@ -57,6 +57,7 @@ class _Process:
     def __init__(self, settings: Settings, stop: asyncio.Event) -> None:
         self._settings, self._stop = settings, stop
         self._client = ViewingClient(credentials.load, manager=MANAGER)
+        self._client.shapes.update(PRIMARIES)
         self._serving = Serving(self._client, stop)
         self._insight = Insight(settings.metrics_port)
         self._insight.client(self._client)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from helloworld_operator.controller import autoscaling, volumes
+from helloworld_operator.controller import autoscaling, records, upgrades, volumes
 from helloworld_operator.controller.children import Children, Result
+from helloworld_operator.controller.desired import CONTAINER
 from helloworld_operator.controller.kinds import KINDS, Kind
 from helloworld_operator.controller.observe import CLAIMS, DEPLOYMENTS, HELLOWORLDS, spec_of
 from helloworld_operator.controller.observed import Observed, Problem, Waiting
@@ -19,7 +20,7 @@ from helloworld_operator.controller.planning import Plan, Planner
 from helloworld_operator.controller.pods import Pods
 from helloworld_operator.controller.status import unsettled
 from helloworld_operator.controller.telling import Teller
-from helloworld_operator.controller.wish import Wish
+from helloworld_operator.controller.wish import Wish, hash_of
 from helloworld_operator.errors import InvalidSpec, Vanished
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import ApiError, Forbidden, Invalid, Unavailable
@@ -139,7 +140,10 @@ class Reconciler:
             spec = spec_of(owner)
         except InvalidSpec as error:
             problem = Problem("InvalidSpec", str(error))
-            return _Acted(Observed(owner, None, self._as_they_are(owner), (problem,)))
+            found = self._as_they_are(owner)
+            running = upgrades.running(found[DEPLOYMENTS], CONTAINER)
+            record = records.known(found[CLAIMS], found[DEPLOYMENTS], running=running)
+            return _Acted(Observed(owner, None, found, (problem,), fields=record.fields))
         before = self._as_they_are(owner)
         plan = await self._plan(owner, spec, before[DEPLOYMENTS])
         if plan.image is None:
@@ -153,6 +157,8 @@ class Reconciler:
             replicas=autoscaling.replicas(spec, before[DEPLOYMENTS]),
             parts=plan.parts,
             claim=plan.claim,
+            record=plan.record,
+            hash=hash_of(before[DEPLOYMENTS]),
         )
         return await self._make(wish, plan)
 

@@ -9,8 +9,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from helloworld_operator.controller import jobs
-from helloworld_operator.controller.names import restore_name
-from helloworld_operator.controller.observe import JOBS, PODS, SNAPSHOTS, mapping
+from helloworld_operator.controller.names import restore_name, snapshot_child_name
+from helloworld_operator.controller.observe import (
+    CLAIMS,
+    JOBS,
+    PODS,
+    PODS_SHAPE,
+    SNAPSHOTS,
+    mapping,
+)
 from helloworld_operator.controller.observed import Problem, Waiting
 from helloworld_operator.controller.owned import Owned
 from helloworld_operator.controller.status import conditions_of
@@ -97,10 +104,17 @@ class Restoring:
         if not self._image:
             text = "no image to restore with: set RELATED_IMAGE_HELLOWORLD for the operator"
             return Restored(problem=Problem("ImageMissing", text))
+        # The claim is found as it was made, not by what the status says: a Job that mounted any
+        # claim named there would read other applications' volumes.
+        source = await self._owned.find(snapshot, CLAIMS, snapshot_child_name(snapshot_name))
+        if source.live is None:
+            why = source.collision or source.waiting or "its claim is gone, and the copy with it"
+            text = f"HelloWorldSnapshot {snapshot_name} of spec.restoreFrom: {why}"
+            return Restored(problem=Problem("SnapshotFailed", text), again=_RECHECK)
         wanted = jobs.restore(
             self._metadata(owner, claim, snapshot_name),
             self._image,
-            source=str(status.get("claimName")),
+            source=source.live["metadata"]["name"],
             claim=claim["metadata"]["name"],
             sha256=str(status.get("sha256")),
         )
@@ -120,7 +134,10 @@ class Restoring:
         if state.ended == "complete":
             return Restored(filled=snapshot_name)
         selector = f"{jobs.POD_LABEL}={job['metadata']['uid']}"
-        pods, _ = await self._client.list(PODS, job["metadata"]["namespace"], labels=selector)
+        found, _ = await self._client.list(
+            PODS, job["metadata"]["namespace"], labels=selector, shape=PODS_SHAPE
+        )
+        pods = jobs.pods_of(job, found)
         if state.ended == "failed":
             if made_for.get(_GENERATION) != str(owner["metadata"].get("generation", 0)):
                 return await self._anew(owner, job, "the HelloWorld was changed, tries again")

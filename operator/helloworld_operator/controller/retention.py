@@ -87,7 +87,7 @@ class Retention:
             spec: its spec, with persistence.
             settled: whether it ever ran; before that there is nothing to copy.
         """
-        all_of_it = self._of(owner)
+        all_of_it, now = self._of(owner), self._now()
         problem, again = None, None
         wanted = spec.snapshots
         if wanted is not None and wanted.schedule and settled:
@@ -96,8 +96,8 @@ class Retention:
             except InvalidSpec as error:
                 problem = Problem("InvalidSchedule", str(error))
         keep = wanted.keep if wanted is not None else v1.Snapshots().keep
-        await self._prune(owner, _made(all_of_it, "schedule"), keep, all_of_it)
-        await self._prune(owner, _made(all_of_it, "upgrade"), _UPGRADES_KEPT, all_of_it)
+        await self._prune(owner, _made(all_of_it, "schedule", now), keep, all_of_it)
+        await self._prune(owner, _made(all_of_it, "upgrade", now), _UPGRADES_KEPT, all_of_it)
         return Kept(_last(owner, all_of_it), problem, again)
 
     async def before_upgrade(self, owner: Object, spec: v1.Spec, what: str) -> Taken:
@@ -144,7 +144,8 @@ class Retention:
         self, owner: Object, spec: v1.Spec, expression: str, all_of_it: list[Object]
     ) -> float | None:
         ours = [each for each in all_of_it if _is_of(each, owner)]
-        made, now = _made(ours, "schedule"), self._now()
+        now = self._now()
+        made = _made(ours, "schedule", now)
         created = _time(owner["metadata"].get("creationTimestamp"))
         found = schedule.due(expression, max([created, *(each.at for each in made)]), now)
         if found.run is not None and all(each.state for each in made):
@@ -199,20 +200,28 @@ class Retention:
 
 
 def _is_of(snapshot: Object, owner: Object) -> bool:
-    """Whether the operator made it of exactly this HelloWorld."""
+    """Whether the operator made it of exactly this HelloWorld.
+
+    Labels can be written by everybody who may write HelloWorldSnapshots; what is copied is what the
+    spec names, which nobody can change afterwards.
+    """
     labels = mapping(snapshot["metadata"].get("labels"))
-    return labels.get(OF_UID) == owner["metadata"]["uid"] and MADE_BY in labels
+    same = mapping(snapshot.get("spec")).get("helloWorldName") == owner["metadata"]["name"]
+    return same and labels.get(OF_UID) == owner["metadata"]["uid"] and MADE_BY in labels
 
 
-def _made(snapshots: list[Object], by: str) -> list[Made]:
+def _made(snapshots: list[Object], by: str, now: datetime) -> list[Made]:
     found = []
     for each in snapshots:
         metadata = each["metadata"]
         if mapping(metadata.get("labels")).get(MADE_BY) != by:
             continue
         run = schedule.read(str(mapping(metadata.get("annotations")).get(RUN, "")))
-        at = run or _time(metadata.get("creationTimestamp"))
-        found.append(Made(metadata["name"], at, _state(each)))
+        # A run that is said to be in the future would end the schedule, and push out all copies
+        # that were really made.
+        if run is None or run > now:
+            run = _time(metadata.get("creationTimestamp"))
+        found.append(Made(metadata["name"], run, _state(each)))
     return found
 
 

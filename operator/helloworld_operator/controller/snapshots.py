@@ -16,7 +16,14 @@ import msgspec
 
 from helloworld_operator.api import snapshot as api
 from helloworld_operator.controller import jobs, names
-from helloworld_operator.controller.observe import CLAIMS, JOBS, PODS, SNAPSHOTS, mapping
+from helloworld_operator.controller.observe import (
+    CLAIMS,
+    JOBS,
+    PODS,
+    PODS_SHAPE,
+    SNAPSHOTS,
+    mapping,
+)
 from helloworld_operator.controller.originals import Obstacle, Originals
 from helloworld_operator.controller.owned import Owned, metadata
 from helloworld_operator.controller.status import condition, conditions_of
@@ -165,7 +172,10 @@ class SnapshotReconciler:
         name = job["metadata"]["name"]
         state = jobs.state(job)
         selector = f"{jobs.POD_LABEL}={job['metadata']['uid']}"
-        pods, _ = await self._client.list(PODS, job["metadata"]["namespace"], labels=selector)
+        found, _ = await self._client.list(
+            PODS, job["metadata"]["namespace"], labels=selector, shape=PODS_SHAPE
+        )
+        pods = jobs.pods_of(job, found)
         if not state.ended:
             hint = jobs.hint(pods)
             text = "a Job copies the guest book" + (f"; its pod waits: {hint}" if hint else "")

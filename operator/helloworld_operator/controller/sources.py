@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from helloworld_operator.api import SNAPSHOT
+from helloworld_operator.api import GROUP, SNAPSHOT
 from helloworld_operator.controller.names import SELECTOR
 from helloworld_operator.controller.observe import (
     AUTOSCALERS,
@@ -32,6 +32,7 @@ from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import ApiError
 from kopfkit.runtime.kopfsettings import Watched
 from kopfkit.runtime.queue import WorkQueue
+from kopfkit.runtime.shapes import Shape
 from kopfkit.runtime.store import Key, Store, key_of
 
 log = logging.getLogger(__name__)
@@ -75,24 +76,29 @@ class Source:
     concerns: Callable[[Key, Iterable[Object]], Iterable[tuple[Resource, Key]]]
 
 
+# Everybody's objects are in the caches: what is kept of one is what reconciling reads.
+SHAPE: Final = Shape((f"{GROUP}/", "app.kubernetes.io/", "deployment.kubernetes.io/"))
 SOURCES: Final = (
-    Source(Watched(HELLOWORLDS), _itself),
-    Source(Watched(DEPLOYMENTS, SELECTOR), _its_owner),
-    Source(Watched(SERVICES, SELECTOR), _its_owner),
-    Source(Watched(AUTOSCALERS, SELECTOR), _its_owner),
-    Source(Watched(CLAIMS, SELECTOR), _either_owner),
-    Source(Watched(JOBS, SELECTOR), _either_owner),
-    Source(Watched(SNAPSHOTS), _a_snapshot),
+    Source(Watched(HELLOWORLDS, shape=SHAPE), _itself),
+    Source(Watched(DEPLOYMENTS, SELECTOR, SHAPE), _its_owner),
+    Source(Watched(SERVICES, SELECTOR, SHAPE), _its_owner),
+    Source(Watched(AUTOSCALERS, SELECTOR, SHAPE), _its_owner),
+    Source(Watched(CLAIMS, SELECTOR, SHAPE), _either_owner),
+    Source(Watched(JOBS, SELECTOR, SHAPE), _either_owner),
+    Source(Watched(SNAPSHOTS, shape=SHAPE), _a_snapshot),
 )
+# What a single HelloWorld or HelloWorldSnapshot is reduced to when it is read or its status
+# written. Children are read whole then: their managedFields say what is ours.
+PRIMARIES: Final = {(each.group, each.plural): SHAPE for each in (HELLOWORLDS, SNAPSHOTS)}
 WATCHED: Final = tuple(source.watched for source in SOURCES)
 _CONCERNS: Final = {source.watched.resource: source.concerns for source in SOURCES}
-# Seconds without a listed object after which a list of kopf's counts as complete.
-_QUIET: Final = 2.0
+# Seconds without a list of kopf's after which it watches everything again.
+_QUIET: Final = 0.5
 
 
 def new_stores() -> dict[Resource, Store]:
     """An empty store for each watched resource."""
-    return {watched.resource: Store() for watched in WATCHED}
+    return {watched.resource: Store(watched.shape) for watched in WATCHED}
 
 
 class Sources:
@@ -181,7 +187,9 @@ class Sources:
 
     async def _compare(self, watched: Watched, namespace: str | None) -> None:
         resource, store = watched.resource, self._stores[watched.resource]
-        objects, version = await self._client.list(resource, namespace, labels=watched.labels)
+        objects, version = await self._client.list(
+            resource, namespace, labels=watched.labels, shape=watched.shape
+        )
         before = {key: store.get(key) for key in store.known()}
         for key in store.replace(objects, version, within=namespace or ""):
             self._concerns(resource, key, store.get(key), before.get(key))

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from helloworld_operator.api import v1
-from helloworld_operator.controller import upgrades, volumes
+from helloworld_operator.controller import records, upgrades, volumes
 from helloworld_operator.controller.desired import CONTAINER
 from helloworld_operator.controller.names import claim_name
 from helloworld_operator.controller.observe import (
@@ -22,6 +22,7 @@ from helloworld_operator.controller.observe import (
 )
 from helloworld_operator.controller.observed import Problem, Waiting
 from helloworld_operator.controller.planning import Plan, missing_image, wished_image
+from helloworld_operator.controller.records import EMPTY, Record
 from helloworld_operator.controller.restoring import Restoring
 from helloworld_operator.controller.retention import Retention
 from helloworld_operator.controller.upgrades import Running, Step
@@ -83,15 +84,16 @@ class Stateful:
     async def __call__(self, owner: Object, spec: v1.Spec, deployment: Object | None) -> Plan:
         """The plan."""
         wished = wished_image(spec, self._image)
-        if wished is None:
-            return Plan(None, problems=missing_image(spec, self._image))
-        self._restoring.waiting.forget(key_of(owner))
-        status = mapping(owner.get("status"))
         found = upgrades.running(deployment, CONTAINER)
         persistent = spec.persistence is not None
-        good, rejected = status.get("image"), status.get("rejectedImage")
-        step = upgrades.step(wished, good, rejected, found, persistent=persistent)
-        plan = Plan(step.run, fields={"rejectedImage": step.rejected})
+        claim = self._claim(owner) if persistent else None
+        before = records.known(claim, deployment, running=found)
+        if wished is None:
+            return Plan(None, problems=missing_image(spec, self._image), fields=before.fields)
+        self._restoring.waiting.forget(key_of(owner))
+        step = upgrades.step(wished, before.good, before.rejected, found, persistent=persistent)
+        record = Record(step.good, step.rejected)
+        plan = Plan(step.run, record=EMPTY if persistent else record, fields=record.fields)
         if step.why:
             # Stored first; then the Deployment is turned back.
             plan = replace(plan, again=_SOON)
@@ -101,6 +103,12 @@ class Stateful:
             plan = await self._persistent(plan, step, wished, owner, spec, deployment, found)
         own = upgrades.is_own(str(plan.image), spec.image, self._image)
         return replace(plan, own_image=own)
+
+    def _claim(self, owner: Object) -> Object | None:
+        """Our claim as last seen; None where there is none of ours."""
+        namespace, name = key_of(owner)
+        live = self._stores[CLAIMS].get((namespace, claim_name(name)))
+        return live if live is not None and ownership(live, owner) is Ownership.OURS else None
 
     async def _persistent(
         self,
@@ -112,7 +120,8 @@ class Stateful:
         deployment: Object | None,
         found: Running | None,
     ) -> Plan:
-        volume = await self._volume(owner, spec, deployment)
+        record = Record(step.good, step.rejected)
+        volume = await self._volume(owner, spec, deployment, record)
         plan = _with(plan, volume.problem, volume.waiting, volume.again)
         plan = replace(plan, claim=volume.claim, parts=volumes.parts(owner))
         if not volume.ready:
@@ -124,14 +133,16 @@ class Stateful:
         fields: dict[str, Any] = {**plan.fields, "lastSnapshot": kept.last}
         return replace(plan, fields=fields)
 
-    async def _volume(self, owner: Object, spec: v1.Spec, deployment: Object | None) -> _Volume:
+    async def _volume(
+        self, owner: Object, spec: v1.Spec, deployment: Object | None, record: Record
+    ) -> _Volume:
         persistence = spec.persistence or v1.Persistence()
         namespace, name = key_of(owner)
         live = self._stores[CLAIMS].get((namespace, claim_name(name)))
         if live is None:
             filled = "" if spec.restore_from else volumes.NOTHING
             return _Volume(
-                volumes.claim(owner, persistence, None, filled), ready=False, again=_SOON
+                volumes.claim(owner, persistence, None, filled, record), ready=False, again=_SOON
             )
         if ownership(live, owner) is not Ownership.OURS:
             # Making the children finds it, and says what it is.
@@ -156,7 +167,7 @@ class Stateful:
                 found.waiting,
                 found.again,
             )
-        claim = volumes.claim(owner, persistence, live, filled)
+        claim = volumes.claim(owner, persistence, live, filled, record)
         if problem is None and (why := volumes.infeasible(live)):
             problem = Problem("VolumeCannotGrow", why)
         elif waiting is None and (growing := volumes.growing(live)):

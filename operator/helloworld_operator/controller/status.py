@@ -85,17 +85,13 @@ def status(observed: Observed, now: str) -> Object:
     }
     if observed.spec is not None:
         new["url"] = url(owner, observed.spec)
-    elif isinstance(old.get("url"), str):
-        new["url"] = old["url"]
+    elif port := _port(observed.service):
+        # Not what the status says: that of an object which is not understood is not ours for sure.
+        new["url"] = url(owner, v1.Spec(service=v1.Service(port=port)))
     # No pods prove no image.
     proven = image_of(observed.deployment) if rollout.complete and rollout.wanted else ""
-    further = {
-        "image": proven or old.get("image"),
-        "rejectedImage": old.get("rejectedImage"),
-        "volumeCapacity": _capacity(observed),
-        "lastSnapshot": old.get("lastSnapshot"),
-        **observed.fields,
-    }
+    further = {"volumeCapacity": _capacity(observed), **observed.fields}
+    further["image"] = proven or further.get("image")
     new |= {name: value for name, value in further.items() if value}
     before = conditions_of(old)
     told = {
@@ -147,6 +143,14 @@ def image_of(deployment: Object | None) -> str:
         if mapping(container).get("name") == CONTAINER:
             return str(container.get("image", ""))
     return ""
+
+
+def _port(service: Object | None) -> int:
+    """The port of our Service, 0 where there is none."""
+    for each in mapping(mapping(service).get("spec")).get("ports") or []:
+        if mapping(each).get("name") == "http":
+            return int(each.get("port", 0))
+    return 0
 
 
 def _capacity(observed: Observed) -> str:

@@ -1,9 +1,9 @@
 """Which image runs now: the wished one, or still (or again) the one that worked. Pure.
 
-The state is in the cluster: status.image is the image that was last rolled out completely,
-status.rejectedImage the one that was given up. An image that does not become ready within the
-Deployment's progress deadline is given up; it is not tried again until another one is wished. With
-a volume, a snapshot comes before the first pod of another image.
+The state is in the cluster, on children (`records`): the image that was last rolled out completely,
+and the one that was given up. The status shows both and decides nothing. An image that does not
+become ready within the Deployment's progress deadline is given up; it is not tried again until
+another one is wished. With a volume, a snapshot comes before the first pod of another image.
 
 Each step is decided from what is there, so a killed operator goes on where it was. The rejection is
 stored before the Deployment is turned back: the other order would try the same image again.
@@ -18,6 +18,9 @@ from helloworld_operator.controller.observe import mapping
 
 # Set by the Deployment's controller: counts the templates it has had.
 _REVISION: Final = "deployment.kubernetes.io/revision"
+# Reason of the condition Progressing once a template is rolled out completely; it stays until the
+# next template (Kubernetes, pkg/controller/deployment/util, NewRSAvailableReason).
+_ROLLED_OUT: Final = "NewReplicaSetAvailable"
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,14 @@ class Running:
         complete: all wished pods, and at least one, run that image and are available.
         stuck: why that does not come about, or "".
         revision: of the template, "" where its controller has not told.
+        proven: its controller says that this template was rolled out completely once.
     """
 
     image: str
     complete: bool = False
     stuck: str = ""
     revision: str = ""
+    proven: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,8 @@ class Step:
 
     Attributes:
         run: the image of the pods.
-        good: what status.image becomes.
-        rejected: what status.rejectedImage becomes.
+        good: what the record of the good image becomes, and status.image.
+        rejected: what the record of the rejected image becomes, and status.rejectedImage.
         snapshot: whether a snapshot has to be there first; `run` is the old image then.
         why: of a rejection that happens now, in the Deployment controller's words.
     """
@@ -68,8 +73,8 @@ def step(
 
     Args:
         wished: the image that is asked for.
-        good: status.image.
-        rejected: status.rejectedImage.
+        good: the image that was last rolled out completely, from a child (`records.known`).
+        rejected: the image that was given up, from the same child.
         running: the Deployment as it is, or None.
         persistent: whether there is a volume.
     """
@@ -116,9 +121,9 @@ def running(deployment: Mapping[str, Any] | None, container: str) -> Running | N
     wanted = spec.get("replicas", 1)
     counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
     revision = str(mapping(metadata.get("annotations")).get(_REVISION, ""))
-    return Running(
-        image, wanted > 0 and counts == [wanted] * 3, _stuck(status.get("conditions")), revision
-    )
+    conditions = status.get("conditions")
+    complete = wanted > 0 and counts == [wanted] * 3
+    return Running(image, complete, _stuck(conditions), revision, _proven(conditions))
 
 
 def token(uid: str, good: str, wished: str, revision: str) -> str:
@@ -148,7 +153,17 @@ def _repository(image: str) -> str:
 
 
 def _stuck(conditions: Any) -> str:
+    found = _progressing(conditions)
+    return str(found.get("message") or "no progress") if found.get("status") == "False" else ""
+
+
+def _proven(conditions: Any) -> bool:
+    found = _progressing(conditions)
+    return found.get("status") == "True" and found.get("reason") == _ROLLED_OUT
+
+
+def _progressing(conditions: Any) -> dict[str, Any]:
     for each in map(mapping, conditions if isinstance(conditions, list) else []):
-        if each.get("type") == "Progressing" and each.get("status") == "False":
-            return str(each.get("message") or "no progress")
-    return ""
+        if each.get("type") == "Progressing":
+            return each
+    return {}

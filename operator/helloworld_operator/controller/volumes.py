@@ -10,6 +10,7 @@ from typing import Any, Final
 from helloworld_operator.api import v1
 from helloworld_operator.controller import names
 from helloworld_operator.controller.observe import mapping
+from helloworld_operator.controller.records import EMPTY, Record
 from helloworld_operator.controller.wish import Object, PodParts, metadata, signed
 from kopfkit.runtime.fields import quantity
 
@@ -24,7 +25,13 @@ _SCRATCH: Final = "tmp"
 GROUP_ID: Final = 65532
 
 
-def claim(owner: Object, persistence: v1.Persistence, live: Object | None, filled: str) -> Object:
+def claim(
+    owner: Object,
+    persistence: v1.Persistence,
+    live: Object | None,
+    filled: str,
+    record: Record = EMPTY,
+) -> Object:
     """The PersistentVolumeClaim that is wanted.
 
     Args:
@@ -32,6 +39,7 @@ def claim(owner: Object, persistence: v1.Persistence, live: Object | None, fille
         persistence: its spec.persistence.
         live: our claim as it is, or None.
         filled: what the volume was filled with, or "" while that is not known.
+        record: what it is to remember of images.
     """
     requests = mapping(mapping(mapping(live).get("spec")).get("resources")).get("requests")
     there = mapping(requests).get("storage")
@@ -52,8 +60,9 @@ def claim(owner: Object, persistence: v1.Persistence, live: Object | None, fille
         "metadata": metadata(owner, names.claim_name(owner["metadata"]["name"])),
         "spec": spec,
     }
-    if filled:
-        wanted["metadata"]["annotations"] = {FILLED: filled}
+    notes = {**({FILLED: filled} if filled else {}), **record.annotations}
+    if notes:
+        wanted["metadata"]["annotations"] = notes
     return signed(wanted)
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from helloworld_operator.api import KIND, v1
 from helloworld_operator.controller.names import child_name, labels
+from helloworld_operator.controller.records import EMPTY, Record
 
 Object = dict[str, Any]
 
@@ -55,6 +56,8 @@ class Wish:
         replicas: how many pods; None where an autoscaler decides.
         parts: what persistence adds to the pods.
         claim: the PersistentVolumeClaim, or None.
+        record: what the Deployment is to remember of images.
+        hash: the hash that our Deployment carries, "" where there is none.
     """
 
     owner: Object
@@ -64,6 +67,8 @@ class Wish:
     replicas: int | None = 1
     parts: PodParts = NOTHING
     claim: Object | None = None
+    record: Record = EMPTY
+    hash: str = ""
 
 
 def owner_reference(owner: Object) -> Object:
@@ -95,3 +100,9 @@ def signed(child: Object) -> Object:
     digest = hashlib.sha256(msgspec.json.encode(child, order="deterministic")).hexdigest()
     child["metadata"].setdefault("annotations", {})[HASH] = digest[:16]
     return child
+
+
+def hash_of(child: Object | None) -> str:
+    """The hash that a child carries, or ""."""
+    metadata = child["metadata"] if child is not None else {}
+    return str((metadata.get("annotations") or {}).get(HASH, ""))

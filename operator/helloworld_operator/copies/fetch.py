@@ -1,5 +1,9 @@
 """Fetch a copy of a running guest book over HTTP into a volume (`helloworld-operator snapshot`).
 
+What answers at the address may be something else than ours: no redirect is followed, which could
+lead anywhere that the Job's pod reaches, and nothing of an answer is repeated in a message, which
+everybody reads who may read the snapshot's status.
+
 The greeting server makes the copy (GET /snapshot) and names its SHA-256; here it is written beside
 its place, checked byte for byte and page for page, synced, and only then declared complete. A copy
 that is already complete is left as it is: a Job whose pod was lost after its work runs again.
@@ -30,6 +34,19 @@ _TIMEOUT: Final = 120
 _PAUSE: Final = 2.0
 _DIGEST: Final = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
 _MAY_PASS: Final = (429, 502, 503, 504)
+# What our server means by a status; its own sentence could be anybody's.
+_MEANING: Final = {
+    404: ": there is no guest book",
+    503: ": another copy is being made, or the volume does not work",
+    507: ": there is no room for the copy beside the volume",
+}
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Takes a redirect for the failure that it is: our server sends none."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
 
 
 class _NotNow(Exception):
@@ -70,7 +87,10 @@ def _once(url: str, directory: Path) -> archive.Description:
         with _answer(url) as answer, partial.open("wb") as file:
             wanted = _sha256(answer, url)
             found, size = archive.pour(answer, file)
-    except (HTTPException, TimeoutError, ConnectionError, urllib.error.URLError) as error:
+    except HTTPException as error:
+        # Its text may be a line of the answer.
+        raise _NotNow(f"the answer is not HTTP ({type(error).__name__})") from error
+    except (TimeoutError, ConnectionError, urllib.error.URLError) as error:
         raise _NotNow(str(error) or repr(error)) from error
     except OSError as error:
         raise Hopeless(
@@ -93,13 +113,12 @@ def _once(url: str, directory: Path) -> archive.Description:
 @contextlib.contextmanager
 def _answer(url: str) -> Iterator[HTTPResponse]:
     # No proxy: the address is one of the cluster's own.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
     try:
         answer = opener.open(url, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
-        with error:
-            sentence = error.read(500).decode(errors="replace").strip()
-        text = f"HTTP {error.code} {sentence}".strip()
+        error.close()
+        text = f"HTTP {error.code}{_MEANING.get(error.code, '')}"
         if error.code in _MAY_PASS:
             raise _NotNow(text) from error
         raise Hopeless(

@@ -125,7 +125,7 @@ def test_running_processes_export_what_alerts_and_dashboard_read(
     start: Callable[..., Any], hello: Callable[..., Any], webhook: tuple[int, int]
 ) -> None:
     port = free_port()
-    operator = start(f"--metrics-port={port}")
+    operator = start(f"--metrics-port={port}", "--metrics-objects=100")
     operator.says("leads")
     one = hello("measured", replicas=1)
     one.settled()
@@ -185,6 +185,21 @@ def test_of_two_processes_one_leads_and_both_know_the_objects(start: Callable[..
         return len({value(scrape(port), "objects", kind="HelloWorld") for port in ports}) == 1
 
     eventually(agreeing)
+
+
+def test_metrics_name_no_object_unless_they_are_asked_to(
+    start: Callable[..., Any], hello: Callable[..., Any]
+) -> None:
+    port = free_port()
+    start(f"--metrics-port={port}")
+    one = hello("secret-name")
+    one.settled()
+
+    found = eventually(lambda: scrape(port))
+
+    assert value(found, "objects", kind="HelloWorld") >= 1
+    said = {text for _, labels, _ in found for text in labels.values()}
+    assert not {each for each in said if "secret-name" in each or one.namespace in each}
 
 
 def test_without_a_metrics_port_there_are_no_metrics(start: Callable[..., Any]) -> None:

@@ -104,3 +104,11 @@ def test_a_pod_that_waits_says_why() -> None:
     assert jobs.hint([{"status": {"conditions": [unscheduled]}}]) == "no node"
     assert jobs.hint([{"status": {"containerStatuses": [waiting]}}]) == "ErrImagePull: not found"
     assert jobs.hint([{}, {"status": {}}]) == ""
+
+
+def test_only_pods_that_the_job_made_speak_for_it() -> None:
+    made = {"metadata": {"ownerReferences": [{"uid": "j", "controller": True}]}}
+    labelled = {"metadata": {"labels": {jobs.POD_LABEL: "j"}}}
+    other = {"metadata": {"ownerReferences": [{"uid": "k", "controller": True}]}}
+
+    assert jobs.pods_of({"metadata": {"uid": "j"}}, [labelled, made, other]) == [made]

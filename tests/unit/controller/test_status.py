@@ -1,5 +1,6 @@
 """The status, as a pure function of what was observed."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,8 +8,10 @@ import pytest
 from helloworld_operator.api import v1
 from helloworld_operator.controller.observe import DEPLOYMENTS, SERVICES, spec_of
 from helloworld_operator.controller.observed import Observed, Problem, Waiting
+from helloworld_operator.controller.sources import SHAPE
 from helloworld_operator.controller.status import patch, status, unsettled
 from helloworld_operator.errors import InvalidSpec
+from kopfkit.runtime.shapes import trim
 
 THEN, NOW = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 
@@ -116,11 +119,15 @@ def test_scaled_to_zero_is_neither_available_nor_degraded() -> None:
 
 def test_a_problem_is_told_while_the_pods_there_are_keep_answering() -> None:
     problem = Problem("InvalidSpec", "spec.replicas: no")
-    seen = Observed(hello(url="http://old"), None, {DEPLOYMENTS: deployment(**full(2))}, (problem,))
+    service = {"spec": {"ports": [{"name": "http", "port": 8000}]}}
+    children = {DEPLOYMENTS: deployment(**full(2)), SERVICES: service}
+    seen = Observed(hello(url="http://forged"), None, children, (problem,))
 
     assert told(seen)["Available"] == ("True", "MinimumReplicasAvailable")
     assert told(seen)["Degraded"] == ("True", "InvalidSpec")
-    assert status(seen, NOW)["url"] == "http://old"
+    # By the Service there is, whatever the status said.
+    assert status(seen, NOW)["url"] == "http://x.ns.svc:8000"
+    assert "url" not in status(replace(seen, children={}), NOW)
 
 
 def test_a_transition_time_moves_only_with_the_status() -> None:
@@ -163,6 +170,14 @@ def test_a_junk_status_in_the_store_harms_nobody(junk: Any) -> None:
     assert status(Observed(owner, v1.Spec()), NOW)["observedGeneration"] == 4
 
 
+def test_a_spec_of_which_only_a_part_was_read_is_not_acted_on() -> None:
+    owner = {**hello(), "spec": {"greeting": {"message": "x" * 50_000}}}
+
+    with pytest.raises(InvalidSpec, match="at most 32768 are read"):
+        spec_of(trim(owner, SHAPE))
+    assert spec_of(trim(hello(), SHAPE)) == v1.Spec()
+
+
 def test_it_waits_for_the_deployment_controller_but_not_for_pods_that_are_refused() -> None:
     assert unsettled(observed(deployment=deployment(seen=False)))
     assert unsettled(observed(deployment=deployment(replicas=1, updatedReplicas=1)))
@@ -178,6 +193,9 @@ def test_it_waits_for_the_deployment_controller_but_not_for_pods_that_are_refuse
         ({"replicas": -1}, "spec.replicas: Expected int >= 0"),
         ({"greeting": []}, "spec.greeting: Expected object, got array"),
         ("junk", "spec: Expected object, got str"),
+        # What the schema's rules refuse, and would become a header.
+        ({"greeting": {"language": "en\r\nX: y"}}, "spec.greeting.language: must be"),
+        ({"greeting": {"language": "en\n"}}, "spec.greeting.language: must be"),
     ],
 )
 def test_an_invalid_spec_is_named_by_field(spec: Any, text: str) -> None:
@@ -259,23 +277,27 @@ def image(live: dict[str, Any], name: str) -> dict[str, Any]:
     return {**live, "spec": {**live["spec"], "template": pod}}
 
 
-def test_an_image_is_proven_by_pods_that_all_answer_with_it() -> None:
-    def now(live: dict[str, Any], **before: Any) -> Any:
-        seen = Observed(hello(**before), v1.Spec(), {DEPLOYMENTS: image(live, "new")})
-        return status(seen, NOW).get("image")
+def test_an_image_is_proven_by_pods_that_all_answer_with_it_or_by_what_is_planned() -> None:
+    def now(live: dict[str, Any], **fields: Any) -> Any:
+        owner = hello(image="forged", rejectedImage="forged")
+        seen = Observed(owner, v1.Spec(), {DEPLOYMENTS: image(live, "new")}, fields=fields)
+        told = status(seen, NOW)
+        assert "rejectedImage" not in told
+        return told.get("image")
 
     assert now(deployment(2, **full(2)), image="old") == "new"
     assert now(deployment(2, **full(1)), image="old") == "old"
     assert now(deployment(0, **full(0)), image="old") == "old"
+    assert now(deployment(2, **full(1)), image=None) is None
     assert now(deployment(2, **full(1))) is None
 
 
-def test_fields_of_a_plan_are_told_kept_and_removed() -> None:
-    owner = hello(rejectedImage="bad", lastSnapshot={"name": "s"})
-    kept = status(Observed(owner, v1.Spec()), NOW)
+def test_fields_of_a_plan_are_told_and_those_it_does_not_name_are_removed() -> None:
+    owner = hello(rejectedImage="bad", lastSnapshot={"name": "s"}, image="forged")
+    without = status(Observed(owner, v1.Spec()), NOW)
     fields = {"rejectedImage": None, "lastSnapshot": {"name": "t"}}
     changed = status(Observed(owner, v1.Spec(), fields=fields), NOW)
 
-    assert kept["rejectedImage"] == "bad"
+    assert not {"rejectedImage", "lastSnapshot", "image"} & set(without)
     assert "rejectedImage" not in changed
     assert changed["lastSnapshot"] == {"name": "t"}

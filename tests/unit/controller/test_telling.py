@@ -75,6 +75,7 @@ class World:
     def __init__(self) -> None:
         self.server, self.events, self.objections = Server(), Recorder(), Objections()
         self.stores = new_stores()
+        self.good: str | None = None
         self.teller = Teller(
             self.server,
             self.stores,
@@ -95,7 +96,10 @@ class World:
             "spec": {"replicas": 1, "template": pod},
             "status": {"observedGeneration": 1, **numbers, **more.pop("at", {})},
         }
-        await self.tell(children={DEPLOYMENTS: live}, **more)
+        # What a plan knows of a child's record.
+        fields = {"image": self.good}
+        await self.tell(children={DEPLOYMENTS: live}, fields=fields, **more)
+        self.good = image if done else self.good
 
 
 @pytest.fixture
@@ -120,6 +124,16 @@ async def test_an_exchange_of_the_image_holds_upgrades_until_it_is_done(world: W
 
     assert world.objections.held == {}
     assert world.events.told == [("Normal", "RolledOut")]
+
+
+async def test_a_status_that_nobody_wrote_for_us_holds_no_upgrade_of_the_operator(
+    world: World,
+) -> None:
+    world.server.owner["status"] = {"image": "forged"}
+
+    await world.rolled("a", done=False)
+
+    assert world.objections.held == {}
 
 
 async def test_a_stuck_exchange_and_an_object_that_is_gone_hold_nothing(world: World) -> None:

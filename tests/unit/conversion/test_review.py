@@ -241,3 +241,28 @@ def test_a_uid_that_looks_like_the_place_of_the_objects_is_only_a_uid() -> None:
     )
     assert reply["response"]["uid"] == uid
     assert reply["response"]["convertedObjects"] == [box("a", "v2")]
+
+
+@pytest.mark.parametrize(
+    ("body", "refused"),
+    [
+        (b"GET / HTTP/1.1", True),
+        (b"[" * 300_000, True),
+        (msgspec.json.encode({"kind": "AdmissionReview"}), True),
+        (msgspec.json.encode(review(box("a"), desired="other.io/v1")), True),
+        (msgspec.json.encode(review("junk", 7)), True),
+        (msgspec.json.encode(review({"apiVersion": "other.io/v1", "kind": "Box"})), True),
+        # What an API server may ask, with a newer CRD for example: it fails, and that is news.
+        (msgspec.json.encode(review(box("a"), desired="example.com/v9")), False),
+        (msgspec.json.encode(review(box("a", "v9"), "junk")), False),
+        (msgspec.json.encode(review({**box("a"), "kind": "Tin"})), False),
+    ],
+)
+def test_what_no_api_server_sends_is_refused_and_is_no_failed_conversion(
+    body: bytes, refused: bool
+) -> None:
+    reply = answer(body, CONVERTER)
+
+    assert reply.failure
+    assert reply.refused is refused
+    assert not answer(msgspec.json.encode(review(box("a"))), CONVERTER).refused

@@ -21,9 +21,11 @@ from cryptography.hazmat.primitives import serialization
 
 from kopfkit import pki
 from kopfkit.conversion import Converter, Spoke, serve
+from kopfkit.conversion.observation import Counts, Silent
 from kopfkit.conversion.server import ConversionServer
 from kopfkit.conversion.tls import ServingCertificate
 from kopfkit.errors import KopfkitError
+from kopfkit.repeats import Repeats
 
 LOCALHOST = "127.0.0.1"
 CA = pki.make_ca("test", now=datetime.now(UTC))
@@ -311,6 +313,38 @@ async def test_nonsense_is_answered_with_a_review(server: Running, body: bytes) 
     reply = await server.post(body)
     assert reply["kind"] == "ConversionReview"
     assert reply["response"]["result"]["status"] == "Failure"
+
+
+class Counting(Silent):
+    """Counts what an alert would be made of."""
+
+    def __init__(self) -> None:
+        self.strange, self.failed, self.good = 0, 0, 0
+
+    def refused(self) -> None:
+        self.strange += 1
+
+    def reviewed(self, counts: Counts, seconds: float, failed: bool) -> None:
+        self.failed += failed
+        self.good += not failed
+
+
+async def test_a_strangers_junk_is_one_line_of_the_log_and_no_failed_conversion(
+    tmp_path: Path, converter: Converter, caplog: pytest.LogCaptureFixture
+) -> None:
+    observer = Counting()
+    server = ConversionServer(converter, ServingCertificate(tmp_path), observer=observer)
+    caplog.handler.addFilter(repeats := Repeats())
+    try:
+        async with TestClient(TestServer(server.conversion_app())) as client:
+            for body in [b"junk"] * 20 + [msgspec.json.encode(review("a"))]:
+                await client.post("/convert", data=body)
+    finally:
+        caplog.handler.removeFilter(repeats)
+
+    assert (observer.strange, observer.failed, observer.good) == (20, 0, 1)
+    assert caplog.text.count("\n") == 1
+    assert "Request refused: the request is not JSON" in caplog.text
 
 
 async def test_a_compressed_body_is_not_unfolded(server: Running) -> None:

@@ -177,8 +177,19 @@ class _Broken(BaseHTTPRequestHandler):
     """Announces one checksum and sends something else; breaks off; has none."""
 
     def do_GET(self) -> None:
-        self.send_response(200)
         mode = self.server.mode  # type: ignore[attr-defined]
+        self.server.asked += 1  # type: ignore[attr-defined]
+        if mode in ("redirect", "refuses"):
+            self.send_response(302 if mode == "redirect" else 418, "SECRET-REASON")
+            self.send_header("Location", "/elsewhere?SECRET-PLACE")
+            self.send_header("Content-Length", "11")
+            self.end_headers()
+            self.wfile.write(b"SECRET-BODY")
+            return
+        if mode == "junk":
+            self.wfile.write(b"SECRET-LINE\r\n\r\n")
+            return
+        self.send_response(200)
         if mode != "none":
             self.send_header("Repr-Digest", f"sha-256=:{'A' * 43}=:")
         self.send_header("Content-Length", "1000")
@@ -195,21 +206,27 @@ class _Broken(BaseHTTPRequestHandler):
         ("wrong", 1, "was announced"),
         ("short", 1, "no copy came"),
         ("none", 3, "answers without a checksum"),
+        # What answers is not ours: it leads nowhere else, and none of its words are told.
+        ("redirect", 3, "HTTP 302"),
+        ("refuses", 3, "HTTP 418"),
+        ("junk", 1, "is not HTTP"),
     ],
 )
 def test_what_was_damaged_on_the_way_is_no_copy(
     copy: Path, command: Command, mode: str, code: int, why: str
 ) -> None:
     with HTTPServer(("127.0.0.1", 0), _Broken) as server:
-        server.mode = mode  # type: ignore[attr-defined]
+        server.mode, server.asked = mode, 0  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         url = f"http://127.0.0.1:{server.server_port}"
         ended = command("snapshot", "--from", url, "--to", copy, "--patience", "0")
         server.shutdown()
         thread.join()
+        asked = server.asked  # type: ignore[attr-defined]
 
-    assert ended.code == code
+    assert (ended.code, asked) == (code, 1)
+    assert "SECRET" not in ended.text + str(ended.told)
     assert why in ended.told["error"]
     assert not (copy / "guestbook.db").exists()
 

@@ -78,6 +78,21 @@ def test_the_message_arrives_unchanged_as_text(server: Server) -> None:
     assert headers["Content-Language"] == "mul"
 
 
+@pytest.mark.parametrize(
+    "language", ["en\r\nSet-Cookie: a=b", "en\n", "en\r\n\r\n<script>", "\u65e5\u672c", "\x7f"]
+)
+def test_a_language_that_is_no_header_is_left_out_and_begins_no_other(language: str) -> None:
+    # An object that was stored past the schema; a schema does not reach the server.
+    process = _start("serve", PORT="0", GREETING_LANGUAGE=language, POD_NAME="pod-1")
+    try:
+        status, headers, text = Server(process, _port(process)).ask("GET", "/")
+    finally:
+        _end(process)
+
+    assert (status, text) == (200, "Hello, World!\n")
+    assert {"Set-Cookie", "Content-Language"}.isdisjoint(headers)
+
+
 def test_json_is_answered_to_who_asks_for_it(server: Server) -> None:
     status, headers, text = server.ask("GET", "/?x=1", Accept="application/json")
 

@@ -95,6 +95,28 @@ def test_a_digest_is_set_as_a_digest(project: Project, release: Release) -> None
     assert image == {"name": "controller", "newName": "quay.io/me/op", "digest": digest}
 
 
+@pytest.mark.parametrize(
+    ("place", "ports"), [("manager/manager", {8080}), ("webhook/webhook", {8080, 9443})]
+)
+def test_metrics_are_for_scrapers_and_what_the_api_server_and_kubelets_ask_is_for_all(
+    tree: Tree, place: str, ports: set[int]
+) -> None:
+    policy = one(tree, f"{place}_network_policy.yaml")["spec"]
+    pod = one(tree, f"{place}.yaml")["spec"]["template"]
+    everybody, scrapers = policy["ingress"]
+
+    assert policy["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert "from" not in everybody
+    assert {each["port"] for each in everybody["ports"]} == ports
+    assert [each["port"] for each in scrapers["ports"]] == [8081]
+    assert {tuple(each) for each in scrapers["from"]} == {("podSelector",), ("namespaceSelector",)}
+    # No selector is empty: an empty one is every namespace.
+    assert all(each.get("namespaceSelector") != {} for each in scrapers["from"])
+    # Every port that the container has is named in one of the two.
+    container = pod["spec"]["containers"][0]
+    assert {each["containerPort"] for each in container["ports"]} == ports | {8081}
+
+
 def test_the_webhooks_service_selects_its_pods_and_the_budget_lets_one_go(tree: Tree) -> None:
     service = one(tree, "webhook/service.yaml")
     deployment = one(tree, "webhook/webhook.yaml")

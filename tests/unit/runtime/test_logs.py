@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kopfkit.repeats import QUIET, Repeats, often
 from kopfkit.runtime import logs
 
 
@@ -111,6 +112,33 @@ def test_what_is_below_the_level_is_not_written_and_kopf_only_in_debug(
     logs.setup("text", "debug")
     logging.getLogger("kopf.x").info("commentary")
     assert "commentary" in stream.getvalue()
+
+
+def test_a_fault_that_anybody_can_cause_is_told_once_in_a_while_with_a_count() -> None:
+    now = 100.0
+    repeats = Repeats(lambda: now)
+
+    def told(text: str, **extra: Any) -> str:
+        record = logging.makeLogRecord({"msg": "refused: %s", "args": (text,), **extra})
+        return record.getMessage() if repeats.filter(record) else ""
+
+    junk = often("junk")
+    assert told("first", **junk) == "refused: first"
+    assert [told("again", **junk) for _ in range(430)] == [""] * 430
+    # Another fault, and what is none of this kind, are told meanwhile.
+    assert told("first", **often("other")) == "refused: first"
+    assert told("ours") == told("ours") == "refused: ours"
+    now += QUIET
+    assert told("last", **junk) == "refused: last (and 430 more in 30 s)"
+    assert told("again", **junk) == ""
+
+
+def test_clients_that_do_not_speak_http_fill_no_log(stream: Stream) -> None:
+    logs.setup("text", "info")
+    for name in ("aiohttp.server", "asyncio"):
+        for number in range(50):
+            logging.getLogger(name).error("Error handling request from %s", number)
+    assert len(stream.getvalue().splitlines()) == 2
 
 
 def test_kopfs_retries_are_told_once(stream: Stream) -> None:

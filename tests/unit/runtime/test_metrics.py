@@ -226,6 +226,21 @@ async def test_objects_have_series_of_their_own_up_to_a_number(metrics: Metrics)
     assert totals == {("True", "NameCollision"): 2, ("False", "AsExpected"): 28}
 
 
+async def test_conditions_that_others_write_leave_room_for_the_operators_own(
+    metrics: Metrics,
+) -> None:
+    store = Store()
+    for number in range(200):
+        store.put(_box(f"box-{number:03d}", (f"Foreign{number}", "True", "x")))
+    store.put(_box("box-999", ("Degraded", "True", "NameCollision")))
+    ObjectMetrics(metrics, {"Box": store}, most=300, types=("Degraded",))
+    found = await samples(metrics)
+    rows = {
+        (dict(key[1])["type"], value) for key, value in found.items() if "object_cond" in key[0]
+    }
+    assert rows == {("Other", 200), ("Degraded", 1)}
+
+
 async def test_foreign_reasons_do_not_make_series_without_end(metrics: Metrics) -> None:
     store = Store()
     for number in range(500):
@@ -253,6 +268,7 @@ async def test_conversions_are_counted_by_versions_and_result(metrics: Metrics) 
     observer = ConversionMetrics(metrics, ("v1alpha1", "v1"))
     before = await samples(metrics)
     observer.reviewed({("v1alpha1", "v1", True): 500, ("v1alpha1", "v1", False): 1}, 0.2, True)
+    observer.refused()
     observer.active(2)
     observer.connections(5, 0)
     observer.connections(4, 1)
@@ -270,6 +286,9 @@ async def test_conversions_are_counted_by_versions_and_result(metrics: Metrics) 
     assert (before[bad], before[good]) == (0, 0)
     assert (after[bad], after[good]) == (1, 500)
     assert after["conversion_reviews_total", labels(result="failure")] == 1
+    # What no API server sends fires no alert, and does not count as an answer's time.
+    assert before["conversion_reviews_total", labels(result="refused")] == 0
+    assert after["conversion_reviews_total", labels(result="refused")] == 1
     assert after["conversion_duration_seconds_count", labels()] == 1
     assert after["conversion_reviews_active", labels()] == 2
     assert after["webhook_connections", labels()] == 4

@@ -16,6 +16,7 @@ from typing import Final
 from aiohttp import web
 
 from kopfkit.conversion.observation import Observer, Silent
+from kopfkit.repeats import often
 
 logger = logging.getLogger(__name__)
 
@@ -179,10 +180,12 @@ class Door:
             try:
                 await self._admit()
             except OSError as error:  # too many open files, or a client that is gone already
-                logger.warning("A connection cannot be accepted: %s", error)
+                logger.warning(
+                    "A connection cannot be accepted: %s", error, extra=often("not accepted")
+                )
                 await asyncio.sleep(_LOOK)
             except Exception:  # whatever it is, nobody would ever come in again
-                logger.exception("A connection cannot be accepted")
+                logger.exception("A connection cannot be accepted", extra=often("not accepted"))
                 await asyncio.sleep(_LOOK)
 
     async def _admit(self) -> None:
@@ -243,7 +246,11 @@ class Door:
         )
         if first is None:
             return False
-        logger.warning("%d connections are open: one that waits is sent away", len(self._guests))
+        logger.warning(
+            "%d connections are open: one that waits is sent away",
+            len(self._guests),
+            extra=often("sent away"),
+        )
         self.left(first)
         self._observer.connections(len(self._guests), 1)
         first.send_away(at_once=True)

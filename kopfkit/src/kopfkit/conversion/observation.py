@@ -18,6 +18,9 @@ class Observer(Protocol):
     def reviewed(self, counts: Counts, seconds: float, failed: bool) -> None:
         """A review was answered, so many seconds after its headers; `failed`: with a Failure."""
 
+    def refused(self) -> None:
+        """Something was sent that is no review of this API: not by an API server."""
+
     def active(self, reviews: int) -> None:
         """So many reviews are under way now."""
 
@@ -32,6 +35,9 @@ class Silent:
     """Keeps nothing."""
 
     def reviewed(self, counts: Counts, seconds: float, failed: bool) -> None:
+        pass
+
+    def refused(self) -> None:
         pass
 
     def active(self, reviews: int) -> None:

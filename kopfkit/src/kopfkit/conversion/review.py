@@ -45,12 +45,15 @@ class Answer:
         body: the review as JSON.
         objects: how many objects were converted.
         failure: the message of a Failure, "" for a success.
+        refused: the request is none that an API server sends about this API: it is not a review, or
+            all that could not be converted is of other APIs.
         counts: the objects by versions and whether each could be converted.
     """
 
     body: bytes | bytearray
     objects: int = 0
     failure: str = ""
+    refused: bool = False
     counts: Counts = field(default_factory=dict)
 
 
@@ -74,9 +77,11 @@ def answer(body: bytes | bytearray, converter: Converter) -> Answer:
     try:
         encoded = msgspec.json.encode(review)
     except (RecursionError, *_UNWRITABLE) as error:
-        return refusal(response["uid"], f"the converted objects cannot be written as JSON: {error}")
+        why = f"the converted objects cannot be written as JSON: {error}"
+        return refusal(response["uid"], why, refused=False)
     message = response["result"].get("message", "")
-    return Answer(encoded, len(response["convertedObjects"]), message, tally)
+    refused = bool(message) and not _ours(body, converter)
+    return Answer(encoded, len(response["convertedObjects"]), message, refused, tally)
 
 
 class _Request(msgspec.Struct):
@@ -95,7 +100,14 @@ class _Review(msgspec.Struct):
     request: _Request
 
 
+class _Stated(msgspec.Struct):
+    """What an object says it is."""
+
+    api_version: str = msgspec.field(name="apiVersion")
+
+
 _reviews: Final = msgspec.json.Decoder(_Review)
+_stated: Final = msgspec.json.Decoder(_Stated)
 
 
 def _one_by_one(request: _Request, wanted: str, converter: Converter) -> Answer:
@@ -127,7 +139,9 @@ def _one_by_one(request: _Request, wanted: str, converter: Converter) -> Answer:
         tally[converter.short(stated) or "unknown", wanted, len(reasons) == bad] += 1
     if reasons:
         message = _named(reasons)
-        return Answer(msgspec.json.encode(failure(request.uid, message)), 0, message, tally)
+        refused = not _about_ours(request, converter)
+        encoded = msgspec.json.encode(failure(request.uid, message))
+        return Answer(encoded, 0, message, refused, tally)
     if request.objects:
         del out[-1:]
     out += tail
@@ -149,9 +163,33 @@ def _named(reasons: list[str]) -> str:
     return "; ".join(reasons[:_NAMED]) + more
 
 
-def refusal(uid: str, message: str) -> Answer:
+def refusal(uid: str, message: str, *, refused: bool = True) -> Answer:
     """The Answer that says the conversion failed, and why."""
-    return Answer(msgspec.json.encode(failure(uid, message)), failure=message)
+    return Answer(msgspec.json.encode(failure(uid, message)), failure=message, refused=refused)
+
+
+def _ours(body: bytes | bytearray, converter: Converter) -> bool:
+    """Whether a request has the form of a review, and is about this API."""
+    try:
+        return _about_ours(_reviews.decode(body).request, converter)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return False
+
+
+def _about_ours(request: _Request, converter: Converter) -> bool:
+    """Whether an API server may have asked this: a version of our API is wanted, and objects of our
+    API are there (in whatever version: a newer CRD may have more than we know)."""
+    groups = {version.partition("/")[0] for version in converter.api_versions}
+    if not request.uid or request.desired.partition("/")[0] not in groups:
+        return False
+    for text in request.objects:
+        try:
+            stated = _stated.decode(text).api_version
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            continue
+        if stated.partition("/")[0] in groups:
+            return True
+    return not request.objects
 
 
 def convert_review(

@@ -21,6 +21,7 @@ from kopfkit.conversion.listening import bind, start, start_tls
 from kopfkit.conversion.observation import Observer, Silent
 from kopfkit.conversion.review import answer, refusal, uid_hint
 from kopfkit.conversion.tls import ServingCertificate
+from kopfkit.repeats import often
 
 logger = logging.getLogger(__name__)
 
@@ -128,9 +129,18 @@ class ConversionServer:
                 reply = await asyncio.to_thread(answer, body, self._converter)
             del body  # the answer is as large
             seconds = time.perf_counter() - started
+            if reply.refused:
+                # Whoever reaches the port can send this, as often as he likes.
+                self._observer.refused()
+                logger.warning(
+                    "Request refused: %s", reply.failure, extra=often("conversion refused")
+                )
+                return await self._respond(request, reply.body, problem)
             self._observer.reviewed(reply.counts, seconds, bool(reply.failure))
             if reply.failure:
-                logger.error("Conversion failed: %s", reply.failure)
+                logger.error(
+                    "Conversion failed: %s", reply.failure, extra=often("conversion failed")
+                )
             else:
                 logger.debug("Converted %d objects in %.1f ms", reply.objects, seconds * 1000)
             return await self._respond(request, reply.body, problem)
@@ -139,7 +149,7 @@ class ConversionServer:
         body, problem = await self._bodies.read(request)
         verdict = guard.allowed(uid_hint(body), problem) if problem else guard.answer(bytes(body))
         if verdict.problem:
-            logger.error("Guard: %s", verdict.problem)
+            logger.error("Guard: %s", verdict.problem, extra=often("guard"))
         if verdict.kept:
             logger.info("Guard: %s %s", verdict.kept, verdict.change)
         return await self._respond(request, verdict.body, problem)
@@ -167,11 +177,20 @@ class ConversionServer:
                     await response.write(bytes(memoryview(body)[at : at + _PIECE]))
                 await response.write_eof()
         except TimeoutError:
-            logger.error("An answer of %d bytes was not taken in time", len(body))
+            logger.error(
+                "An answer of %d bytes was not taken in time",
+                len(body),
+                extra=often("answer not taken in time"),
+            )
             if request.transport is not None:
                 request.transport.abort()
         except ConnectionError as error:
-            logger.error("An answer of %d bytes was not taken: %s", len(body), error)
+            logger.error(
+                "An answer of %d bytes was not taken: %s",
+                len(body),
+                error,
+                extra=often("answer not taken"),
+            )
         return response
 
     async def _healthz(self, _request: web.Request) -> web.Response:

@@ -10,14 +10,22 @@ it is not what was read, the test fails, and nothing is written.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import Enum
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from kopfkit.migration import gojson
 from kopfkit.migration.pace import Pace
-from kopfkit.runtime.client import Client, Object, Objects, Resource
-from kopfkit.runtime.errors import Conflict, Forbidden, Invalid, NotFound
+from kopfkit.runtime.client import PAGE_BYTES, Client, Object, Objects, Resource
+from kopfkit.runtime.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
 
 # How often an object is read again because somebody else wrote it first.
 TRIES: Final = 5
@@ -52,18 +60,34 @@ async def pages(
     client: Client, resource: Resource, pace: Pace, size: int
 ) -> AsyncIterator[tuple[Objects, int]]:
     """Each page, and how many objects follow it. `Gone` if reading takes so long that the rest of
-    the list is no longer there."""
-    params = {"limit": str(size)}
+    the list is no longer there.
+
+    A page has `size` objects, or fewer where they are large: who writes them must not decide how
+    much memory it takes to read them.
+    """
+    params: dict[str, str] = {}
     while True:
-        page = await pace.patiently(
-            f"LIST of {resource.plural}.{resource.group}",
-            lambda: client.request("GET", resource.path(), params=dict(params)),
-        )
+        try:
+            page = await pace.patiently(
+                f"LIST of {resource.plural}.{resource.group}",
+                partial(_page, client, resource, {**params, "limit": str(size)}, size),
+            )
+        except TooLarge:
+            size = max(1, size // 4)
+            continue
         metadata = page.get("metadata") or {}
         yield page.get("items") or [], int(metadata.get("remainingItemCount") or 0)
         if not metadata.get("continue"):
             return
         params["continue"] = metadata["continue"]
+
+
+async def _page(client: Client, resource: Resource, params: dict[str, str], size: int) -> Object:
+    raw = await client.read(resource.path(), params, most=PAGE_BYTES if size > 1 else 0)
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise Unavailable(f"GET {resource.path()}: the answer is no list ({error})") from error
 
 
 async def rewrite(

@@ -71,6 +71,9 @@ def manifests(project: Project, release: Release, image: str) -> dict[str, Objec
                 role
             )
     for deployment in project.deployments:
+        # OLM takes them since 0.32.0.
+        policy = workloads.network_policy(project, deployment, namespaced=False)
+        found[f"{deployment.name}_networking.k8s.io_v1_networkpolicy.yaml"] = policy
         if deployment.replicas > 1:
             budget = workloads.disruption_budget(project, deployment, namespaced=False)
             found[f"{deployment.name}_policy_v1_poddisruptionbudget.yaml"] = budget

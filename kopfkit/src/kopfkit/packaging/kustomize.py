@@ -91,6 +91,9 @@ def _workloads(project: Project) -> Tree:
         files[f"{name}.yaml"] = _file(
             workloads.deployment_object(project, deployment, f"{IMAGE_NAME}:latest")
         )
+        files[f"{name}_network_policy.yaml"] = _file(
+            workloads.network_policy(project, deployment, namespaced=True)
+        )
         if deployment.replicas > 1:
             files[f"{name}_disruption_budget.yaml"] = _file(
                 workloads.disruption_budget(project, deployment, namespaced=True)

@@ -15,6 +15,13 @@ Object = dict[str, Any]
 UID = 65532
 # A Deployment says it failed after this long (Kubernetes' default is 600, too long to wait for).
 PROGRESS_DEADLINE_SECONDS = 300
+# Namespaces in which Prometheus usually runs: kube-prometheus, OpenShift, the community's chart.
+MONITORING = (
+    "monitoring",
+    "openshift-monitoring",
+    "openshift-user-workload-monitoring",
+    "prometheus",
+)
 
 
 def labels(project: Project, component: str = "") -> dict[str, str]:
@@ -225,3 +232,49 @@ def disruption_budget(project: Project, deployment: Deployment, *, namespaced: b
             "selector": {"matchLabels": labels(project, deployment.component)},
         },
     }
+
+
+def network_policy(project: Project, deployment: Deployment, *, namespaced: bool) -> Object:
+    """Who reaches the pods' ports, on a network that enforces it.
+
+    The metrics are for the operator's own namespace and for those that scrape: they say what is
+    going on in all namespaces. The webhook's port and the probes' are open to everybody: API
+    servers and kubelets are no pods, and no selector names them. What the pods reach is not
+    limited: where the API server is, the description does not know.
+
+    `namespaced`: name the namespace; in a bundle OLM fills it in.
+    """
+    found = metadata(
+        project, deployment.name, component=deployment.component, cluster=not namespaced
+    )
+    ports: list[int] = [deployment.health_port]
+    if _converts(project, deployment) and project.conversion is not None:
+        ports.append(project.conversion.port)
+    ingress: list[Object] = [{"ports": [_tcp(port) for port in ports]}]
+    if deployment.metrics_port:
+        ingress.append({"from": _scrapers(), "ports": [_tcp(deployment.metrics_port)]})
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": found,
+        "spec": {
+            "podSelector": {"matchLabels": labels(project, deployment.component)},
+            "policyTypes": ["Ingress"],
+            "ingress": ingress,
+        },
+    }
+
+
+def _tcp(port: int) -> Object:
+    return {"port": port, "protocol": "TCP"}
+
+
+def _scrapers() -> list[Object]:
+    """Who may read the metrics: the operator's own namespace, those that are labelled for it
+    (kubebuilder's convention), and Prometheus' usual ones, by the label the API server sets."""
+    name = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": list(MONITORING)}
+    return [
+        {"podSelector": {}},
+        {"namespaceSelector": {"matchLabels": {"metrics": "enabled"}}},
+        {"namespaceSelector": {"matchExpressions": [name]}},
+    ]

@@ -1,21 +1,50 @@
 """What is asked of the API server: reads, lists and watches, and writes while we lead.
 
-Objects stay plain dictionaries: no model classes to import or to fill.
+Objects stay plain dictionaries: no model classes to import or to fill. A list is read in pages of
+bounded size and each object is reduced as it is decoded, where its caller names a shape: however
+much its writers put into the objects, a list takes no more memory than what is kept of them.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import aiohttp
 import msgspec
 
-from kopfkit.runtime.errors import ApiError, Gone, Unavailable
+from kopfkit.runtime import shapes
+from kopfkit.runtime.errors import ApiError, Gone, TooLarge, Unavailable
 from kopfkit.runtime.gate import LAST_LOOK
 from kopfkit.runtime.resources import Object, Objects, Resource
 from kopfkit.runtime.session import CONNECT_TIMEOUT, Session
+from kopfkit.runtime.shapes import Shape
 
 # Objects per page of a LIST: kubectl's and client-go's value.
 PAGE: Final = 500
+# Bytes of a page; a larger one is asked for again with fewer objects. etcd takes 1.5 MiB an object,
+# and as JSON one may be a few times as large: a page of one object is read whatever it has.
+PAGE_BYTES: Final = 4 * 1024 * 1024
+_FEWER: Final = 4
+# Pages that are read at a time.
+_READERS: Final = 2
+
+
+class _Meta(msgspec.Struct):
+    resourceVersion: str = ""
+    continue_: str = msgspec.field(name="continue", default="")
+
+
+class _Page(msgspec.Struct):
+    """A page of a LIST, its objects still as bytes."""
+
+    apiVersion: str = ""
+    kind: str = ""
+    metadata: _Meta = msgspec.field(default_factory=_Meta)
+    items: list[msgspec.Raw] | None = None
+
+
+_PAGE_OF: Final = msgspec.json.Decoder(_Page)
 
 
 class Client(Session):
@@ -23,42 +52,69 @@ class Client(Session):
 
     Every call raises `ApiError` where the answer is a failure, or none came; a write raises
     `NotLeading` where it must not happen.
+
+    Attributes:
+        shapes: what `get` and `merge` keep of an answered object, by API group and plural; all of
+            it where there is none.
     """
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.shapes: dict[tuple[str, str], Shape] = {}
+        self._readers = asyncio.Semaphore(_READERS)
 
     async def get(self, resource: Resource, namespace: str | None, name: str) -> Object:
         """One object. Raises `NotFound` and the other `ApiError`s."""
-        return await self.request("GET", resource.path(namespace, name))
+        path = resource.path(namespace, name)
+        return await self.request("GET", path, decode=self._decoder(resource))
 
     async def list(
-        self, resource: Resource, namespace: str | None = None, *, labels: str = ""
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        shape: Shape | None = None,
     ) -> tuple[Objects, str]:
-        """All objects of a collection (page by page), and the list's resourceVersion."""
+        """All objects of a collection (page by page), and the list's resourceVersion.
+
+        Args:
+            resource: of the collection.
+            namespace: where, or None for everywhere.
+            labels: a label selector, "" for all.
+            shape: what is kept of each object; None for all of it.
+        """
         for _ in range(3):
             try:
-                return await self._list(resource, namespace, labels)
+                return await self._list(resource, namespace, labels, shape)
             except Gone:
                 continue  # the continue token grew too old: from the start
-        return await self._list(resource, namespace, labels)
+        return await self._list(resource, namespace, labels, shape)
 
     async def _list(
-        self, resource: Resource, namespace: str | None, labels: str
+        self, resource: Resource, namespace: str | None, labels: str, shape: Shape | None
     ) -> tuple[Objects, str]:
         found: Objects = []
-        params = {"limit": str(PAGE)}
-        if labels:
-            params["labelSelector"] = labels
+        limit, path = PAGE, resource.path(namespace)
+        params = {"labelSelector": labels} if labels else {}
         while True:
-            page = await self.request("GET", resource.path(namespace), params=params)
-            kind = str(page.get("kind", "")).removesuffix("List")
-            for item in page.get("items") or []:
-                # Items of a list say neither; events and single reads do.
-                item.setdefault("apiVersion", page.get("apiVersion"))
-                item.setdefault("kind", kind)
-                found.append(item)
-            metadata = page.get("metadata") or {}
-            if not metadata.get("continue"):
-                return found, str(metadata.get("resourceVersion", ""))
-            params["continue"] = metadata["continue"]
+            async with self._readers:
+                try:
+                    most = PAGE_BYTES if limit > 1 else 0
+                    raw = await self.read(path, {**params, "limit": str(limit)}, most=most)
+                except TooLarge:
+                    limit = max(1, limit // _FEWER)
+                    continue
+                page, items = _page(raw, shape, f"GET {path}")
+            found += items
+            if not page.continue_:
+                return found, page.resourceVersion
+            params["continue"] = page.continue_
+            if len(raw) < PAGE_BYTES // _FEWER:
+                limit = min(PAGE, limit * 2)
+
+    def _decoder(self, resource: Resource) -> Any:
+        return partial(shapes.decode, shape=self.shapes.get((resource.group, resource.plural)))
 
     async def create(self, resource: Resource, namespace: str | None, body: Object) -> Object:
         """Create; the object is returned as stored. Raises `AlreadyExists`."""
@@ -98,6 +154,7 @@ class Client(Session):
             resource.path(namespace, name, subresource),
             body=body,
             content_type="application/merge-patch+json",
+            decode=self._decoder(resource),
         )
 
     async def patch(
@@ -146,6 +203,21 @@ class Client(Session):
                     yield msgspec.json.decode(line)
             except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError, ValueError) as error:
                 raise Unavailable(f"watch {resource.plural}: {error!r}") from error
+
+
+def _page(raw: bytes, shape: Shape | None, what: str) -> tuple[_Meta, Objects]:
+    """A page's metadata, and its objects."""
+    try:
+        page = _PAGE_OF.decode(raw)
+        items = [shapes.decode(item, shape) for item in page.items or ()]
+    except msgspec.DecodeError as error:
+        raise Unavailable(f"{what}: the answer is no list ({error})") from error
+    kind = page.kind.removesuffix("List")
+    for item in items:
+        # Items of a list say neither; events and single reads do.
+        item.setdefault("apiVersion", page.apiVersion)
+        item.setdefault("kind", kind)
+    return page.metadata, items
 
 
 __all__ = ["ApiError", "Client", "Object", "Objects", "Resource"]

@@ -22,7 +22,9 @@ class ConversionMetrics:
             "conversions_total", "Objects by versions and result.", ("from", "to", "result")
         )
         self._reviews = metrics.counter(
-            "conversion_reviews_total", "Reviews by result: success or failure.", ("result",)
+            "conversion_reviews_total",
+            "Reviews by result: success, failure, or refused: what no API server sends.",
+            ("result",),
         )
         self._duration = metrics.histogram(
             "conversion_duration_seconds", "From a review's headers to its answer."
@@ -37,6 +39,7 @@ class ConversionMetrics:
             "certificate_expiry_timestamp_seconds",
             "Unix time until which the serving certificate is valid; 0 while there is none.",
         )
+        self._reviews.labels("refused")
         for result in ("success", "failure"):
             self._reviews.labels(result)
             for one in versions:
@@ -52,6 +55,10 @@ class ConversionMetrics:
         self._reviews.labels("failure" if failed else "success").inc()
         for (before, after, good), count in counts.items():
             self._conversions.labels(before, after, "success" if good else "failure").inc(count)
+
+    def refused(self) -> None:
+        """Something was sent that is no review; it took no time that anybody waited for."""
+        self._reviews.labels("refused").inc()
 
     def active(self, reviews: int) -> None:
         """So many reviews are under way."""

@@ -80,6 +80,10 @@ class NotKnownYet(Unavailable):
 _NO_MAPPING = "cannot find RESTMapping for APIVersion"
 
 
+class TooLarge(Exception):
+    """An answer has more bytes than its reader has room for. It was not read to its end."""
+
+
 class NotLeading(Exception):
     """A write was about to happen without a valid Lease. It was not sent."""
 

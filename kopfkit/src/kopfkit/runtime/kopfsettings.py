@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kopfkit.runtime.client import Resource
+from kopfkit.runtime.shapes import Shape
 
 if TYPE_CHECKING:
     import kopf
@@ -20,10 +21,17 @@ _UNUSED: Final = ("kubernetes", "kubernetes_asyncio", "pykube")
 
 @dataclass(frozen=True)
 class Watched:
-    """A resource to watch, and the label selector to watch it by ("" for all objects)."""
+    """A resource to watch.
+
+    Attributes:
+        resource: what is watched.
+        labels: the label selector to watch it by, "" for all objects.
+        shape: what is kept of its objects; None for all of them but managedFields.
+    """
 
     resource: Resource
     labels: str = ""
+    shape: Shape | None = None
 
 
 class _Backoffs:
@@ -86,7 +94,7 @@ def settings_of(kopf: Any, watched: Sequence[Watched], silence: float) -> "kopf.
     settings.watching.client_timeout = CLIENT_TIMEOUT
     settings.watching.connect_timeout = 5.0
     settings.watching.inactivity_timeout = silence
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 1  # kopf's list tells where a watch begins, no more: `feeds`
     settings.persistence.diffbase_storage = _no_diffs(kopf)
     settings.networking.request_timeout = 60.0
     settings.networking.connect_timeout = 5.0

@@ -2,24 +2,25 @@
 
 Extra fields (`extra={"object": "default/x", "generation": 3}`) follow the text or become JSON keys.
 kopf's own running commentary is kept for --log-level debug; its retries are told once per request
-and half minute, since an API server that is down concerns every watch every few seconds.
+and half minute, since an API server that is down concerns every watch every few seconds. So is what
+anybody can cause who reaches a port (`kopfkit.repeats`).
 """
 
 import json
 import logging
 import re
 import sys
-import time
 from datetime import UTC, datetime
 from typing import Final
+
+from kopfkit.repeats import Repeats
 
 FORMATS: Final = ("text", "json")
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 # Line ends to some readers, that JSON lets pass as they are.
 _LINE_ENDS: Final = {ord(each): f"\\u{ord(each):04x}" for each in "\x85\u2028\u2029"}
-# Seconds in which the same trouble is told once.
-_QUIET: Final = 30.0
+_ATTEMPT: Final = re.compile(r"#\d+(/\d+)?|resourceVersion=\d+|0x[0-9a-f]+")
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -77,25 +78,19 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False).translate(_LINE_ENDS)
 
 
-class _Repeats(logging.Filter):
-    """Drops what kopf says again within half a minute, but for the attempt's number."""
+class _Repeats(Repeats):
+    """Knows also kopf's retries, whatever the attempt's number, and what libraries say about each
+    client that does not speak as it should."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: dict[str, float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if not record.name.startswith("kopf") or "Request attempt" not in record.getMessage():
-            return True
-        what = re.sub(r"#\d+(/\d+)?|resourceVersion=\d+|0x[0-9a-f]+", "", record.getMessage())
-        record.levelno, record.levelname = logging.WARNING, "WARNING"
-        now = time.monotonic()
-        if now - self._said.get(what, -_QUIET) < _QUIET:
-            return False
-        if len(self._said) > 100:
-            self._said.clear()
-        self._said[what] = now
-        return True
+    def fault(self, record: logging.LogRecord) -> str:
+        if record.name.startswith("kopf") and "Request attempt" in record.getMessage():
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
+            # Its address stays: each is a fault of its own.
+            return _ATTEMPT.sub("", record.getMessage())
+        if record.name.startswith(("aiohttp", "asyncio")):
+            # By the template: what is filled in may be a client's.
+            return f"{record.name} {record.msg}"
+        return super().fault(record)
 
 
 def setup(form: str, level: str) -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from kopfkit.runtime import errors
 from kopfkit.runtime.credentials import Credentials
-from kopfkit.runtime.errors import Unauthorized, Unavailable
+from kopfkit.runtime.errors import TooLarge, Unauthorized, Unavailable
 from kopfkit.runtime.gate import LAST_LOOK, GatedRequest, WhileWeMay
 from kopfkit.runtime.resources import Object
 
@@ -27,6 +27,22 @@ CONNECT_TIMEOUT: Final = 5.0
 
 def _always() -> float:
     return REQUEST_TIMEOUT
+
+
+def _decode(raw: bytes) -> Object:
+    return msgspec.json.decode(raw, type=dict[str, Any])
+
+
+async def _bytes(response: aiohttp.ClientResponse, most: int, what: str) -> bytes:
+    """The body, or `TooLarge` as soon as it is known to have more than `most` bytes (0: never)."""
+    if not most:
+        return await response.read()
+    found = bytearray()
+    async for part in response.content.iter_any():
+        found += part
+        if len(found) > most:
+            raise TooLarge(f"{what}: the answer has more than {most} bytes")
+    return bytes(found)
 
 
 class Session:
@@ -62,7 +78,9 @@ class Session:
         credentials = await self._load()
         context = credentials.ssl_context()
         old, self.credentials = self._session, credentials
+        # Not compressed: a few bytes may unpack to all the memory there is.
         headers = {"User-Agent": self.manager, "Accept": "application/json"}
+        headers["Accept-Encoding"] = "identity"
         if credentials.authorization:
             headers["Authorization"] = credentials.authorization
         self._session = aiohttp.ClientSession(
@@ -89,22 +107,43 @@ class Session:
         body: Any = None,
         content_type: str = "application/json",
         gated: bool = True,
+        decode: Callable[[bytes], Object] = _decode,
     ) -> Object:
         """Send one request and decode its answer.
 
         Args:
             gated: ask `gate` before a write. The Lease itself is written without.
+            decode: makes an object of the answer's bytes.
 
         Raises:
             ApiError: the answer is a failure, or none came.
             NotLeading: it is a write, and we may not write.
         """
+        raw = await self._fresh(method, path, params, body, content_type, gated, 0)
         try:
-            return await self._request(method, path, params, body, content_type, gated)
+            return decode(raw)
+        except msgspec.DecodeError as error:  # also what is JSON, and no object
+            raise Unavailable(f"{method} {path}: the answer is no object ({error})") from error
+
+    async def read(self, path: str, params: Mapping[str, str], *, most: int) -> bytes:
+        """GET; the answer's bytes as they came.
+
+        Args:
+            most: how many bytes are read; 0 for any number.
+
+        Raises:
+            ApiError: the answer is a failure, or none came.
+            TooLarge: it has more bytes.
+        """
+        return await self._fresh("GET", path, params, None, "", False, most)
+
+    async def _fresh(self, *request: Any) -> bytes:
+        try:
+            return await self._request(*request)
         except Unauthorized:
             # Tokens end; the kubelet and login plugins have written new ones by now.
             await self.open()
-            return await self._request(method, path, params, body, content_type, gated)
+            return await self._request(*request)
 
     async def _request(
         self,
@@ -114,7 +153,8 @@ class Session:
         body: Any,
         content_type: str,
         gated: bool,
-    ) -> Object:
+        most: int,
+    ) -> bytes:
         query = dict(params or {})
         gated = gated and method != "GET"
         if method != "GET":
@@ -132,20 +172,15 @@ class Session:
             ):
                 status = response.status
                 await self.check(response, what)
-                answer = msgspec.json.decode(await response.read())
+                return await _bytes(response, most, what)
         except TimeoutError as error:
             seconds = time.perf_counter() - started
             raise Unavailable(f"{what}: no answer in {seconds:.1f} s") from error
         except (aiohttp.ClientError, socket.gaierror, OSError) as error:
             raise Unavailable(f"{what}: {error}") from error
-        except msgspec.DecodeError as error:
-            raise Unavailable(f"{what}: the answer is not JSON ({error})") from error
         finally:
             for observer in self.observers:
                 observer(method, path, status, time.perf_counter() - started)
-        if not isinstance(answer, dict):
-            raise Unavailable(f"{what}: the answer is not an object")
-        return answer
 
     def send(
         self,

@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any, Final
 
+from kopfkit.runtime.shapes import Shape, trim
+
 Object = dict[str, Any]
 Key = tuple[str, str]
 
@@ -33,12 +35,16 @@ def _number(version: Any) -> int:
 
 
 class Store:
-    """One kind's objects by namespace and name."""
+    """One kind's objects by namespace and name.
 
-    def __init__(self, *, keep_managed_fields: bool = False) -> None:
+    Args:
+        shape: what is kept of each; None for all but managedFields.
+    """
+
+    def __init__(self, shape: Shape | None = None) -> None:
         self._objects: dict[Key, Object] = {}
         self._gone: OrderedDict[Key, int] = OrderedDict()
-        self._keep_managed_fields = keep_managed_fields
+        self._shape = shape
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -59,7 +65,9 @@ class Store:
             return False
         if version and version <= self._gone.get(key, 0):
             return False
-        if not self._keep_managed_fields:
+        if self._shape is not None:
+            obj = trim(obj, self._shape)
+        else:
             # Half of an object's size, and of interest to nobody here.
             obj = {**obj, "metadata": {**obj["metadata"]}}
             obj["metadata"].pop("managedFields", None)

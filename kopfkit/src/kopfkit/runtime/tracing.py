@@ -155,6 +155,9 @@ class ConversionTracing:
         attributes: Mapping[str, Any] = {"objects": sum(counts.values())}
         self._tracer.past("convert", seconds, SERVER, "failed" if failed else "", **attributes)
 
+    def refused(self) -> None:
+        """A stranger's request is no work of ours."""
+
     def active(self, reviews: int) -> None:
         """Nothing that a span would tell."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kopfkit.runtime.client import Client, Object, Objects, Resource
+from kopfkit.runtime.shapes import Shape
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,18 @@ class ViewingClient(Client):
         return view.inbound(await super().get(view.served, namespace, name))
 
     async def list(
-        self, resource: Resource, namespace: str | None = None, *, labels: str = ""
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        shape: Shape | None = None,
     ) -> tuple[Objects, str]:
         """All objects of a collection (page by page), and the list's resourceVersion."""
         view = self.views.get(resource)
         if view is None:
-            return await super().list(resource, namespace, labels=labels)
-        found, version = await super().list(view.served, namespace, labels=labels)
+            return await super().list(resource, namespace, labels=labels, shape=shape)
+        found, version = await super().list(view.served, namespace, labels=labels, shape=shape)
         return [view.inbound(each) for each in found], version
 
     async def merge(

@@ -1,7 +1,8 @@
 """kopf as the source of events, kept alive.
 
-kopf watches; what it sees is handed on unchanged, and nothing of kopf's own state keeping (progress
-annotations, finalizers, events) is used. What it does not do by itself is done here:
+kopf watches; what it sees is handed on, reduced to what is kept of it (`feeds`), and nothing of
+kopf's own state keeping (progress annotations, finalizers, events) is used. What it does not do by
+itself is done here:
 
 - It waits between retries of a failed request for ever, with a delay that stays short, instead of
   giving up after a minute (`kopfsettings`).
@@ -9,9 +10,9 @@ annotations, finalizers, events) is used. What it does not do by itself is done 
   JSON. Then it is started again; it lists everything anew.
 - A stream that says nothing, not even the API server's bookmark every minute, is opened anew; if
   that does not help, because kopf waits for something that does not come, kopf is started again.
-- It lists at its start and after a 410, and says nothing about objects that vanished meanwhile, and
-  nothing at all where nothing is left: `relisted` tells the owner of the store, who compares it
-  with a list of his own.
+- It lists at its start and after a 410, whole, and says nothing about objects that vanished
+  meanwhile. Its list only tells where a watch begins; `relisted` tells the owner of the store, who
+  compares it with a list of his own.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ import aiohttp
 
 from kopfkit.runtime.client import Object, Resource
 from kopfkit.runtime.credentials import Credentials
+from kopfkit.runtime.feeds import Feeds
 from kopfkit.runtime.kopfsettings import Watched, load_kopf, settings_of
 from kopfkit.runtime.kopftasks import KopfTasks
 from kopfkit.runtime.watchdog import Watchdog
@@ -53,9 +55,9 @@ class Watcher:
         namespaces: in these, or everywhere if empty.
         load: finds the credentials, at the start and after each 401.
         agent: the user agent.
-        event: called with the resource, the event's type ("ADDED", "MODIFIED", "DELETED", or None
-            for an object of a list) and the object.
-        relisted: called when kopf has listed a resource again.
+        event: called with the resource, the event's type ("ADDED", "MODIFIED", "DELETED") and the
+            object.
+        relisted: called when kopf has begun to watch a resource again: objects are to be listed.
         ready: awaited before each start of kopf, to wait for what it needs (the CRD).
         started: called after each start of kopf, which has taken the signals for itself then.
         silence: seconds without a byte after which a watch is opened anew.
@@ -83,17 +85,19 @@ class Watcher:
         self._ready, self._started = ready, started
         self._silence = silence
         self.watchdog = Watchdog((), listed=relisted)
+        self._feeds = Feeds()
         self.watch(watched)
         self.running = False
 
     def watch(self, watched: Sequence[Watched]) -> None:
         """Watch these from the next start of kopf on."""
         self._watched = watched
-        self.watchdog.expect(
-            each.resource.path(namespace)
+        self._feeds.shapes = {
+            each.resource.path(namespace): each.shape
             for each in watched
             for namespace in (tuple(self._namespaces) or (None,))
-        )
+        }
+        self.watchdog.expect(self._feeds.shapes)
 
     def stalled(self) -> str:
         """Which watch has been silent for too long, in words; "" for none."""
@@ -180,7 +184,8 @@ class Watcher:
         @kopf.on.login(registry=registry)  # type: ignore[untyped-decorator]
         async def login(**_: Any) -> Any:
             found = await self._load()
-            headers = {"User-Agent": self._agent}
+            # Not compressed: a few bytes may unpack to all the memory there is.
+            headers = {"User-Agent": self._agent, "Accept-Encoding": "identity"}
             if found.authorization:
                 headers["Authorization"] = found.authorization
             context = found.ssl_context()
@@ -188,7 +193,8 @@ class Watcher:
                 connector=aiohttp.TCPConnector(limit=0, ssl=context or True),
                 headers=headers,
                 proxy=found.proxy,
-                middlewares=(self.watchdog.middleware,),
+                # The first one is the outermost: the watchdog hears of every byte.
+                middlewares=(self._feeds.middleware, self.watchdog.middleware),
             )
             sessions.append(session)
             return kopf.AiohttpSession(
@@ -202,8 +208,6 @@ class Watcher:
     def _observe(self, kopf: Any, registry: Any, resource: Resource) -> None:
         async def observe(type: str | None, event: Any, **_: Any) -> None:
             self._event(resource, type, event["object"])
-            if type is None:
-                self._relisted()
 
         decorate = kopf.on.event(
             resource.group, resource.version, resource.plural, registry=registry, id="observe"

@@ -22,6 +22,7 @@ UPGRADES = "test.jiaozi.com/made-by=upgrade"
 @pytest.fixture
 def running(hello: Create, world: Any, start: Any) -> Any:
     """A HelloWorld with a volume, rolled out by an operator of this test's own."""
+    world.start = start
     world.operator = start()
     one = hello(persistence=SMALL)
     world.rolled_out(image=DEFAULT)
@@ -149,6 +150,39 @@ def test_without_a_volume_an_image_is_taken_back_as_well(
     world.reason("helloworlds", "x", "Degraded", "RolledBack", timeout=60)
     assert world.names(HWS) == []
     eventually(lambda: world.image() == DEFAULT)
+
+
+@pytest.mark.parametrize("more", [{}, {"persistence": SMALL}], ids=["without", "with a volume"])
+def test_an_image_that_only_a_forged_status_names_never_runs(
+    hello: Create, world: Any, api: Api, start: Any, more: dict[str, Any]
+) -> None:
+    one = hello(**more)
+    forged = {"image": "registry.evil.example/miner:1", "rejectedImage": DEFAULT}
+    api.patch(f"{one.path}/status", {"status": forged})
+
+    start()
+
+    now = world.rolled_out(image=DEFAULT)
+    assert "rejectedImage" not in now["status"]
+    assert world.image() == DEFAULT
+
+
+def test_a_deleted_deployment_comes_back_with_the_image_that_worked(
+    running: Any, world: Any, api: Api, node: Any
+) -> None:
+    node.jobs = "hang"
+    world.operator.stop()
+    api.delete(world.path("deployments", "x"))
+    wish(api, running, NEXT)
+    # Nor does the status have to know it: the claim does.
+    api.patch(f"{running.path}/status", {"status": {"image": None}})
+
+    world.start()
+
+    eventually(lambda: api.exists(world.path("deployments", "x")))
+    assert world.image() == DEFAULT
+    node.jobs = "succeed"
+    world.rolled_out(image=NEXT)
 
 
 def test_a_new_default_image_of_the_operator_is_an_upgrade_like_another(
