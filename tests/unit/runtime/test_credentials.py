@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from kopfkit import yamls
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime import credentials
 
@@ -18,7 +18,7 @@ def write(path: Path, user: dict[str, Any], cluster: dict[str, Any] | None = Non
         "clusters": [{"name": "k", "cluster": {"server": "https://h:1/", **(cluster or {})}}],
         "users": [{"name": "u", "user": user}],
     }
-    path.write_text(yaml.safe_dump(config))
+    path.write_text(yamls.dump(config))
 
 
 def put(path: Path, text: str) -> None:

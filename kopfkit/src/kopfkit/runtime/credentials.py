@@ -143,12 +143,12 @@ async def _from_kubeconfig(paths: list[Path]) -> Credentials:
 def _current(paths: list[Path]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Context, cluster and user in use; of several files the first to name a thing wins
     (https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/)."""
-    import yaml  # only outside the cluster
+    from kopfkit import yamls  # only outside the cluster
 
     current = None
     found: dict[str, dict[str, dict[str, Any]]] = {"contexts": {}, "clusters": {}, "users": {}}
     for path in paths:
-        config = yaml.safe_load(path.read_text()) or {}
+        config = yamls.read(path) or {}
         current = current or config.get("current-context")
         for plural, entries in found.items():
             for item in config.get(plural) or []:

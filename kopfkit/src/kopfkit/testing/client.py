@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
 
-import yaml
+from kopfkit import yamls
 
 PatchType = Literal["merge", "json", "strategic", "apply"]
 
@@ -229,7 +229,7 @@ class Api:
 
 
 def _current(kubeconfig: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    config = yaml.safe_load(kubeconfig.read_text())
+    config = yamls.read(kubeconfig)
 
     def named(kind: str, name: str) -> dict[str, Any]:
         found: dict[str, Any] = next(e for e in config[f"{kind}s"] if e["name"] == name)[kind]
