@@ -6,6 +6,7 @@ v1. Runs any number of times; what it leaves is removed by `make cluster-down`.
 import argparse
 import io
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -131,7 +132,7 @@ def close(cluster: ClusterState, images: Images, csv: str, name: str, spent: flo
         f"HelloWorld  {name} in namespace {NAMESPACE}",
     ]
     look = [
-        f"export KUBECONFIG={cluster.kubeconfig}",
+        f"export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))}",
         f"kubectl get hw --namespace {NAMESPACE} --watch",
         f"kubectl scale hw/{name} --replicas=3 --namespace {NAMESPACE}",
         f"kubectl describe hw {name} --namespace {NAMESPACE}",

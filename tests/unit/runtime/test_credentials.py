@@ -76,6 +76,24 @@ async def test_an_exec_plugin_is_run(kubeconfig: Path) -> None:
     assert found.authorization == "Bearer from-plugin"
 
 
+@pytest.mark.parametrize(
+    ("cluster", "user", "said"),
+    [
+        ({"tls-server-name": "other"}, {"token": "t"}, r"tls-server-name \(other\)"),
+        ({}, {"token": "t", "as": "admin"}, r"impersonates \(as\)"),
+        ({}, {"token": "t", "as": "a", "as-groups": ["g"]}, r"impersonates \(as, as-groups\)"),
+        ({}, {"exec": {"command": "false"}, "as-uid": "1"}, r"impersonates \(as-uid\)"),
+        ({}, {"token": "t", "as-user-extra": {"k": ["v"]}}, r"impersonates \(as-user-extra\)"),
+    ],
+)
+async def test_what_would_be_left_out_of_requests_is_refused(
+    kubeconfig: Path, cluster: dict[str, Any], user: dict[str, Any], said: str
+) -> None:
+    write(kubeconfig, user, cluster)
+    with pytest.raises(KopfkitError, match=said):
+        await credentials.load()
+
+
 @pytest.mark.parametrize("text", ["", "[1", "current-context: nothing\n", "users: 3\n"])
 async def test_a_broken_kubeconfig_is_named(kubeconfig: Path, text: str) -> None:
     put(kubeconfig, text)

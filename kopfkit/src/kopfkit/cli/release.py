@@ -1,4 +1,4 @@
-"""`kopfkit release make|verify|sign|key|push`."""
+"""`kopfkit release newest|make|verify|sign|key|push`."""
 
 import datetime
 import os
@@ -26,6 +26,14 @@ def release() -> None:
 
 def _passphrase() -> bytes | None:
     return os.environ[PASSPHRASE].encode() if os.environ.get(PASSPHRASE) else None
+
+
+@release.command()
+def newest() -> None:
+    """Print the version of the history's last release."""
+    from kopfkit.cli._generation import Checkout
+
+    click.echo(Checkout().history.newest.version)
 
 
 @release.command()

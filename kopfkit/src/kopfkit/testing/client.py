@@ -19,6 +19,7 @@ from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from kopfkit import yamls
+from kopfkit.runtime import credentials
 
 PatchType = Literal["merge", "json", "strategic", "apply"]
 
@@ -236,7 +237,9 @@ def _current(kubeconfig: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         return found
 
     context = named("context", config["current-context"])
-    return named("cluster", context["cluster"]), named("user", context["user"])
+    cluster, user = named("cluster", context["cluster"]), named("user", context["user"])
+    credentials.check_supported(str(kubeconfig), cluster, user)
+    return cluster, user
 
 
 def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any], base: Path) -> ssl.SSLContext:
