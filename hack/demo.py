@@ -8,6 +8,7 @@ import contextlib
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -166,7 +167,7 @@ def close(cluster: ClusterState, images: Images, csv: str, name: str, spent: flo
         f"HelloWorld  {name} in namespace {NAMESPACE}",
     ]
     look = [
-        f"export KUBECONFIG={cluster.kubeconfig}",
+        f"export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))}",
         f"kubectl get hw --namespace {NAMESPACE} --watch",
         f"kubectl scale hw/{name} --replicas=3 --namespace {NAMESPACE}",
         f"kubectl describe hw {name} --namespace {NAMESPACE}",

@@ -19,9 +19,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-import yaml
-
 from clone import Clone, Refused
+from kopfkit import yamls
 
 ROOT = Path(__file__).resolve().parent.parent
 LIST = "tests/mutants.yaml"
@@ -58,10 +57,7 @@ def load(path: Path, patterns: Sequence[str] = ()) -> list[Mutant]:
 
     Raises Refused if there are none, or two have one id.
     """
-    found = [
-        Mutant(**{**entry, "tests": tuple(entry["tests"])})
-        for entry in yaml.safe_load(path.read_text("utf-8"))
-    ]
+    found = [Mutant(**{**entry, "tests": tuple(entry["tests"])}) for entry in yamls.read(path)]
     ids = [one.id for one in found]
     if twice := sorted({each for each in ids if ids.count(each) > 1}):
         raise Refused(f"{path}: several entries are called {', '.join(twice)}")

@@ -14,8 +14,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import yaml
-
+from kopfkit import yamls
 from kopfkit.cluster import digests, process
 from kopfkit.cluster.progress import Progress, Step
 from kopfkit.errors import KopfkitError
@@ -45,7 +44,7 @@ def publish(base: str, progress: Progress) -> Images:
         KopfkitError: a target failed (with the end of its output), or the registry is not there.
     """
     # The newest of the history, which is what `make bundle` builds and the catalog's head.
-    version = yaml.safe_load((ROOT / releases.NAME).read_text())["releases"][-1]["version"]
+    version = yamls.read(ROOT / releases.NAME)["releases"][-1]["version"]
     operator, bundle, catalog = (f"{base}{kind}:v{version}" for kind in ("", "-bundle", "-catalog"))
     common = {"VERSION": version, "IMAGE_TAG_BASE": base}
     with progress.step("Operator image"):

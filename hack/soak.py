@@ -17,8 +17,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
+from kopfkit import yamls
 from kopfkit.errors import KopfkitError
 from kopfkit.releasing import numbers, rules
 
@@ -65,7 +64,7 @@ def text(header: Mapping[str, str], about: Sequence[str], figures: Mapping[str, 
     """The record: a header for programs, a table for people."""
     rows = "".join(f"| {name} | {value} |\n" for name, value in figures.items())
     return (
-        f"---\n{yaml.safe_dump(dict(header), sort_keys=False)}---\n# The last soak\n\n"
+        f"---\n{yamls.dump(dict(header))}---\n# The last soak\n\n"
         "`make soak` writes this file when everything has passed; `make release` asks for it.\n"
         f"`sources` is the digest of {', '.join(f'`{one}`' for one in about)}.\n\n"
         f"| what | result |\n|---|---|\n{rows}"
@@ -93,11 +92,11 @@ def check(root: Path, record: Path) -> Mapping[str, str]:
     hint = f"{SOAK} SOAK_RECORD=none releases without a result, and says so."
     try:
         _, header, _ = record.read_text("utf-8").split("---\n", 2)
-        found = yaml.safe_load(header)
+        found = yamls.load(header)
         about, commit, day = found["sources"], found["commit"], found["date"]
     except FileNotFoundError:
         raise KopfkitError(str(record), "is missing: no soak has passed", hint) from None
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, KeyError, TypeError, yamls.DocumentError) as error:
         raise KopfkitError(str(record), f"is no record of a soak ({error!r})", hint) from None
     if about != sources(root):
         since = f"git diff {str(commit)[:12]} -- {' '.join(paths(root))}"

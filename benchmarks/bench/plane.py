@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from helloworld_operator.api import HELLOWORLD, SNAPSHOT
+from kopfkit import yamls
 from kopfkit.cluster.controlplane import ControlPlane
 from kopfkit.cluster.progress import Progress
 from kopfkit.crd import custom_resource_definition
@@ -58,10 +57,10 @@ class Plane:
             self.api.post(home, {"metadata": {"name": account}})
         asked = {"spec": {"expirationSeconds": 86400}}
         token = self.api.post(f"{home}/{account}/token", asked)["status"]["token"]
-        config = yaml.safe_load(self.control.kubeconfig.read_text())
+        config = yamls.read(self.control.kubeconfig)
         config["users"] = [{"name": config["users"][0]["name"], "user": {"token": token}}]
         path = self.directory / f"{account}.kubeconfig"
-        path.write_text(yaml.safe_dump(config))
+        path.write_text(yamls.dump(config))
         return path
 
 
@@ -73,7 +72,7 @@ def plane(directory: Path, progress: Progress) -> Iterator[Plane]:
         KopfkitError: a tool cannot be built, or a process does not start.
     """
     policy = directory / "audit.yaml"
-    policy.write_text(yaml.safe_dump(_POLICY))
+    policy.write_text(yamls.dump(_POLICY))
     arguments = (
         f"--audit-policy-file={policy}",
         f"--audit-log-path={directory / 'audit.log'}",

@@ -32,9 +32,9 @@ from kopfkit.packaging.catalog import catalog_dockerfile, channels, deprecations
 from kopfkit.packaging.releases import History, Release
 from kopfkit.packaging.routes import route_v0
 from kopfkit.packaging.ways import heads, off_the_chain
-from kopfkit.packaging.yamls import dump
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
+from kopfkit.yamls import dump
 
 Object = dict[str, Any]
 OLM = "operators.coreos.com"

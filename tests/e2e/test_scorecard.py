@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner, Result
 
 from helloworld_operator.api import HELLOWORLD
+from kopfkit import yamls
 from kopfkit.cli import kopfkit
 from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.state import ClusterState
@@ -52,7 +52,7 @@ def filled(schema: dict[str, Any]) -> Any:
 def only(bundle: Path, version: str, change: Callable[[Any], object] = lambda csv: None) -> None:
     """Leave one example in the bundle: a HelloWorld of one version with all of its fields."""
     crd_file = bundle / f"manifests/{HELLOWORLD.group}_{HELLOWORLD.plural}.yaml"
-    crd = yaml.safe_load(crd_file.read_text())
+    crd = yamls.read(crd_file)
     (found,) = [one for one in crd["spec"]["versions"] if one["name"] == version]
     fields = found["schema"]["openAPIV3Schema"]["properties"]
     example = {
@@ -61,10 +61,10 @@ def only(bundle: Path, version: str, change: Callable[[Any], object] = lambda cs
         "metadata": {"name": "all"},
         **{part: filled(fields[part]) for part in ("spec", "status")},
     }
-    csv = yaml.safe_load((bundle / CSV).read_text())
+    csv = yamls.read(bundle / CSV)
     csv["metadata"]["annotations"]["alm-examples"] = json.dumps([example])
     change(csv)
-    (bundle / CSV).write_text(yaml.safe_dump(csv))
+    (bundle / CSV).write_text(yamls.dump(csv))
 
 
 @pytest.fixture

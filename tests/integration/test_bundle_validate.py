@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner, Result
 
+from kopfkit import yamls
 from kopfkit.cli import kopfkit
 from kopfkit.errors import KopfkitError
 
@@ -24,9 +24,9 @@ def run(*words: str) -> Result:
 
 
 def edit(path: Path, change: Callable[[Any], object]) -> None:
-    data = yaml.safe_load(path.read_text())
+    data = yamls.read(path)
     change(data)
-    path.write_text(yaml.safe_dump(data))
+    path.write_text(yamls.dump(data))
 
 
 def spoil(csv: Any) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from budgets import budget
 from frozen import HISTORY
 from helloworld_operator.project import PROJECT
+from kopfkit import yamls
 from kopfkit.cluster import toolchain
 from kopfkit.packaging import catalog, prover
 from kopfkit.packaging.releases import History, Release
@@ -46,7 +46,7 @@ def entry(checkout: Path, version: str) -> Any:
     """The bundle of a version in the generated catalog."""
     text = (checkout / "catalog/helloworld-operator/catalog.yaml").read_text()
     name = f"helloworld-operator.v{version}"
-    found = [one for one in yaml.safe_load_all(text) if one["schema"] == "olm.bundle"]
+    found = [one for one in yamls.load_all(text) if one["schema"] == "olm.bundle"]
     return next(one for one in found if one["name"] == name)
 
 
@@ -130,7 +130,7 @@ def test_a_deprecation_is_in_the_catalog_and_opm_takes_it(checkout: Path) -> Non
     kopfkit(checkout, "generate")
 
     text = (checkout / "catalog/helloworld-operator/catalog.yaml").read_text()
-    (told,) = [one for one in yaml.safe_load_all(text) if one["schema"] == "olm.deprecations"]
+    (told,) = [one for one in yamls.load_all(text) if one["schema"] == "olm.deprecations"]
     assert told["entries"] == [
         {
             "reference": {"schema": "olm.bundle", "name": "helloworld-operator.v0.3.0"},
@@ -143,13 +143,13 @@ def test_a_deprecation_is_in_the_catalog_and_opm_takes_it(checkout: Path) -> Non
 def test_opms_basic_template_is_rendered(checkout: Path) -> None:
     text = (checkout / "catalog/helloworld-operator/catalog.yaml").read_text()
     # Its bundles are images that opm would pull.
-    parts = [one for one in yaml.safe_load_all(text) if one["schema"] != "olm.bundle"]
+    parts = [one for one in yamls.load_all(text) if one["schema"] != "olm.bundle"]
     template = checkout / "template.yaml"
-    template.write_text(yaml.safe_dump({"schema": "olm.template.basic", "entries": parts}))
+    template.write_text(yamls.dump({"schema": "olm.template.basic", "entries": parts}))
 
     shown = kopfkit(checkout, "render", "template.yaml")
 
-    assert [one["schema"] for one in yaml.safe_load_all(shown)] == [one["schema"] for one in parts]
+    assert [one["schema"] for one in yamls.load_all(shown)] == [one["schema"] for one in parts]
 
 
 def test_what_is_no_template_is_named(checkout: Path) -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 
 from helloworld_operator.project import PROJECT
+from kopfkit import yamls
 from kopfkit.cluster import process, toolchain
 from kopfkit.packaging.catalog import bundle_entry
 from kopfkit.packaging.releases import History
@@ -39,7 +39,7 @@ def kubectl() -> str:
 def build(kubectl: str, directory: Path) -> list[Object]:
     """The objects of a kustomization."""
     text = process.run([kubectl, "kustomize", str(directory)])
-    return [one for one in yaml.safe_load_all(text) if one]
+    return yamls.load_all(text)
 
 
 def overlay(kubectl: str, directory: Path, base: Path, **fields: Any) -> list[Object]:
@@ -121,7 +121,7 @@ def test_the_image_is_set_in_one_place_and_reaches_the_operands_variable(
 ) -> None:
     # What `kustomize edit set image controller=...` does in config/default.
     text = (CONFIG / "default/kustomization.yaml").read_text()
-    kustomization = yaml.safe_load(text)
+    kustomization = yamls.load(text)
     kustomization["images"] = [
         {"name": "controller", "newName": "quay.io/me/op", "newTag": "dev"},
     ]
@@ -152,7 +152,7 @@ def served(control_plane: "ControlPlane") -> Iterator[tuple["Api", str]]:
     from kopfkit.testing.waiting import eventually
 
     group = f"samples-{uuid.uuid4().hex[:8]}.example.com"
-    crds = [yaml.safe_load(path.read_text()) for path in (CONFIG / "crd/bases").glob("*.yaml")]
+    crds = [yamls.read(path) for path in (CONFIG / "crd/bases").glob("*.yaml")]
     with Api(control_plane.kubeconfig) as api:
         for crd in crds:
             plural = crd["spec"]["names"]["plural"]
@@ -176,13 +176,13 @@ def test_a_sample_is_valid_in_its_version(
     served: tuple["Api", str], namespace: str, path: Path
 ) -> None:
     api, group = served
-    sample = yaml.safe_load(path.read_text())
+    sample = yamls.read(path)
     version = sample["apiVersion"].partition("/")[2]
     sample["apiVersion"] = f"{group}/{version}"
     sample["metadata"]["namespace"] = namespace
     api.warnings.clear()
     api.create(sample, fieldValidation="Strict", dryRun="All")
-    (crd,) = yaml.safe_load_all((CONFIG / "crd/bases/test.jiaozi.com_helloworlds.yaml").read_text())
+    (crd,) = yamls.read_all(CONFIG / "crd/bases/test.jiaozi.com_helloworlds.yaml")
     warnings = {one["name"]: one.get("deprecationWarning") for one in crd["spec"]["versions"]}
     assert api.warnings == [text for text in [warnings.get(version)] if text]
     broken = copy.deepcopy(sample)
@@ -196,7 +196,7 @@ def test_everything_in_the_bundle_that_is_no_csv_is_accepted_without_a_warning(
 ) -> None:
     kinds = set()
     for path in sorted((ROOT / "bundle/manifests").glob("*.yaml")):
-        for one in yaml.safe_load_all(path.read_text()):
+        for one in yamls.read_all(path):
             if one["kind"] == "ClusterServiceVersion":
                 continue
             if one["kind"] not in CLUSTER_KINDS:
@@ -216,7 +216,7 @@ def test_everything_in_the_bundle_that_is_no_csv_is_accepted_without_a_warning(
 def test_the_deployments_of_the_csv_are_accepted_without_a_warning(
     api: "Api", guarded: str
 ) -> None:
-    csv = yaml.safe_load(
+    csv = yamls.load(
         (ROOT / "bundle/manifests/helloworld-operator.clusterserviceversion.yaml").read_text()
     )
     for deployment in csv["spec"]["install"]["spec"]["deployments"]:

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from kopfkit import pki
+from kopfkit import pki, yamls
 from kopfkit.testing.client import Api, ApiError
 from kopfkit.testing.waiting import eventually
 
@@ -48,7 +47,7 @@ def kopfkit(place: Path, *words: str) -> str:
 
 
 def manifest(checkout: Path, name: str) -> Any:
-    return yaml.safe_load((checkout / "bundle" / "manifests" / name).read_text())
+    return yamls.read(checkout / "bundle" / "manifests" / name)
 
 
 def test_the_bundle_has_the_webhook_its_guard_and_its_rights(checkout: Path) -> None:
@@ -165,9 +164,9 @@ def test_it_boils_with_the_rights_that_the_bundle_gives_it(
     ]
     for one in objects:
         api.create(one)
-    config = yaml.safe_load(control_plane.kubeconfig.read_text())
+    config = yamls.read(control_plane.kubeconfig)
     config["users"][0]["user"]["as"] = name
-    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
+    (tmp_path / "kubeconfig").write_text(yamls.dump(config))
     environment = {
         **os.environ,
         "PYTHONPATH": str(checkout),

@@ -12,7 +12,7 @@ from helloworld_operator.controller import names
 from helloworld_operator.controller.observe import mapping
 from helloworld_operator.controller.records import EMPTY, Record
 from helloworld_operator.controller.wish import Object, PodParts, metadata, signed
-from kopfkit.runtime.fields import quantity
+from kopfkit.quantities import resource_quantity
 
 # What a volume was filled with: the name of a HelloWorldSnapshot, or NOTHING.
 FILLED: Final = "test.jiaozi.com/filled-from"
@@ -74,7 +74,7 @@ def filled_from(live: Object | None) -> str:
 
 def larger(wanted: str, there: Any) -> str:
     """The larger one of two quantities; `wanted` where the other is none."""
-    one, other = quantity(wanted), quantity(there)
+    one, other = resource_quantity(wanted), resource_quantity(there)
     return str(there) if one is not None and other is not None and other > one else wanted
 
 
@@ -89,7 +89,7 @@ def growing(live: Object | None) -> str:
     has = capacity(live)
     resources = mapping(mapping(mapping(live).get("spec")).get("resources"))
     asked = mapping(resources.get("requests")).get("storage")
-    one, other = quantity(has), quantity(asked)
+    one, other = resource_quantity(has), resource_quantity(asked)
     if one is None or other is None or one >= other:
         return ""
     return f"the volume grows from {has} to {asked}{_resizing(mapping(live))}"

@@ -16,7 +16,7 @@ from kopfkit.cluster.progress import Progress
 from kopfkit.packaging.bundle import bundle_dockerfile, labels, manifests
 from kopfkit.packaging.catalog import catalog_dockerfile, catalog_tree
 from kopfkit.packaging.releases import History, Release
-from kopfkit.packaging.yamls import dump
+from kopfkit.yamls import dump
 
 Object = dict[str, Any]
 

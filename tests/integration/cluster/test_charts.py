@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from kopfkit import yamls
 from kopfkit.cluster import charts, olm, toolchain
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
@@ -48,14 +48,14 @@ VALUES = {
 def _chart(directory: Path, templates: Mapping[str, str]) -> Path:
     (directory / "templates").mkdir()
     (directory / "Chart.yaml").write_text("apiVersion: v2\nname: small\nversion: 1.2.3\n")
-    (directory / "values.yaml").write_text(yaml.safe_dump(VALUES))
+    (directory / "values.yaml").write_text(yamls.dump(VALUES))
     for name, text in templates.items():
         (directory / "templates" / name).write_text(text)
     return directory
 
 
 def _objects(text: str) -> list[dict[str, Any]]:
-    return [one for one in yaml.safe_load_all(text) if one]
+    return yamls.load_all(text)
 
 
 def test_a_chart_is_rendered_as_helm_does(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
-import yaml
 
 from helloworld_operator.api import HELLOWORLD, SNAPSHOT
+from kopfkit import yamls
 from kopfkit.cluster import controlplane, toolchain
 from kopfkit.cluster.controlplane import ControlPlane
 from kopfkit.crd import custom_resource_definition
@@ -84,10 +84,10 @@ class Plane:
         token = self.api.post(account, {"spec": {"expirationSeconds": 3600}})["status"]["token"]
         claims = token.split(".")[1]
         jti = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["jti"]
-        config = yaml.safe_load(self.control.kubeconfig.read_text())
+        config = yamls.read(self.control.kubeconfig)
         config["users"] = [{"name": config["users"][0]["name"], "user": {"token": token}}]
         path = self.directory / f"{name}-{jti}.kubeconfig"
-        path.write_text(yaml.safe_dump(config))
+        path.write_text(yamls.dump(config))
         return path, jti
 
 
@@ -139,7 +139,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
         pytest.skip(f"no control plane: {error}")
     directory = tmp_path_factory.mktemp(DIRECTORY)
     policy = directory / "audit.yaml"
-    policy.write_text(yaml.safe_dump(POLICY))
+    policy.write_text(yamls.dump(POLICY))
     arguments = (
         f"--audit-policy-file={policy}",
         f"--audit-log-path={directory / 'audit.log'}",
@@ -154,7 +154,7 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
             space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}}
             api.create(space)
             for file in sorted((ROOT / "config" / "rbac").glob("*.yaml")):
-                for document in yaml.safe_load_all(file.read_text()):
+                for document in yamls.read_all(file):
                     if document and document["kind"] != "Kustomization":
                         api.apply(document)
             made.install_crd()

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from helloworld_operator.alerts import ALERTS
-from kopfkit import pki
+from kopfkit import pki, yamls
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
@@ -215,7 +214,7 @@ def test_the_leader_brings_its_monitors_with_the_rights_it_is_shipped_with(
         api.apply(crd)
     for plural in ("servicemonitors", "prometheusrules"):
         eventually(lambda plural=plural: api.exists(f"{APIS}/{plural}"))
-    config = yaml.safe_load((ROOT / "config/manager/monitoring_config.yaml").read_text())
+    config = yamls.read(ROOT / "config/manager/monitoring_config.yaml")
     config["metadata"]["namespace"] = SYSTEM
     api.apply(config)
     paths = [

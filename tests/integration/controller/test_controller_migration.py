@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from helloworld_operator.api import HELLOWORLD
-from kopfkit import pki
+from kopfkit import pki, yamls
 from kopfkit.cluster import toolchain
 from kopfkit.crd import custom_resource_definition
 from kopfkit.errors import KopfkitError
@@ -148,7 +147,7 @@ def condition(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[]
         charts = toolchain.module_dir(OLM) / "deploy" / "chart" / "crds"
     except KopfkitError as error:
         pytest.skip(f"no OLM module: {error}")
-    api.apply(yaml.safe_load((charts / "0000_50_olm_00-operatorconditions.crd.yaml").read_text()))
+    api.apply(yamls.read(charts / "0000_50_olm_00-operatorconditions.crd.yaml"))
     eventually(lambda: api.exists("/apis/operators.coreos.com/v2/operatorconditions"))
     body = {"apiVersion": "operators.coreos.com/v2", "kind": "OperatorCondition"}
     place = {"name": NAME, "namespace": SYSTEM}

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import yaml
 
+from kopfkit import yamls
 from kopfkit.testing.client import Api
 from kopfkit.testing.faultproxy import Answer, FaultProxy, Forward, Request, Send
 from kopfkit.testing.waiting import eventually
@@ -58,9 +58,9 @@ def through(plane: Any, proxy: Blind, start: Any, monkeypatch: pytest.MonkeyPatc
 
     def through_proxy(self: Any, name: str) -> Any:
         path, jti = original(self, name)
-        config = yaml.safe_load(path.read_text())
+        config = yamls.read(path)
         config["clusters"][0]["cluster"] = {"server": proxy.url}
-        path.write_text(yaml.safe_dump(config))
+        path.write_text(yamls.dump(config))
         return path, jti
 
     def made(*arguments: str) -> Any:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from helloworld_operator.alerts import ALERTS
+from kopfkit import yamls
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "config/prometheus/rules.yaml"
@@ -148,11 +148,11 @@ def firing(minute: int, *names: str) -> dict[str, Any]:
 
 def judge(promtool: Promtool, tmp_path: Path, tests: list[dict[str, Any]]) -> None:
     """Let promtool run these tests against the shipped rules."""
-    rules = yaml.safe_load(RULES.read_text())["spec"]
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules))
+    rules = yamls.read(RULES)["spec"]
+    (tmp_path / "rules.yaml").write_text(yamls.dump(rules))
     document = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": tests}
     file = tmp_path / "tests.yaml"
-    file.write_text(yaml.safe_dump(document, sort_keys=False))
+    file.write_text(yamls.dump(document))
     promtool("test", "rules", file)
 
 
@@ -178,11 +178,11 @@ def test_each_alert_fires_on_its_trouble_alone_and_after_its_time(
 
 def test_the_shipped_rules_are_valid(promtool: Promtool, tmp_path: Path) -> None:
     for path in (RULES, ROOT / "config/manager/monitoring_config.yaml"):
-        document = yaml.safe_load(path.read_text())
+        document = yamls.read(path)
         if document["kind"] == "ConfigMap":
             document = json.loads(document["data"]["prometheusrule.json"])
         file = tmp_path / path.name
-        file.write_text(yaml.safe_dump(document["spec"]))
+        file.write_text(yamls.dump(document["spec"]))
         said = promtool("check", "rules", "--lint=all", "--lint-fatal", file)
         assert f"{len(ALERTS)} rules found" in said
 
@@ -197,13 +197,13 @@ def test_the_dashboard_asks_in_valid_promql(promtool: Promtool, tmp_path: Path) 
                 rules.append({"record": record, "expr": expression.replace("$namespace", ".*")})
     assert len(rules) > 20
     file = tmp_path / "dashboard.yaml"
-    file.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    file.write_text(yamls.dump({"groups": [{"name": "dashboard", "rules": rules}]}))
     assert f"{len(rules)} rules found" in promtool("check", "rules", file)
 
 
 def test_a_broken_rule_is_noticed(promtool: Promtool, tmp_path: Path) -> None:
     file = tmp_path / "broken.yaml"
     rules = [{"alert": "Broken", "expr": "sum by (x (y)"}]
-    file.write_text(yaml.safe_dump({"groups": [{"name": "broken", "rules": rules}]}))
+    file.write_text(yamls.dump({"groups": [{"name": "broken", "rules": rules}]}))
     with pytest.raises(AssertionError, match="parse error"):
         promtool("check", "rules", file)

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from budgets import examples
+from kopfkit import yamls
 from kopfkit.testing.client import Api
 from kopfkit.testing.faultproxy import Drop, FaultProxy, Request
 from kopfkit.testing.waiting import eventually
@@ -157,7 +157,7 @@ class World:
             for kind in COLLECTIONS
             for item in sorted(self.items(kind), key=lambda item: item["metadata"]["name"])
         ]
-        text: str = yaml.safe_dump_all(documents)
+        text: str = yamls.dump(*documents)
         return text.replace(self.namespace, "<namespace>")
 
     def told(self) -> bool:
@@ -204,9 +204,9 @@ class Lane:
         class Through(type(self.plane)):  # type: ignore[misc]
             def kubeconfig(self, name: str) -> Any:
                 path, jti = super().kubeconfig(name)
-                config = yaml.safe_load(path.read_text())
+                config = yamls.read(path)
                 config["clusters"][0]["cluster"] = {"server": proxy.url}
-                path.write_text(yaml.safe_dump(config))
+                path.write_text(yamls.dump(config))
                 return path, jti
 
         made = Through(self.plane.control, self.plane.api, self.plane.directory)

@@ -4,8 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-import yaml
 
+from kopfkit import yamls
 from kopfkit.cluster import toolchain
 from kopfkit.environment import OPERATOR_CONDITION_NAME
 from kopfkit.errors import KopfkitError
@@ -26,7 +26,7 @@ def crd(control_plane: Any) -> None:
         pytest.skip(f"no OLM module: {error}")
     file = directory / "deploy" / "chart" / "crds" / "0000_50_olm_00-operatorconditions.crd.yaml"
     with Api(control_plane.kubeconfig) as api:
-        api.apply(yaml.safe_load(file.read_text()))
+        api.apply(yamls.read(file))
         eventually(lambda: api.exists("/apis/operators.coreos.com/v2/operatorconditions"))
 
 

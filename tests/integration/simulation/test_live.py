@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from click.testing import CliRunner, Result
 
 from helloworld_operator.api import HELLOWORLD
+from kopfkit import yamls
 from kopfkit.cli import kopfkit
 from kopfkit.errors import KopfkitError
 
@@ -35,7 +35,7 @@ def preflight(control_plane: Any, tmp_path: Path) -> Any:
 
     def run(crd: Any, *more: str) -> Result:
         path = tmp_path / "crd.yaml"
-        path.write_text(yaml.safe_dump(crd), "utf-8")
+        path.write_text(yamls.dump(crd), "utf-8")
         arguments = ["simulate", "preflight", str(path), "--live", "--kubeconfig"]
         return CliRunner().invoke(kopfkit, [*arguments, str(control_plane.kubeconfig), *more])
 
@@ -84,7 +84,7 @@ def test_a_version_that_is_stored_may_not_go(installed: Any, preflight: Any) -> 
 def test_a_cluster_that_does_not_answer_is_one_sentence(tmp_path: Path, installed: Any) -> None:
     config = tmp_path / "kubeconfig"
     config.write_text(
-        yaml.safe_dump(
+        yamls.dump(
             {
                 "apiVersion": "v1",
                 "kind": "Config",
@@ -96,7 +96,7 @@ def test_a_cluster_that_does_not_answer_is_one_sentence(tmp_path: Path, installe
         )
     )
     path = tmp_path / "crd.yaml"
-    path.write_text(yaml.safe_dump(installed.crd()), "utf-8")
+    path.write_text(yamls.dump(installed.crd()), "utf-8")
     arguments = ["simulate", "preflight", str(path), "--live", "--kubeconfig", str(config)]
     done = CliRunner().invoke(kopfkit, arguments)
     assert done.exit_code == 1

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import yaml
 
+from kopfkit import yamls
 from kopfkit.migration.keeper import Keeper, Report
 from kopfkit.runtime import credentials
 from kopfkit.runtime.client import Client
@@ -53,11 +53,11 @@ async def limited(
         }
     )
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/migrator/token"
-    config = yaml.safe_load(control_plane.kubeconfig.read_text())
+    config = yamls.read(control_plane.kubeconfig)
     user = {"token": api.post(path, {"spec": {}})["status"]["token"]}
     config["users"] = [{"name": config["users"][0]["name"], "user": user}]
     file = tmp_path / "kubeconfig"
-    file.write_text(yaml.safe_dump(config))
+    file.write_text(yamls.dump(config))
     monkeypatch.setenv("KUBECONFIG", str(file))
     account, api_group = f"{namespace}/migrator", "apiextensions.k8s.io"
     eventually(lambda: may(api, account, "get", crds, group=api_group, name=hello.name))

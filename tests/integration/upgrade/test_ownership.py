@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from helloworld_operator.project import WEBHOOK
-from kopfkit import pki
+from kopfkit import pki, yamls
 from kopfkit.cluster.controlplane import ControlPlane
 from kopfkit.runtime import credentials
 from kopfkit.runtime.client import Client
@@ -120,7 +119,7 @@ def kubeconfig(api: Api, namespace: str, control_plane: Any, tmp_path: Path) -> 
 def make_kubeconfig(api: Api, namespace: str, control_plane: Any, directory: Path) -> Path:
     """The webhook's service account with the rights that the bundle gives it, and no others."""
     bundle = ROOT / "bundle/manifests/helloworld-operator.clusterserviceversion.yaml"
-    spec = yaml.safe_load(bundle.read_text())["spec"]["install"]["spec"]
+    spec = yamls.read(bundle)["spec"]["install"]["spec"]
     (rules,) = [one["rules"] for one in spec["permissions"] if one["serviceAccountName"] == WEBHOOK]
     group = "rbac.authorization.k8s.io"
     metadata = {"name": WEBHOOK, "namespace": namespace}
@@ -136,11 +135,11 @@ def make_kubeconfig(api: Api, namespace: str, control_plane: Any, directory: Pat
         }
     )
     path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{WEBHOOK}/token"
-    config = yaml.safe_load(control_plane.kubeconfig.read_text())
+    config = yamls.read(control_plane.kubeconfig)
     user = {"token": api.post(path, {"spec": {}})["status"]["token"]}
     config["users"] = [{"name": config["users"][0]["name"], "user": user}]
     file = directory / "kubeconfig"
-    file.write_text(yaml.safe_dump(config))
+    file.write_text(yamls.dump(config))
     for which in (
         {"resource": "secrets", "name": SECRET},
         {"resource": "deployments", "group": "apps", "name": WEBHOOK},

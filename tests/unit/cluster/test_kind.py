@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from kopfkit import yamls
 from kopfkit.cluster import kind, kindconfig, ownengine, paths, podnetwork, registry, toolchain
 from kopfkit.cluster.docker import Engine
 from kopfkit.cluster.progress import Progress
@@ -45,7 +45,7 @@ def test_our_node_image_gets_our_network_and_the_public_one_keeps_its_own() -> N
 
 def test_the_kubelet_may_run_on_cgroup_v1() -> None:
     [patch] = kindconfig.config(PUBLIC)["kubeadmConfigPatches"]
-    assert yaml.safe_load(patch)["failCgroupV1"] is False
+    assert yamls.load(patch)["failCgroupV1"] is False
 
 
 def test_containerd_looks_for_registries_where_ours_is_written() -> None:
@@ -63,7 +63,7 @@ def test_pods_get_addresses_from_the_nodes_subnet_and_reach_themselves() -> None
 def test_a_cluster_with_workers_lets_pods_onto_every_node_and_notices_a_lost_one_soon() -> None:
     told = kindconfig.config(OURS, workers=2)
     assert [node["role"] for node in told["nodes"]] == ["control-plane", "worker", "worker"]
-    patches = {p["kind"]: p for p in map(yaml.safe_load, told["kubeadmConfigPatches"])}
+    patches = {p["kind"]: p for p in map(yamls.load, told["kubeadmConfigPatches"])}
     assert patches["InitConfiguration"]["nodeRegistration"] == {"taints": []}
     flags = patches["ClusterConfiguration"]["apiServer"]["extraArgs"]
     assert int(flags["default-unreachable-toleration-seconds"]) < 30
@@ -139,7 +139,7 @@ def test_kind_is_asked_for_the_image_and_the_configuration_on_our_engine(
     words = said.read_text().split()
     assert words[:3] == [str(ENGINE.host), "create", "cluster"]
     assert {f"--image={OURS}", "--name=try", f"--kubeconfig={state.kubeconfig}"} <= set(words)
-    assert yaml.safe_load(Path(words[-1]).read_text()) == kindconfig.config(OURS)
+    assert yamls.read(Path(words[-1])) == kindconfig.config(OURS)
 
 
 def test_a_cluster_is_not_forgotten_while_its_engine_does_not_answer(

@@ -3,8 +3,7 @@
 import json
 from typing import Any
 
-import yaml
-
+from kopfkit import yamls
 from kopfkit.cluster import preload, storage
 
 
@@ -14,7 +13,7 @@ def _one(kind: str) -> Any:
 
 
 def test_the_manifest_is_what_the_objects_are() -> None:
-    assert list(yaml.safe_load_all(storage.manifest())) == storage.objects()
+    assert yamls.load_all(storage.manifest()) == storage.objects()
 
 
 def test_a_claim_without_a_class_waits_for_its_first_pod() -> None:

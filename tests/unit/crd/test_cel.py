@@ -1,11 +1,12 @@
 """Rules evaluate as the CEL specification and Kubernetes' libraries say."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from kopfkit.crd.cel import UnsupportedRule, compile_rule, python_regex
-from kopfkit.crd.quantities import parse_quantity
+from kopfkit.quantities import parse_quantity, resource_quantity
 
 HOLDS: list[tuple[str, Any]] = [
     ("self == 1", 1),
@@ -122,6 +123,15 @@ def test_the_texts_of_a_rule_are_known() -> None:
 )
 def test_quantities_are_read_as_the_api_server_reads_them(text: str, number: Any) -> None:
     assert parse_quantity(text) == number
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [("100u", "0.001"), (0.0015, "0.002"), ("-1n", "-0.001"), ("3u", "0.001"), (2, "2")],
+)
+def test_a_resource_list_keeps_no_quantity_finer_than_a_milli(value: Any, number: str) -> None:
+    assert resource_quantity(value) == Decimal(number)
+    assert resource_quantity("1..2") is None
 
 
 def test_what_is_finer_than_a_nano_is_rounded_up() -> None:

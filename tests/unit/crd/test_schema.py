@@ -1,6 +1,7 @@
 """Types become structural schemas, and what has none is refused while generating."""
 
 import enum
+import math
 from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
@@ -230,6 +231,51 @@ class BadInnerDefault(msgspec.Struct):
     value: Inner = field(default_factory=lambda: Inner(max_size=10))
 
 
+class Pair(msgspec.Struct):
+    """Two numbers that need not be there, one of which has a default."""
+
+    one: Annotated[int | None, DESCRIBED] = None
+    two: Annotated[int | None, DESCRIBED] = 2
+
+
+class NullInside(msgspec.Struct):
+    """A default that leaves a field out."""
+
+    value: Annotated[Pair, DESCRIBED] = field(default_factory=lambda: Pair(two=3))
+
+
+class NullForADefault(msgspec.Struct):
+    """A default that wants null where the field has a default of its own."""
+
+    value: Annotated[Pair, DESCRIBED] = field(default_factory=lambda: Pair(one=1, two=None))
+
+
+class NullInAList(msgspec.Struct):
+    """A default of a list with null."""
+
+    value: Annotated[list[Annotated[int | None, DESCRIBED]], DESCRIBED] = field(
+        default_factory=lambda: [None]
+    )
+
+
+class Infinite(msgspec.Struct):
+    """A default without end."""
+
+    value: Annotated[float, DESCRIBED] = math.inf
+
+
+class NoNumber(msgspec.Struct):
+    """A default that is no number, inside a mapping."""
+
+    value: Annotated[dict[str, Annotated[float, DESCRIBED]], DESCRIBED] = field(
+        default_factory=lambda: {"a": math.nan}
+    )
+
+
+def test_a_default_has_no_null_in_it() -> None:
+    assert schema_of(NullInside, "X")["properties"]["value"]["default"] == {"two": 3}
+
+
 class Endless(msgspec.Struct):
     """Contains itself."""
 
@@ -269,6 +315,10 @@ class Misplaced(msgspec.Struct):
         (Tuple, r"X\.value: has a type without a structural schema"),
         (BadDefault, r"X\.value: has a default outside its own limits: .*<= 5"),
         (BadInnerDefault, r"X\.value: has a default outside its own limits: .*<= 9"),
+        (NullForADefault, r"X\.value: has a default with null in it"),
+        (NullInAList, r"X\.value: has a default with null in a list"),
+        (Infinite, r"X\.value: has a default that JSON does not have \(inf\)"),
+        (NoNumber, r"X\.value: has a default that JSON does not have \(nan\)"),
         (Endless, r"X\.inner: contains itself \(Endless\)"),
         (NoKey, r"X\.items: names the list map key observedGeneration"),
         (NoKeys, r"X\.items: is a list_type map without list_map_keys"),

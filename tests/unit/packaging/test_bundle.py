@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kopfkit import yamls
 from kopfkit.errors import KopfkitError
 from kopfkit.packaging import bundle, kustomize, workloads
 from kopfkit.packaging.csv import csv as make_csv
@@ -329,7 +329,7 @@ def test_a_field_is_named_for_people(name: str, shown: str) -> None:
 
 def test_labels_and_annotations_of_the_bundle_agree(project: Project, release: Release) -> None:
     tree = bundle.bundle_tree(project, release, IMAGE, ["stable", "candidate"], "stable")
-    annotations = yaml.safe_load(tree["metadata/annotations.yaml"])["annotations"]
+    annotations = yamls.load(tree["metadata/annotations.yaml"])["annotations"]
     dockerfile = bundle.bundle_dockerfile(project, ["stable", "candidate"], "stable")
     labels = dict(
         line.removeprefix("LABEL ").split("=", 1)

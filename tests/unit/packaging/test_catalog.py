@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-import yaml
 
+from kopfkit import yamls
 from kopfkit.errors import KopfkitError
 from kopfkit.packaging import catalog
 from kopfkit.packaging.releases import History
@@ -18,7 +18,7 @@ def documents(project: Project, history: History) -> dict[str, list[dict[str, An
     images = {release.version: (IMAGE, BUNDLE) for release in history.releases}
     tree = catalog.catalog_tree(project, history, images)
     found: dict[str, list[dict[str, Any]]] = {}
-    for one in yaml.safe_load_all(tree["catalog.yaml"]):
+    for one in yamls.load_all(tree["catalog.yaml"]):
         found.setdefault(one["schema"], []).append(one)
     return found
 

@@ -7,13 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 import frozen
-from kopfkit.packaging import yamls
-from kopfkit.packaging.kustomize import config_tree
-from kopfkit.packaging.releases import Release
-from kopfkit.project import Project
+from kopfkit import yamls
 
 GENERATED = ("config", "bundle", "catalog", "bundle.Dockerfile", "catalog.Dockerfile")
 
@@ -125,7 +121,7 @@ def test_a_release_can_be_generated_elsewhere_and_leaves_the_checkout_alone(
     assert done.returncode == 0, done.stderr.decode()
     assert contents(checkout) == before
     csv = tmp_path / "old/bundle/manifests/helloworld-operator.clusterserviceversion.yaml"
-    assert yaml.safe_load(csv.read_text())["metadata"]["name"] == "helloworld-operator.v0.1.0"
+    assert yamls.read(csv)["metadata"]["name"] == "helloworld-operator.v0.1.0"
     assert (tmp_path / "old/bundle.Dockerfile").is_file()
 
 
@@ -140,7 +136,7 @@ def test_what_was_published_is_named_by_its_digest_unless_somebody_names_another
     csv = checkout / "bundle/manifests/helloworld-operator.clusterserviceversion.yaml"
 
     def annotated() -> object:
-        return yaml.safe_load(csv.read_text())["metadata"]["annotations"]["containerImage"]
+        return yamls.read(csv)["metadata"]["annotations"]["containerImage"]
 
     for command in frozen.COMMANDS:
         done = kopfkit(checkout, *command)
@@ -154,17 +150,6 @@ def test_what_was_published_is_named_by_its_digest_unless_somebody_names_another
     ) == 1
     kopfkit(checkout, "bundle", "generate", "--img", "quay.io/me/op:dev")
     assert annotated() == "quay.io/me/op:dev"
-
-
-def test_libyaml_and_pure_python_write_the_same_bytes(project: Project, release: Release) -> None:
-    class Pure(yaml.SafeDumper):
-        def ignore_aliases(self, data: object) -> bool:
-            return True
-
-    Pure.add_representer(str, yamls._string)
-    for text in config_tree(project, release, "quay.io/me/op:v1").values():
-        documents = list(yaml.safe_load_all(text))
-        assert yamls.dump_with(Pure, documents) == yamls.dump(*documents)
 
 
 def test_check_is_silent_and_succeeds_when_nothing_differs(checkout: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from kopfkit import yamls
 from kopfkit.cluster import process, servedcatalog, toolchain
 from kopfkit.errors import KopfkitError
 from kopfkit.packaging import injection
@@ -20,7 +20,7 @@ Blob = dict[str, Any]
 def bundles(frozen_checkout: Path) -> list[Blob]:
     """The frozen catalog's bundles, oldest first: blobs as opm renders them."""
     text = (frozen_checkout / "catalog/helloworld-operator/catalog.yaml").read_text()
-    return [one for one in yaml.safe_load_all(text) if one["schema"] == "olm.bundle"]
+    return [one for one in yamls.load_all(text) if one["schema"] == "olm.bundle"]
 
 
 def judge(directory: Path, blobs: list[Blob]) -> str:
@@ -64,7 +64,7 @@ def test_a_bundle_goes_on_top_of_a_catalog_with_other_channels_and_packages(
     others = [{"schema": "olm.package", "name": "other", "defaultChannel": "x"}]
     newer = json.loads(json.dumps(bundles[-1]).replace(injection.version(bundles[-1]), "9.0.0"))
     head = bundles[-1]["name"]
-    blobs = injection.above([*yaml.safe_load_all(text), *others], "stable", head, newer)
+    blobs = injection.above([*yamls.load_all(text), *others], "stable", head, newer)
     assert judge(tmp_path, blobs) == ""
     assert entries(blobs, "stable")[-1]["name"] == newer["name"]
     assert newer["name"] not in {one["name"] for one in entries(blobs, "candidate")}

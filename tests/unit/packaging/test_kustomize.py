@@ -4,8 +4,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
-import yaml
 
+from kopfkit import yamls
 from kopfkit.packaging.headers import is_generated
 from kopfkit.packaging.kustomize import config_tree
 from kopfkit.packaging.releases import History, Release
@@ -21,7 +21,7 @@ def tree(project: Project, release: Release) -> Tree:
 
 
 def one(tree: Tree, path: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(tree[path])
+    found: dict[str, Any] = yamls.load(tree[path])
     return found
 
 
@@ -74,7 +74,7 @@ def test_secrets_and_crds_are_reached_by_name_only(tree: Tree) -> None:
     for path, text in tree.items():
         if not path.endswith("_role.yaml"):
             continue
-        for rule in yaml.safe_load(text)["rules"]:
+        for rule in yamls.load(text)["rules"]:
             reached = set(rule["resources"])
             if "secrets" in reached:
                 assert path.startswith("certificates/")

@@ -5,8 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import yaml
 
+from kopfkit import yamls
 from kopfkit.errors import KopfkitError
 from kopfkit.packaging import bundle, kustomize, monitoring, workloads
 from kopfkit.packaging.releases import Release
@@ -18,7 +18,7 @@ IMAGE = "quay.io/me/helloworld-operator:v0.1.0"
 def tree(project: Project, release: Release) -> dict[str, Any]:
     """The documents of config/, by path."""
     texts = kustomize.config_tree(project, release, IMAGE)
-    return {path: list(yaml.safe_load_all(text)) for path, text in texts.items()}
+    return {path: yamls.load_all(text) for path, text in texts.items()}
 
 
 def test_the_bundle_has_no_kind_that_a_cluster_may_not_know(

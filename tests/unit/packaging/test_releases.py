@@ -1,10 +1,11 @@
 """The release history is refused whole, with every fault, when it would strand somebody."""
 
+import datetime
 from typing import Any
 
 import pytest
-import yaml
 
+from kopfkit import yamls
 from kopfkit.errors import KopfkitError
 from kopfkit.packaging.historyfile import parse
 from kopfkit.packaging.releases import History
@@ -30,14 +31,39 @@ def text(*releases: dict[str, Any], **fields: Any) -> str:
         "releases": list(releases),
         **fields,
     }
-    # A day is written bare in the file: YAML's own date.
-    return yaml.safe_dump(data).replace("'2026-01-01'", "2026-01-01")
+    return yamls.dump(data)
 
 
 def test_a_history_of_two_releases_is_read(project: Project) -> None:
     history = parse(project, text(entry("0.1.0"), entry("0.2.0", replaces="0.1.0")))
     assert [release.version for release in history.releases] == ["0.1.0", "0.2.0"]
     assert history.newest.replaces == "0.1.0"
+
+
+@pytest.mark.parametrize("day", ["2026-01-02", "'2026-01-02'", '"2026-01-02"'])
+def test_a_day_is_one_quoted_or_not(project: Project, day: str) -> None:
+    found = parse(project, text(entry("0.1.0")).replace("'2026-01-01'", day))
+    assert found.newest.date == datetime.date(2026, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "day", ["2026-01-02 10:00:00", "20260102", "2026-W01-2", "2026-13-01", "2026-1-2", "1767312000"]
+)
+def test_what_is_no_day_is_refused(project: Project, day: str) -> None:
+    with pytest.raises(KopfkitError, match="is not a day such as"):
+        parse(project, text(entry("0.1.0")).replace("'2026-01-01'", day))
+
+
+def test_a_second_list_of_releases_is_refused(project: Project) -> None:
+    twice = text(entry("0.1.0")) + "releases: []\n"
+    line = len(twice.splitlines())
+    with pytest.raises(KopfkitError, match=rf"releases\.yaml:{line}: the key 'releases' is there"):
+        parse(project, twice)
+
+
+def test_a_history_that_is_not_utf8_is_refused_with_its_line(project: Project) -> None:
+    with pytest.raises(KopfkitError, match=r"releases\.yaml:2: is not text"):
+        parse(project, b"package: x\nchannels: [\xe9]\n")
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from kopfkit import yamls
 from kopfkit.packaging.releases import History
 from kopfkit.packaging.validation import bundle_faults, catalog_faults
 from kopfkit.project import Project
@@ -26,9 +26,9 @@ def checkout(tmp_path: Path, frozen_checkout: Path) -> Path:
 
 def edit(path: Path, change: Callable[[Any], object]) -> None:
     """Change the only document of a YAML file."""
-    data = yaml.safe_load(path.read_text())
+    data = yamls.read(path)
     change(data)
-    path.write_text(yaml.safe_dump(data))
+    path.write_text(yamls.dump(data))
 
 
 def test_the_committed_bundle_and_catalog_have_no_fault(
@@ -111,10 +111,10 @@ def test_a_catalog_without_a_release_or_with_bundle_objects_is_refused(
     project: Project, history: History, checkout: Path
 ) -> None:
     path = checkout / "catalog/helloworld-operator/catalog.yaml"
-    documents = list(yaml.safe_load_all(path.read_text()))
+    documents = yamls.read_all(path)
     documents[-1]["name"] = "helloworld-operator.v0.0.1"
     documents[-1]["properties"].append({"type": "olm.bundle.object", "value": {"data": ""}})
-    path.write_text(yaml.safe_dump_all(documents))
+    path.write_text(yamls.dump(*documents))
     text = str(catalog_faults(project, history, checkout).found)
     assert "lacks helloworld-operator.v0.4.0" in text
     assert "olm.bundle.object" in text

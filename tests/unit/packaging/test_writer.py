@@ -194,6 +194,23 @@ def test_no_difference_is_no_text(tree: Path) -> None:
     assert diff(Output(tree, same), tree.parent) == ""
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_to_a_tree_elsewhere_stays_one(tree: Path, there: bool) -> None:
+    place = tree if there else tree.with_name("absent")
+    link, file = tree.parent / "sub/link", tree.parent / "sub/file"
+    link.parent.mkdir()
+    link.symlink_to(os.path.relpath(place, link.parent))
+    file.symlink_to(tree.parent / "elsewhere")
+    wanted = [Output(link, {"a.yaml": generated("3\n")}), Output(file, {"": generated("4\n")})]
+    assert write(wanted) == [link, file]
+    assert link.is_symlink()
+    assert file.is_symlink()
+    assert (place / "a.yaml").read_text() == generated("3\n")
+    assert (place / "notes.md").exists() == there
+    assert (tree.parent / "elsewhere").read_text() == generated("4\n")
+    assert write(wanted) == []
+
+
 def test_a_file_where_the_tree_should_be_is_refused(tmp_path: Path) -> None:
     place = tmp_path / "tree"
     place.write_text("a file\n")

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from kopfkit import yamls
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime import credentials
 
@@ -18,7 +18,7 @@ def write(path: Path, user: dict[str, Any], cluster: dict[str, Any] | None = Non
         "clusters": [{"name": "k", "cluster": {"server": "https://h:1/", **(cluster or {})}}],
         "users": [{"name": "u", "user": user}],
     }
-    path.write_text(yaml.safe_dump(config))
+    path.write_text(yamls.dump(config))
 
 
 def put(path: Path, text: str) -> None:
@@ -74,6 +74,24 @@ async def test_an_exec_plugin_is_run(kubeconfig: Path) -> None:
     found = await credentials.load()
 
     assert found.authorization == "Bearer from-plugin"
+
+
+@pytest.mark.parametrize(
+    ("cluster", "user", "said"),
+    [
+        ({"tls-server-name": "other"}, {"token": "t"}, r"tls-server-name \(other\)"),
+        ({}, {"token": "t", "as": "admin"}, r"impersonates \(as\)"),
+        ({}, {"token": "t", "as": "a", "as-groups": ["g"]}, r"impersonates \(as, as-groups\)"),
+        ({}, {"exec": {"command": "false"}, "as-uid": "1"}, r"impersonates \(as-uid\)"),
+        ({}, {"token": "t", "as-user-extra": {"k": ["v"]}}, r"impersonates \(as-user-extra\)"),
+    ],
+)
+async def test_what_would_be_left_out_of_requests_is_refused(
+    kubeconfig: Path, cluster: dict[str, Any], user: dict[str, Any], said: str
+) -> None:
+    write(kubeconfig, user, cluster)
+    with pytest.raises(KopfkitError, match=said):
+        await credentials.load()
 
 
 @pytest.mark.parametrize("text", ["", "[1", "current-context: nothing\n", "users: 3\n"])

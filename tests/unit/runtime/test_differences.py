@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kopfkit.runtime.fields import differences, project, quantity
+from kopfkit.runtime.fields import differences, project
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,20 @@ def test_a_projection_holds_what_was_asked_for_only() -> None:
     assert project(wanted, live) == {"a": 2, "c": {"x": {"name": "x", "v": 9}}, "l": [4]}
 
 
-@pytest.mark.parametrize("text", ["", "x", "1Q", "--1", "1 Mi", "1..2"])
-def test_what_is_no_quantity_is_none(text: str) -> None:
-    assert quantity(text) is None
+@pytest.mark.parametrize(
+    ("wanted", "live"),
+    [
+        *[("100u", "1m"), ("0.0015", "2m"), (0.0015, "2m"), ("1n", "1m"), ("1500000u", "1500m")],
+        *[("1.5Gi", "1536Mi"), ("2", 2), (2.0, "2"), ("1e3", "1k"), ("0.0", "0"), (".5", "500m")],
+    ],
+)
+def test_a_quantity_as_the_api_server_keeps_it_is_no_difference(wanted: Any, live: Any) -> None:
+    assert differences({"a": {"limits": {"cpu": wanted}}}, {"a": {"limits": {"cpu": live}}}) == []
+
+
+@pytest.mark.parametrize(("wanted", "live"), [("100u", "100u "), ("2m", "1m"), ("1Q", "1q")])
+def test_another_quantity_is_a_difference(wanted: Any, live: Any) -> None:
+    assert differences({"a": {"limits": {"cpu": wanted}}}, {"a": {"limits": {"cpu": live}}})
 
 
 def test_a_key_added_to_a_selector_is_a_difference_but_one_added_to_labels_is_not() -> None:

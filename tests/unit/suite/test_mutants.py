@@ -5,10 +5,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-import yaml
 
 import mutants
 from clone import Clone, Refused
+from kopfkit import yamls
 
 ROOT = Path(__file__).parents[3]
 PRODUCT = "def sign(number: int) -> int:\n    return (number > 0) - (number < 0)\n"
@@ -44,7 +44,7 @@ def listed(checkout: Path, *entries: dict[str, object]) -> list[str]:
     """Arguments for a run of these entries."""
     common = {"file": FILE, "tests": ["tests/test_product.py"]}
     path = checkout.parent / "list.yaml"
-    path.write_text(yaml.safe_dump([{**common, **entry} for entry in entries]))
+    path.write_text(yamls.dump([{**common, **entry} for entry in entries]))
     return ["--checkout", str(checkout), "--list", str(path)]
 
 

@@ -26,10 +26,12 @@ class Checkout:
         self.project: Project = load(self.root)
         path = self.root / releases.NAME
         try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+            text = path.read_bytes()
+        except OSError as error:
             raise KopfkitError(
-                str(path), f"cannot be read ({error})", "It holds the release history; write one."
+                str(path),
+                f"cannot be read ({error.strerror})",
+                "It holds the release history; write one.",
             ) from None
         self.history = historyfile.parse(self.project, text)
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from kopfkit import yamls
 from kopfkit.errors import KopfkitError
 
 # The template kinds of opm (operator-registry, alpha/template), and the command for each.
@@ -42,16 +41,11 @@ def shown(documents: Sequence[dict[str, Any]], output: str) -> str:
     """The documents as one text, "yaml" or "json"."""
     if output == "json":
         return "".join(json.dumps(one, indent=2) + "\n" for one in documents)
-    from kopfkit.packaging.yamls import dump
-
-    return dump(*documents)
+    return yamls.dump(*documents)
 
 
 def _kind(path: Path) -> str:
-    try:
-        found = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise KopfkitError(str(path), f"is no template of opm's ({error})") from None
+    found = yamls.read(path)
     named = (
         {str(key).lower(): value for key, value in found.items()} if isinstance(found, dict) else {}
     )

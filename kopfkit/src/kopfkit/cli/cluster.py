@@ -1,5 +1,7 @@
 """`kopfkit cluster`: bring a cluster up, look at it, take it down."""
 
+import shlex
+
 import click
 
 from kopfkit.cli._signals import sigterm_like_ctrl_c
@@ -35,7 +37,7 @@ def up(name: str, kind: str, olm: bool, port: int | None, workers: int) -> None:
     """Start a cluster, or take up the one that is there."""
     started = manager.up(kind, olm, name, port=port, workers=workers)
     click.echo(f"Cluster {name} is up ({started.kind}).")
-    click.echo(f"  export KUBECONFIG={started.kubeconfig}")
+    click.echo(f"  export KUBECONFIG={shlex.quote(str(started.kubeconfig))}")
 
 
 @cluster.command()

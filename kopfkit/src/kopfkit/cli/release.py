@@ -1,4 +1,4 @@
-"""`kopfkit release make|verify|sign|key|push`."""
+"""`kopfkit release newest|make|verify|sign|key|push`."""
 
 import datetime
 import os
@@ -28,6 +28,14 @@ def _passphrase() -> bytes | None:
     """The passphrase, which no program that is run afterwards (a check, a build) gets to see."""
     found = os.environ.pop(PASSPHRASE, "")
     return found.encode() if found else None
+
+
+@release.command()
+def newest() -> None:
+    """Print the version of the history's last release."""
+    from kopfkit.cli._generation import Checkout
+
+    click.echo(Checkout().history.newest.version)
 
 
 @release.command()

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
+from kopfkit import yamls
 from kopfkit.cli._signals import sigterm_like_ctrl_c
 from kopfkit.cluster import manager, scorecardimages, state
 from kopfkit.cluster import scorecard as running
@@ -112,14 +112,9 @@ def _list(configuration: dict[str, Any]) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise KopfkitError(
-            str(path), f"cannot be read ({error.strerror})", "Generate the bundle: make bundle."
-        ) from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise KopfkitError(str(path), f"is not YAML ({error})") from None
+    if not path.exists():
+        raise KopfkitError(str(path), "does not exist", "Generate the bundle: make bundle.")
+    found = yamls.read(path)
     if not isinstance(found, dict) or not isinstance(found.get("stages"), list):
         raise KopfkitError(str(path), "is no scorecard configuration: it has no stages")
     return found

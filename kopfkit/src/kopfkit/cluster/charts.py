@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from kopfkit import yamls
 from kopfkit.cluster import process, toolchain
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
@@ -69,4 +68,4 @@ def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 
 def _yaml(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text("utf-8")) or {}
+    return yamls.read(path) or {}

@@ -1,9 +1,10 @@
 """A build context for `docker build`: files laid out in a temporary directory, then gone."""
 
+import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from kopfkit.cluster import paths
@@ -54,3 +55,43 @@ def _link(source: Path, target: Path) -> None:
         os.link(source.resolve(), target)
     except OSError:
         shutil.copy2(source, target)
+
+
+@contextlib.contextmanager
+def readable(directory: Path, sources: Iterable[str]) -> Iterator[Path]:
+    """A context in which everybody may read what is copied into the image.
+
+    An engine keeps the modes of a checkout, those of a umask of 077 too, and a pod runs as another
+    user than the files' owner.
+
+    Args:
+        directory: the context as it is; it is yielded where nothing is closed, else a copy of the
+            sources, which is gone afterwards.
+        sources: paths below it, as COPY lines have them.
+    """
+    tops = [directory / source for source in sources]
+    if not any(_closed(path) for top in tops for path in (top, *top.rglob("*"))):
+        yield directory
+        return
+    with tempfile.TemporaryDirectory(prefix="build-", dir=paths.cache_dir()) as place:
+        # What an engine leaves out of a context, it leaves out of the copy too.
+        for top in (*tops, directory / ".dockerignore", directory / ".containerignore"):
+            target = Path(place) / top.relative_to(directory)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if top.is_dir():
+                shutil.copytree(top, target, symlinks=True, dirs_exist_ok=True)
+            elif top.exists():
+                shutil.copy2(top, target)
+        for path in Path(place).rglob("*"):
+            if _closed(path):
+                path.chmod(path.stat().st_mode | _open_mode(path))
+        yield Path(place)
+
+
+def _closed(path: Path) -> bool:
+    return path.exists() and not path.is_symlink() and bool(~path.stat().st_mode & _open_mode(path))
+
+
+def _open_mode(path: Path) -> int:
+    """Read for group and others; and search, or execute where the owner may."""
+    return 0o055 if path.is_dir() or path.stat().st_mode & 0o100 else 0o044

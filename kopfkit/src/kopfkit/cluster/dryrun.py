@@ -15,8 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from kopfkit import yamls
 from kopfkit.cluster import olm, process, toolchain
 from kopfkit.cluster.controlplane import ControlPlane
 from kopfkit.cluster.kubectl import Kubectl
@@ -77,7 +76,7 @@ def _prepare(kubectl: Kubectl, trials: Sequence[Trial], progress: Progress) -> s
         "metadata": {"name": NAMESPACE, "labels": labels},
     }
     csv = toolchain.module_dir(olm.MODULE, progress) / "deploy" / _CSV_CRD
-    crds = [yaml.safe_load(csv.read_text("utf-8"))]
+    crds = [yamls.read(csv)]
     for _, _, one in trials:
         if one.get("kind") == _CRD:
             # Nobody converts here: each version is judged by its own schema.

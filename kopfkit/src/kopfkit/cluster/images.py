@@ -9,9 +9,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from kopfkit.cluster import context as contexts
 from kopfkit.cluster import docker, process
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.oci import dockerfile as recipes
 
 
 def container_tool() -> str:
@@ -42,8 +44,21 @@ def build(
     if not dockerfile.is_file():
         raise KopfkitError(str(dockerfile), "does not exist", "Generate it first: make bundle.")
     words = [f"--build-arg={key}={value}" for key, value in (arguments or {}).items()]
-    with progress.step(f"Building {tag}"):
-        _tool("build", "--file", str(dockerfile), "--tag", tag, *words, str(context))
+    with (
+        progress.step(f"Building {tag}"),
+        contexts.readable(context, _copied(dockerfile, arguments or {})) as opened,
+    ):
+        _tool("build", "--file", str(dockerfile), "--tag", tag, *words, str(opened))
+
+
+def _copied(dockerfile: Path, arguments: Mapping[str, str]) -> list[str]:
+    """What is copied from the context; nothing of a Dockerfile that only an engine can read."""
+    try:
+        text = dockerfile.read_text("utf-8")
+        recipe = recipes.read(str(dockerfile), text, arguments)
+    except (KopfkitError, UnicodeDecodeError):
+        return []
+    return [source for source, _ in recipe.copies]
 
 
 def push(tag: str, *, progress: Progress) -> None:

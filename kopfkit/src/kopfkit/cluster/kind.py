@@ -17,8 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from kopfkit import yamls
 from kopfkit.cluster import (
     kindconfig,
     nodeimage,
@@ -134,7 +133,7 @@ def gateway(engine: Engine) -> str:
 def _create(state: ClusterState, engine: Engine, image: str) -> None:
     file, log = _config_file(state), state.directory / "kind.log"
     state.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file.write_text(yaml.safe_dump(kindconfig.config(image, state.workers), sort_keys=False))
+    file.write_text(yamls.dump(kindconfig.config(image, state.workers)))
     with _inside(state.directory, engine.env()):
         cluster = _pytest_kind(state, image, _logged(toolchain.tool("kind"), log))
         try:

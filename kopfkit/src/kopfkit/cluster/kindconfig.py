@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import yaml
+from kopfkit import yamls
 
 # With a second node a cluster can lose one. Kubernetes notices that after 50 seconds and moves the
 # pods 5 minutes later; nobody who tries it waits as long. Seconds, as flags.
@@ -63,4 +63,4 @@ def _with_workers() -> list[str]:
 
 def _patch(kind: str, version: str, **fields: Any) -> str:
     """A kubeadm patch; kind merges it into the document of that kind and version."""
-    return str(yaml.safe_dump({"kind": kind, "apiVersion": version, **fields}))
+    return yamls.dump({"kind": kind, "apiVersion": version, **fields})

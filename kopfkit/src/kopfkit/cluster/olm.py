@@ -10,8 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from kopfkit import yamls
 from kopfkit.cluster import charts, olmimages, process, toolchain
 from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.progress import Progress
@@ -126,7 +125,7 @@ def uninstall(kubeconfig: Path, progress: Progress) -> None:
     chart = toolchain.module_dir(MODULE, progress) / "deploy"
     text = render(chart, values({"olm": "unused", "opm": "unused"}), progress)
     # Those of its own kinds are gone by then, and perhaps the kinds with them.
-    objects = [o for o in yaml.safe_load_all(text) if o and GROUP not in o["apiVersion"]]
+    objects = [o for o in yamls.load_all(text) if GROUP not in o["apiVersion"]]
     gone = ("--ignore-not-found", "--timeout=120s")
     with progress.step(f"Removing OLM {version}") as step:
         step.note("its own objects")
@@ -134,7 +133,7 @@ def uninstall(kubeconfig: Path, progress: Progress) -> None:
             _delete_all(kubectl, kind)
         step.note("Deployments and roles")
         kubectl.run("delete", *gone, "apiservice", f"v1.packages.{GROUP}")
-        kubectl.run("delete", *gone, "--filename=-", input=yaml.safe_dump_all(objects), timeout=180)
+        kubectl.run("delete", *gone, "--filename=-", input=yamls.dump(*objects), timeout=180)
         kubectl.run("delete", *gone, "clusterroles,clusterrolebindings,rolebindings",
                     "--selector=olm.managed=true", "--namespace=kube-system")  # fmt: skip
         step.note("CRDs")
@@ -175,7 +174,7 @@ def values(images: dict[str, str]) -> dict[str, Any]:
 
 def render(deploy: Path, extra: dict[str, Any], progress: Progress) -> str:
     """The chart's objects as YAML; `deploy` is that directory of the module."""
-    upstream = yaml.safe_load((deploy / "upstream/values.yaml").read_text("utf-8"))
+    upstream = yamls.read(deploy / "upstream/values.yaml")
     return charts.render(deploy / "chart", "olm", [upstream, extra], progress)
 
 

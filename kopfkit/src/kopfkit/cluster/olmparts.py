@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from kopfkit import yamls
 from kopfkit.cluster import olm, toolchain
 from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.progress import Progress
@@ -30,10 +29,8 @@ def parts(kubeconfig: Path, progress: Progress) -> list[Part]:
     kubectl = Kubectl.at(kubeconfig, progress)
     chart = toolchain.module_dir(olm.MODULE, progress) / "deploy"
     text = olm.render(chart, olm.values({"olm": "unused", "opm": "unused"}), progress)
-    wanted = [
-        yaml.safe_load(path.read_text("utf-8")) for path in sorted(chart.glob("chart/crds/*.yaml"))
-    ]
-    wanted += [one for one in yaml.safe_load_all(text) if one]
+    wanted = [yamls.read(path) for path in sorted(chart.glob("chart/crds/*.yaml"))]
+    wanted += yamls.load_all(text)
     there = _there(kubectl, [one for one in wanted if olm.GROUP not in one["apiVersion"]])
     if all(kubectl.serves(kind) for kind in olm.CUSTOM):
         there |= _there(kubectl, [one for one in wanted if olm.GROUP in one["apiVersion"]])
@@ -43,7 +40,7 @@ def parts(kubeconfig: Path, progress: Progress) -> list[Part]:
 def _there(kubectl: Kubectl, wanted: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
     told = kubectl.run(
         "get", "--ignore-not-found", "--output=json", "--filename=-",
-        input=yaml.safe_dump_all(wanted),
+        input=yamls.dump(*wanted),
     )  # fmt: skip
     return {_key(one) for one in json.loads(told)["items"]} if told.strip() else set()
 

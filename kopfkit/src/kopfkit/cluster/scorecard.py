@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from kopfkit import yamls
 from kopfkit.cluster import olmobjects, process, toolchain
 from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.progress import Progress
@@ -145,7 +144,7 @@ def _results(item: dict[str, Any]) -> Iterator[Result]:
 def _written(config: dict[str, Any]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="scorecard-") as directory:
         path = Path(directory) / "config.yaml"
-        path.write_text(yaml.safe_dump(config))
+        path.write_text(yamls.dump(config))
         yield path
 
 

@@ -13,9 +13,10 @@ from kopfkit.cluster.docker import Engine
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
 
-# The package whose checks become tests, and what of kopfkit it needs.
-_PACKAGES = ("kopfkit", "kopfkit.packaging")
+# The package whose checks become tests, what it needs as a whole, and what it needs of its parents.
 _CHECKS = "kopfkit.packaging.checks"
+_WHOLE = (_CHECKS, "kopfkit.yamls", "yaml")
+_MODULES = ("kopfkit/__init__.py", "kopfkit/errors.py", "kopfkit/packaging/__init__.py")
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,16 @@ def publish_checks(tag: str, progress: Progress) -> str:
             tag,
             f"FROM {base}\nCOPY app/ /app/\nENV PYTHONPATH=/app PYTHONDONTWRITEBYTECODE=1\n"
             f'USER 65532:65532\nENTRYPOINT ["python3", "-m", "{_CHECKS}"]\n',
-            {f"app/{name}": text for name, text in _sources().items()},
+            {f"app/{name}": text for name, text in check_sources().items()},
         )
     return _pushed(engine, tag, progress)
 
 
-def _sources() -> dict[str, str]:
+def check_sources() -> dict[str, str]:
     """Path below PYTHONPATH -> text of every module that the checks need."""
-    found = {}
-    for name in _PACKAGES:
-        directory = _directory(name)
-        found[f"{name.replace('.', '/')}/__init__.py"] = (directory / "__init__.py").read_text()
-    for name in (_CHECKS, "yaml"):
+    top = _directory("kopfkit").parent
+    found = {path: (top / path).read_text("utf-8") for path in _MODULES}
+    for name in _WHOLE:
         for path in sorted(_directory(name).glob("*.py")):
             found[f"{name.replace('.', '/')}/{path.name}"] = path.read_text("utf-8")
     return found

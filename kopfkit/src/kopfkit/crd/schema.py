@@ -5,6 +5,7 @@ order, and refuses what has no structural schema or no description.
 """
 
 import inspect
+import math
 from typing import Any, get_type_hints
 
 import msgspec
@@ -192,18 +193,41 @@ def _default(field: Field, hinted: Any, where: str) -> Any:
         value = field.default
     if value is msgspec.NODEFAULT or value is msgspec.UNSET or value is None:
         return None
-    plain = msgspec.to_builtins(value)
+    plain = _without_null(msgspec.to_builtins(value), where)
     try:
-        msgspec.convert(plain, hinted)
+        back = msgspec.convert(plain, hinted)
     except msgspec.ValidationError as error:
         raise CrdError(
             where, f"has a default outside its own limits: {error}", "Change one of the two."
         ) from None
+    if back != value:
+        raise CrdError(
+            where,
+            "has a default with null in it, which a CRD cannot say",
+            "Let the field inside be None by its own default.",
+        )
     # A Struct made of defaults only is written as {}: the API server fills in what is inside, and
     # the values then have one place in the schema.
     if isinstance(value, msgspec.Struct) and value == type(value)():
         return {}
     return plain
+
+
+def _without_null(value: Any, where: str) -> Any:
+    """A default as a CRD may have it: what is null is left out, as it is by its own default.
+
+    Raises:
+        CrdError: a list has null, or a number is none that JSON has.
+    """
+    if isinstance(value, dict):
+        return {key: _without_null(one, where) for key, one in value.items() if one is not None}
+    if isinstance(value, list):
+        if None in value:
+            raise CrdError(where, "has a default with null in a list", "Leave it out.")
+        return [_without_null(one, where) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise CrdError(where, f"has a default that JSON does not have ({value})", "Name a number.")
+    return value
 
 
 def _of_list(kind: ListType, hint: Hints, where: str, outer: tuple[type, ...]) -> Schema:

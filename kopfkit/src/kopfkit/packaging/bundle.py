@@ -14,8 +14,8 @@ from kopfkit.packaging.inputs import check_channel, check_image, check_version
 from kopfkit.packaging.kustomize import Tree
 from kopfkit.packaging.releases import History, Release
 from kopfkit.packaging.workloads import Object
-from kopfkit.packaging.yamls import dump
 from kopfkit.project import Faults, Project
+from kopfkit.yamls import dump
 
 HEADER = header("kopfkit bundle generate", "the project description and catalog/releases.yaml")
 PREFIX = "operators.operatorframework.io"

@@ -17,8 +17,8 @@ from kopfkit.packaging.inputs import check_image
 from kopfkit.packaging.kustomize import Tree
 from kopfkit.packaging.releases import History, Release
 from kopfkit.packaging.workloads import Object
-from kopfkit.packaging.yamls import dump
 from kopfkit.project import Faults, Project
+from kopfkit.yamls import dump
 
 HEADER = header("kopfkit catalog generate", "the project description and catalog/releases.yaml")
 # Default of OPM_IMAGE: carries /bin/opm and /bin/grpc_health_probe, which is the readiness probe.

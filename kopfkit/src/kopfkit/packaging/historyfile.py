@@ -23,12 +23,12 @@ release served and a later one does not stays in the CRD, not served: objects ma
 """
 
 import datetime
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import yaml
-
+from kopfkit import yamls
 from kopfkit.errors import KopfkitError
 from kopfkit.packaging.inputs import check_channel, check_image, check_version, split_image
 from kopfkit.packaging.releases import NAME, History, Release
@@ -49,6 +49,7 @@ _RELEASE = {
     "images",
 }
 _IMAGES = {"operator", "bundle"}
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _strings(faults: Faults, place: str, value: object) -> tuple[str, ...]:
@@ -57,6 +58,17 @@ def _strings(faults: Faults, place: str, value: object) -> tuple[str, ...]:
         return tuple(value)
     faults.add(place, f"{value!r} is not a list of strings")
     return ()
+
+
+def _day(value: object) -> datetime.date | None:
+    """The day in a text, quoted or not; None where it is none."""
+    # fromisoformat alone takes 20261124 and 2026-W48-2 too.
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        return None
+    try:
+        return datetime.date.fromisoformat(value)
+    except ValueError:
+        return None
 
 
 def _unknown(faults: Faults, place: str, found: Mapping[Any, Any], known: set[str]) -> None:
@@ -71,9 +83,9 @@ def _release(faults: Faults, at: str, data: Any) -> Release | None:
     _unknown(faults, f"{at}.", data, _RELEASE)
     version = data.get("version")
     valid = check_version(faults, f"{at}.version", version)
-    date = data.get("date")
-    if isinstance(date, datetime.datetime) or not isinstance(date, datetime.date):
-        faults.add(f"{at}.date", f"{date!r} is not a day such as 2026-11-24")
+    date = _day(data.get("date"))
+    if date is None:
+        faults.add(f"{at}.date", f"{data.get('date')!r} is not a day such as 2026-11-24")
         valid = False
     channels = _strings(faults, f"{at}.channels", data.get("channels"))
     faults.require(channels, f"{at}.channels", "is empty: a release is in one channel at least")
@@ -103,7 +115,7 @@ def _release(faults: Faults, at: str, data: Any) -> Release | None:
         isinstance(deprecation, str), f"{at}.deprecation", f"{deprecation!r} is no sentence"
     )
     images = _images(faults, f"{at}.images", data.get("images", {}))
-    if not valid or not isinstance(date, datetime.date):
+    if not valid or date is None:
         return None
     return Release(
         str(version),
@@ -179,13 +191,14 @@ def _graph(faults: Faults, project: Project, history: History) -> None:
         faults.require(heads, "channels", f"{channel!r} has no release")
 
 
-def parse(project: Project, text: str) -> History:
-    """The history in a releases.yaml; KopfkitError that names every fault."""
+def parse(project: Project, text: str | bytes) -> History:
+    """The history in a releases.yaml.
+
+    Raises:
+        KopfkitError: it is not YAML, or says what cannot be; all faults at once.
+    """
     faults = Faults(NAME)
-    try:
-        data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, ValueError) as error:
-        raise KopfkitError(NAME, f"is not YAML ({error})") from None
+    data = yamls.load(text, NAME)
     if not isinstance(data, dict):
         raise KopfkitError(NAME, "is not a mapping", "See the comment at its head.")
     _unknown(faults, "", data, _TOP)

@@ -16,8 +16,8 @@ from kopfkit.packaging.headers import header
 from kopfkit.packaging.inputs import split_image
 from kopfkit.packaging.releases import Release
 from kopfkit.packaging.workloads import Object, labels
-from kopfkit.packaging.yamls import dump
 from kopfkit.project import KUSTOMIZE, OLM, Deployment, Permission, Project, RelatedImage
+from kopfkit.yamls import dump
 
 Tree = dict[str, str]
 

@@ -9,19 +9,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from kopfkit import yamls
 from kopfkit.errors import KopfkitError
 from kopfkit.packaging.editions import edition
 from kopfkit.packaging.headers import header
 from kopfkit.packaging.releases import History, Release
 from kopfkit.packaging.workloads import Object
-from kopfkit.packaging.yamls import dump
 from kopfkit.project import Project
+from kopfkit.yamls import dump
 
 DIRECTORY = "catalog/published"
 HEADER = header("kopfkit catalog add", "a published bundle; it stays as it is")
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def path_of(root: Path, project: Project, release: Release) -> Path:
@@ -38,17 +36,9 @@ def load(root: Path, project: Project, history: History) -> dict[str, Object]:
     found = {}
     for release in history.releases:
         path = path_of(root, project, release)
-        try:
-            text = path.read_text("utf-8")
-        except FileNotFoundError:
+        if not path.exists():
             continue
-        except (OSError, UnicodeDecodeError) as error:
-            raise KopfkitError(str(path), f"cannot be read ({error})") from None
-        try:
-            documents = list(yaml.load_all(text, Loader=_LOADER))
-        except yaml.YAMLError as error:
-            raise KopfkitError(str(path), f"is not YAML ({error})") from None
-        kept = check(project, history, documents, str(path))
+        kept = check(project, history, yamls.read_all(path), str(path))
         if kept[0] is not release:
             raise KopfkitError(
                 str(path), f"is of {kept[0].version}", "Name the file after its bundle."

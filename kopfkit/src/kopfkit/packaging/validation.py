@@ -7,8 +7,7 @@ those of `checks`, and what the project's description and its release history sa
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from kopfkit import yamls
 from kopfkit.packaging import checks, historyfile, releases
 from kopfkit.packaging.editions import edition
 from kopfkit.packaging.releases import History
@@ -18,12 +17,10 @@ from kopfkit.project import Faults, Project
 def _load(faults: Faults, path: Path) -> list[Any]:
     """The documents of a YAML file; a file that cannot be had is a fault and an empty list."""
     try:
-        return list(yaml.safe_load_all(path.read_text("utf-8")))
-    except OSError as error:
-        faults.add(str(path), f"cannot be read ({error.strerror})")
-    except (yaml.YAMLError, ValueError) as error:
-        faults.add(str(path), f"is not YAML ({error})")
-    return []
+        return yamls.read_all(path)
+    except yamls.DocumentError as error:
+        faults.add(str(path), error.clause)
+        return []
 
 
 def bundle_faults(project: Project, root: Path) -> Faults:
@@ -39,7 +36,7 @@ def bundle_faults(project: Project, root: Path) -> Faults:
         return faults
     history = root / releases.NAME
     if history.is_file():
-        listed = historyfile.parse(project, history.read_text("utf-8")).releases
+        listed = historyfile.parse(project, history.read_bytes()).releases
         version = str(bundle.spec.get("version"))
         for release in listed:
             if release.version == version:

@@ -16,7 +16,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kopfkit.errors import KopfkitError
@@ -200,9 +200,11 @@ def write(outputs: list[Output], *, overwrite: bool = False) -> list[Path]:
     """
     if not overwrite:
         _refuse_foreign(outputs)
-    todo = [output for output in outputs if changed(output)]
-    if not todo:
+    named = [output for output in outputs if changed(output)]
+    if not named:
         return []
+    # A link to a tree elsewhere stays one: it is that tree which is exchanged.
+    todo = [replace(output, path=output.path.resolve()) for output in named]
     parents = {output.path.parent for output in todo}
     try:
         with contextlib.ExitStack() as stack:
@@ -221,7 +223,7 @@ def write(outputs: list[Output], *, overwrite: bool = False) -> list[Path]:
         raise KopfkitError(
             str(place), f"cannot be written ({error.strerror})", "Nothing was changed."
         ) from None
-    return [output.path for output in todo]
+    return [output.path for output in named]
 
 
 def _put(pairs: list[tuple[Path, Path]]) -> None:

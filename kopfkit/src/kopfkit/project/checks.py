@@ -13,12 +13,12 @@ from kopfkit.project.faults import Faults
 from kopfkit.project.model import Project
 from kopfkit.project.parts import KUSTOMIZE, OLM, Deployment, Permission
 from kopfkit.project.terms import ARCHITECTURES, CAPABILITIES, CATEGORIES, FEATURES
+from kopfkit.quantities import parse_quantity
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
-QUANTITY = re.compile(r"(\d+(\.\d+)?|\.\d+)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
 ALERT = re.compile(r"([A-Z][a-z0-9]+)+")
 SEVERITIES = ("critical", "warning", "info")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -119,7 +119,10 @@ def _deployment(index: int, one: Deployment, faults: Faults) -> None:
         ("memory", one.memory),
         ("memory_limit", one.memory_limit),
     ):
-        faults.require(QUANTITY.fullmatch(text), f"{at}.{place}", f"{text!r} is no quantity")
+        number = parse_quantity(text)
+        faults.require(
+            number is not None and number >= 0, f"{at}.{place}", f"{text!r} is no quantity"
+        )
     for name in one.env:
         faults.require(ENV.fullmatch(name), f"{at}.env", f"{name!r} is no variable name")
     faults.require(

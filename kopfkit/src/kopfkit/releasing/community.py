@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kopfkit.packaging.releases import Release
-from kopfkit.packaging.yamls import dump
 from kopfkit.project import Faults, Project
+from kopfkit.yamls import dump
 
 # Levels of the operator capability model, as the CSV names them.
 CAPABILITIES = (

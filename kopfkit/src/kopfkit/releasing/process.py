@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from kopfkit import yamls
 from kopfkit.cluster import imageroot, layouts
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
@@ -87,8 +86,8 @@ def make(root: Path, options: Options, progress: Progress) -> Made:
     project = load(root)
     version = options.wanted.version
     key = signing.private_key(options.key, options.passphrase) if options.key else None
+    history = historyfile.parse(project, (root / releases.NAME).read_bytes())
     text = (root / releases.NAME).read_text("utf-8")
-    history = historyfile.parse(project, text)
     release, new = rules.release(history, options.wanted, rules.commit_day(root))
     commit = rules.check_clean(root)
     rules.check_tag(root, version)
@@ -224,7 +223,7 @@ def _documents(
         for path in sorted((staged / "bundle").rglob("*"))
         if path.is_file()
     }
-    csv = yaml.safe_load(bundle[f"manifests/{project.name}.clusterserviceversion.yaml"])
+    csv = yamls.load(bundle[f"manifests/{project.name}.clusterserviceversion.yaml"])
     community.faults(project, release, csv).raise_if_any("Mend the project's description.")
     texts = {
         f"community-operators/{path}": text
@@ -232,7 +231,7 @@ def _documents(
     }
     log = (staged / changelog.FILE).read_text("utf-8")
     texts["NOTES.md"] = changelog.of(log, release.version) + "\n"
-    texts |= graph.pictures(historyfile.parse(project, (staged / releases.NAME).read_text("utf-8")))
+    texts |= graph.pictures(historyfile.parse(project, (staged / releases.NAME).read_bytes()))
     bases = [base for one in built.values() for base in one.bases.values()]
     texts[BILL] = materials.bill(
         name=project.name, version=release.version, license="Apache-2.0", date=release.date,

@@ -10,12 +10,16 @@ import base64
 import os
 import ssl
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from kopfkit.errors import KopfkitError
+
+# A user entry's fields that make kubectl impersonate (client-go, tools/clientcmd/api/v1).
+_IMPERSONATION: Final = ("as", "as-uid", "as-groups", "as-user-extra")
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -81,7 +85,7 @@ async def load() -> Credentials:
         raise KopfkitError(
             "Kubernetes API",
             f"no kubeconfig at {os.pathsep.join(map(str, paths))}, and this is not a pod",
-            "set KUBECONFIG, or `make cluster-up` and `export KUBECONFIG=$(make -s kubeconfig)`.",
+            'set KUBECONFIG, or `make cluster-up` and `export KUBECONFIG="$(make -s kubeconfig)"`.',
         )
     return await _from_kubeconfig(present)
 
@@ -111,6 +115,7 @@ async def _from_kubeconfig(paths: list[Path]) -> Credentials:
     where = os.pathsep.join(map(str, paths))
     try:
         context, cluster, user = _current(paths)
+        check_supported(where, cluster, user)
         if user.get("exec") or user.get("auth-provider"):
             return await _by_plugin(where, context)
         token = user.get("token") or _text(user, "tokenFile", None)
@@ -140,15 +145,41 @@ async def _from_kubeconfig(paths: list[Path]) -> Credentials:
         ) from error
 
 
+def check_supported(where: str, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> None:
+    """Refuse what would be left out of every request, so that nobody acts as somebody else.
+
+    Args:
+        where: the kubeconfig, for the error.
+        cluster, user: its entries in use.
+
+    Raises:
+        KopfkitError: the user impersonates another one, or the server is to be verified by another
+            name than its own. kopf's connections have neither.
+    """
+    found = [key for key in _IMPERSONATION if user.get(key)]
+    if found:
+        raise KopfkitError(
+            f"kubeconfig {where}",
+            f"impersonates ({', '.join(found)}), which is not supported",
+            "use a user with the rights themselves.",
+        )
+    if cluster.get("tls-server-name"):
+        raise KopfkitError(
+            f"kubeconfig {where}",
+            f"sets tls-server-name ({cluster['tls-server-name']}), which is not supported",
+            "name the server by a name that its certificate has.",
+        )
+
+
 def _current(paths: list[Path]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Context, cluster and user in use; of several files the first to name a thing wins
     (https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/)."""
-    import yaml  # only outside the cluster
+    from kopfkit import yamls  # only outside the cluster
 
     current = None
     found: dict[str, dict[str, dict[str, Any]]] = {"contexts": {}, "clusters": {}, "users": {}}
     for path in paths:
-        config = yaml.safe_load(path.read_text()) or {}
+        config = yamls.read(path) or {}
         current = current or config.get("current-context")
         for plural, entries in found.items():
             for item in config.get(plural) or []:

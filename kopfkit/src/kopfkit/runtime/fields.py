@@ -6,9 +6,9 @@ the API; other lists position by position. A selector is one value to the API (`
 `mapType=atomic`): a key that somebody adds to it changes what it selects.
 """
 
-import re
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeAlias
+
+from kopfkit.quantities import resource_quantity
 
 # Characters of a value shown in a log line.
 _SHOWN: Final = 60
@@ -20,14 +20,6 @@ _ATOMIC: Final = ("selector", "nodeSelector")
 # becomes text only where something differs: every reconcile compares every child, and mostly all
 # is well.
 _Place: TypeAlias = tuple["_Place", str | tuple[Any]] | None
-
-_QUANTITY: Final = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?)(m|[kMGTPE]|[KMGTPE]i|)")
-_FACTORS: Final = {
-    "": Decimal(1),
-    "m": Decimal("0.001"),
-    **{unit: Decimal(1000) ** (power + 1) for power, unit in enumerate("kMGTPE")},
-    **{f"{unit}i": Decimal(1024) ** (power + 1) for power, unit in enumerate("KMGTPE")},
-}
 
 
 def differences(wanted: Any, live: Any) -> list[str]:
@@ -109,7 +101,7 @@ def _same(wanted: Any, live: Any, place: _Place) -> bool:
         return True
     path = _path(place)
     if ".requests." in path or ".limits." in path:
-        one, other = quantity(wanted), quantity(live)
+        one, other = resource_quantity(wanted), resource_quantity(live)
         return one is not None and one == other
     return False
 
@@ -124,17 +116,6 @@ def _path(place: _Place) -> str:
         place, step = place
         parts.append(f".{step}" if isinstance(step, str) else f"[{step[0]}]")
     return "".join(reversed(parts)).removeprefix(".")
-
-
-def quantity(value: Any) -> Decimal | None:
-    """A Kubernetes quantity ("250m", "1Gi", 2) as a number, or None if it is none."""
-    found = _QUANTITY.fullmatch(str(value))
-    if found is None:
-        return None
-    try:
-        return Decimal(found[1]) * _FACTORS[found[2]]
-    except (InvalidOperation, KeyError):
-        return None
 
 
 def _show(value: Any) -> str:

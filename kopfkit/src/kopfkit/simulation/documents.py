@@ -1,25 +1,12 @@
 """Objects in files: YAML or JSON, one or several documents a file, lists of objects too."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import yaml
-
+from kopfkit import yamls
 from kopfkit.errors import KopfkitError
 
 Object = dict[str, Any]
-ENDINGS = (".yaml", ".yml", ".json")
-# The C parser is eight times faster; a directory may hold thousands of objects.
-_PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class _Loader(_PARSER):  # type: ignore[misc]
-    """Leaves a time a string, as JSON and so Kubernetes has it."""
-
-    yaml_implicit_resolvers: ClassVar = {
-        sign: [each for each in resolvers if each[0] != "tag:yaml.org,2002:timestamp"]
-        for sign, resolvers in _PARSER.yaml_implicit_resolvers.items()
-    }
 
 
 def read_documents(path: Path) -> list[Object]:
@@ -31,7 +18,7 @@ def read_documents(path: Path) -> list[Object]:
         KopfkitError: nothing is there, or a file is not readable, or holds something else.
     """
     if path.is_dir():
-        files = sorted(each for each in path.rglob("*") if each.suffix in ENDINGS)
+        files = sorted(each for each in path.rglob("*") if each.suffix in yamls.ENDINGS)
     elif path.is_file():
         files = [path]
     else:
@@ -43,14 +30,8 @@ def read_documents(path: Path) -> list[Object]:
 
 
 def _objects(file: Path) -> list[Object]:
-    try:
-        documents = list(yaml.load_all(file.read_text("utf-8"), Loader=_Loader))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
-        raise KopfkitError(str(file), f"cannot be read ({error})", "It has to be YAML.") from None
     found = []
-    for document in documents:
-        if document is None:
-            continue
+    for document in yamls.read_all(file):
         if not isinstance(document, dict):
             raise KopfkitError(str(file), f"holds a {type(document).__name__}, not an object")
         items = document.get("items")

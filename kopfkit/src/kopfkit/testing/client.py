@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
 
-import yaml
+from kopfkit import yamls
+from kopfkit.runtime import credentials
 
 PatchType = Literal["merge", "json", "strategic", "apply"]
 
@@ -229,14 +230,16 @@ class Api:
 
 
 def _current(kubeconfig: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    config = yaml.safe_load(kubeconfig.read_text())
+    config = yamls.read(kubeconfig)
 
     def named(kind: str, name: str) -> dict[str, Any]:
         found: dict[str, Any] = next(e for e in config[f"{kind}s"] if e["name"] == name)[kind]
         return found
 
     context = named("context", config["current-context"])
-    return named("cluster", context["cluster"]), named("user", context["user"])
+    cluster, user = named("cluster", context["cluster"]), named("user", context["user"])
+    credentials.check_supported(str(kubeconfig), cluster, user)
+    return cluster, user
 
 
 def _tls(cluster: Mapping[str, Any], user: Mapping[str, Any], base: Path) -> ssl.SSLContext:

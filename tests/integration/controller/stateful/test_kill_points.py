@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-import yaml
 
+from kopfkit import yamls
 from kopfkit.testing.client import Api
 from kopfkit.testing.faultproxy import Answer, Drop, FaultProxy, Forward, Request
 from kopfkit.testing.waiting import eventually
@@ -74,9 +74,9 @@ class Victim:
         proxy = FaultProxy(self.plane.control.url, context)
         proxy.on_request = self._count
         path, _ = self.plane.kubeconfig("victim")
-        config = yaml.safe_load(path.read_text())
+        config = yamls.read(path)
         config["clusters"][0]["cluster"] = {"server": proxy.url}
-        path.write_text(yaml.safe_dump(config))
+        path.write_text(yamls.dump(config))
         environment = {
             **os.environ,
             "KUBECONFIG": str(path),

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from kopfkit.crd.cel.errors import CelError
 from kopfkit.crd.cel.regexes import python_regex
 from kopfkit.crd.cel.values import Quantity, equal, is_number, ordered, type_of, whole
-from kopfkit.crd.quantities import parse_quantity
+from kopfkit.quantities import parse_quantity
 
 Function = Callable[..., Any]
 T = TypeVar("T")

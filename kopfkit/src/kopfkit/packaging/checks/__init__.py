@@ -1,7 +1,7 @@
 """Checks of a bundle as its files say it, whoever generated it. Each finding has file and field.
 
 They run in two places: in `kopfkit bundle validate`, and as tests of a scorecard image, in a pod
-that has Python and PyYAML only. So nothing here imports the rest of kopfkit.
+that has Python and PyYAML only. So nothing here imports more of kopfkit than kopfkit.yamls.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+from kopfkit import yamls
 
 Object = dict[str, Any]
 
@@ -74,11 +74,12 @@ def load(directory: Path, dockerfile: Path | None = None) -> tuple[Bundle | None
     findings: list[Finding] = []
     root = directory.parent
     manifests = directory / "manifests"
-    if not any(manifests.glob("*.y*ml")):
+    paths = sorted(path for path in manifests.glob("*") if path.suffix in yamls.ENDINGS)
+    if not paths:
         return None, [Finding(_name(manifests, root), "", "holds no manifests (run make bundle)")]
     csvs: list[tuple[str, Object]] = []
     bundle = Bundle("", {})
-    for path in sorted([*manifests.glob("*.yaml"), *manifests.glob("*.yml")]):
+    for path in paths:
         name = _name(path, root)
         for one in _documents(path, name, findings):
             kind = one.get("kind")
@@ -111,12 +112,9 @@ def _count(csvs: list[tuple[str, Object]]) -> str:
 
 def _documents(path: Path, name: str, findings: list[Finding]) -> list[Object]:
     try:
-        found = list(yaml.safe_load_all(path.read_text("utf-8")))
-    except OSError as error:
-        findings.append(Finding(name, "", f"cannot be read ({error.strerror})"))
-        return []
-    except (yaml.YAMLError, ValueError) as error:
-        findings.append(Finding(name, "", f"is not YAML ({' '.join(str(error).split())})"))
+        found = yamls.read_all(path, name)
+    except yamls.DocumentError as error:
+        findings.append(Finding(name, "", error.clause))
         return []
     if not all(isinstance(one, dict) for one in found):
         findings.append(Finding(name, "", "holds something that is no object"))

@@ -21,6 +21,7 @@ _FACTORS: Final = {
 }
 _MOST: Final = Decimal(2**63 - 1)
 _NANO: Final = Decimal("1e-9")
+_MILLI: Final = Decimal("1e-3")
 # Enough digits for the largest number in nanos; the default context's 28 are not.
 _CONTEXT: Final = Context(prec=200)
 
@@ -42,3 +43,19 @@ def parse_quantity(text: str) -> Decimal | None:
     if abs(number) >= _MOST:
         return _MOST.copy_sign(number)
     return number.quantize(_NANO, rounding=ROUND_UP, context=_CONTEXT)
+
+
+def resource_quantity(value: object) -> Decimal | None:
+    """The number that the API server keeps of a quantity in a resource list.
+
+    It rounds requests and limits of pods and of volume claims up to milli: `100u` and `0.0001`
+    become `1m` (SetDefaults_ResourceList in Kubernetes' pkg/apis/core/v1/defaults.go).
+
+    Args:
+        value: a text or a number, as JSON has either.
+
+    Returns:
+        None where it is no quantity.
+    """
+    number = parse_quantity(str(value))
+    return number and number.quantize(_MILLI, rounding=ROUND_UP, context=_CONTEXT)

@@ -1,0 +1,104 @@
+"""Reads YAML and JSON texts and files; whatever is wrong with one is a DocumentError.
+
+A text that begins with a brace is tried as JSON first, one object after the other, as Kubernetes'
+YAMLOrJSONDecoder does, by its content and not by the file's name. The parser is libyaml's where
+PyYAML has it, else PyYAML's own, with the same results.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.reader import ReaderError
+
+from kopfkit.yamls import jsons
+from kopfkit.yamls.composing import MAX_DEPTH, Composer
+from kopfkit.yamls.errors import DocumentError
+
+# A manifest's, whichever tool looks for manifests in a directory.
+ENDINGS = (".yaml", ".yml", ".json")
+_PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BOM = b"\xef\xbb\xbf"
+
+
+def load(data: str | bytes, name: str = "YAML") -> Any:
+    """The one document of a text; None where there is none.
+
+    Args:
+        data: the text; bytes are UTF-8, or UTF-16 with a byte order mark.
+        name: what to call it in an error, best a path.
+
+    Raises:
+        DocumentError: it is not YAML as Kubernetes reads it, has a key twice, or has more than one
+            document.
+    """
+    found = [(line, document) for line, document in _documents(data, name) if document is not None]
+    if len(found) > 1:
+        raise DocumentError(name, found[1][0], "a second document begins here; one is expected")
+    return found[0][1] if found else None
+
+
+def load_all(data: str | bytes, name: str = "YAML") -> list[Any]:
+    """The documents of a text. Those that are empty or null are left out, as kubectl does.
+
+    Raises:
+        DocumentError: as `load`, but there may be any number of documents.
+    """
+    return [document for _, document in _documents(data, name) if document is not None]
+
+
+def read(path: Path, name: str = "") -> Any:
+    """`load` for a file.
+
+    Args:
+        name: what to call it in an error; its path if "".
+
+    Raises:
+        DocumentError: as `load`, or the file cannot be read.
+    """
+    return load(_bytes(path, name or str(path)), name or str(path))
+
+
+def read_all(path: Path, name: str = "") -> list[Any]:
+    """`load_all` for a file; see `read`."""
+    return load_all(_bytes(path, name or str(path)), name or str(path))
+
+
+def _bytes(path: Path, name: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DocumentError(name, 0, f"cannot be read ({error.strerror})") from None
+
+
+def _documents(data: str | bytes, name: str) -> list[tuple[int, Any]]:
+    # libyaml refuses half a surrogate pair, which UTF-8 does not have, as any other bad byte.
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    if raw.removeprefix(_BOM).lstrip()[:1] == b"{":
+        try:
+            return jsons.documents(raw.removeprefix(_BOM).decode(), MAX_DEPTH)
+        except jsons.Twice as error:
+            # Of where it is the JSON parser knows nothing; that document alone is parsed again.
+            return _parsed(b"\n" * error.line + error.text.encode(), name)
+        except ValueError:
+            pass  # YAML's braces, or a fault that the YAML parser finds with its line
+    return _parsed(raw, name)
+
+
+def _parsed(raw: bytes, name: str) -> list[tuple[int, Any]]:
+    try:
+        return Composer(name, _PARSER(raw).get_event).documents()
+    except ReaderError as error:
+        line = raw.count(b"\n", 0, error.position) + 1
+        shown = f"{error.reason} (byte {error.character!r})" if error.character else error.reason
+        raise DocumentError(name, line, f"is not text: {shown}", "Save it as UTF-8.") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        why = ", ".join(filter(None, (error.problem, error.context)))
+        line = mark.line if mark else -1
+        lines = raw.splitlines()
+        tab = mark and line < len(lines) and lines[line][mark.column :][:1] == b"\t"
+        cure = "Indent with spaces: YAML has no tabs there." if tab else ""
+        raise DocumentError(name, line + 1, f"is not YAML: {why}", cure) from None
+    except yaml.YAMLError as error:
+        raise DocumentError(name, 0, f"is not YAML: {' '.join(str(error).split())}") from None

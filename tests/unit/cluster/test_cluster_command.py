@@ -1,0 +1,25 @@
+"""What `kopfkit cluster` prints can be pasted into a shell."""
+
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from kopfkit.cli.cluster import cluster
+from kopfkit.cluster import manager
+
+
+@pytest.mark.parametrize("home", ["/home/me", "/home/me and you", "/home/$HOME;true", "/home/o'me"])
+def test_the_printed_export_is_one_word_to_a_shell(
+    monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    started = SimpleNamespace(kind="kind", kubeconfig=Path(home) / "kubeconfig")
+    monkeypatch.setattr(manager, "up", lambda *_, **__: started)
+    done = CliRunner().invoke(cluster, ["up"])
+    assert done.exit_code == 0
+    assert shlex.split(done.output.splitlines()[-1]) == [
+        "export",
+        f"KUBECONFIG={home}/kubeconfig",
+    ]
