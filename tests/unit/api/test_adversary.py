@@ -1,6 +1,6 @@
 """A tenant who writes HelloWorlds to harm others: no conversion fails, and none forges anything.
 
-How many objects the fast source of chance makes, says KOPFKIT_HOSTILE_OBJECTS: 400 where it is not
+How many objects the fast source of chance makes, says KOPFKIT_HOSTILE_OBJECTS: 150 where it is not
 set, 20,000 in a soak.
 """
 
@@ -25,7 +25,7 @@ CRD = custom_resource_definition(HELLOWORLD)
 ADVERSARY = Adversary(CONVERTER, CRD)
 VERSIONS = Versions(CONVERTER, CRD)
 
-OBJECTS = int(os.environ.get("KOPFKIT_HOSTILE_OBJECTS") or examples(ci=400, soak=20_000))
+OBJECTS = int(os.environ.get("KOPFKIT_HOSTILE_OBJECTS") or examples(ci=150, soak=20_000))
 SEED = int(os.environ.get("KOPFKIT_HOSTILE_SEED", "0"))
 # Objects between two lines of progress in a long run.
 STRIDE = 20_000
@@ -53,7 +53,7 @@ def test_many_hostile_objects_are_converted_and_nothing_is_forged(
 def test_a_json_schema_validator_takes_what_comes_out_of_hostile_annotations() -> None:
     """A second opinion on types and limits: `check` judges by the code that the converter uses."""
     restored = 0
-    for number in range(150):
+    for number in range(60):
         obj = ADVERSARY.seeded(number)
         source = obj["apiVersion"].rpartition("/")[2]
         target = "v1" if source == "v1alpha1" else "v1alpha1"
@@ -62,7 +62,7 @@ def test_a_json_schema_validator_takes_what_comes_out_of_hostile_annotations() -
         without = {**obj, "metadata": {"name": "n"}}
         restored += VERSIONS.convert(without, target).get("spec") != there.get("spec")
     # Hostile is not all of it: what the schema takes is restored.
-    assert restored > 10
+    assert restored > 3
 
 
 def trusting_adversary() -> Adversary:
@@ -79,10 +79,14 @@ def trusting_adversary() -> Adversary:
     return Adversary(trusting, CRD)
 
 
-def fails(adversary: Adversary) -> bool:
-    for number in range(60):
+def fails(adversary: Adversary, about: str = "") -> bool:
+    """Whether one of some hundred objects, those that speak of `about`, is found."""
+    for number in range(400):
+        obj = adversary.seeded(number)
+        if about not in str(obj["metadata"].get("annotations")):
+            continue
         try:
-            adversary.check(adversary.seeded(number))
+            adversary.check(obj)
         except AssertionError:
             return True
     return False
@@ -110,7 +114,7 @@ def test_the_adversary_finds_a_converter_that_restores_identity_or_status(
         return {**made, member: change.value} if forged else made
 
     monkeypatch.setattr(converter.Converter, "_converted", believing)
-    assert fails(ADVERSARY)
+    assert fails(ADVERSARY, f'"/{member}"')
 
 
 def test_the_adversary_finds_a_converter_that_writes_more_than_annotations_hold(

@@ -121,6 +121,7 @@ class Adversary:
         assert answer["kind"] == asked["kind"], answer["kind"]
         assert answer.get("status") == asked.get("status"), answer.get("status")
         given, found = asked.get("metadata", {}), answer["metadata"]
+        assert isinstance(found, dict), found
         rest = [
             {key: value for key, value in one.items() if key not in ("annotations", "labels")}
             for one in (given, found)
