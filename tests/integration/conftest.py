@@ -106,6 +106,12 @@ class RawApi:
                 document = {"message": text.decode(errors="replace")}
             return Answer(error.code, error.headers.get_all("Warning") or [], document)
 
+    def watch(self, path: str, seconds: int = 1) -> list[Any]:
+        """The events of a watch from the beginning, until the API server ends it."""
+        query = f"?watch=true&resourceVersion=0&timeoutSeconds={seconds}"
+        with self._opener.open(self._url + path + query, timeout=PATIENCE) as response:
+            return [json.loads(line) for line in response.read().splitlines()]
+
 
 def _eventually(read: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
     """What is read as soon as it is good; fails with the last reading after PATIENCE."""

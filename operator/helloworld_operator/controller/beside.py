@@ -22,10 +22,12 @@ async def monitoring(client: Client, namespace: str, may: May) -> None:
 
 
 async def protection(client: Client, may: May) -> None:
-    """Keep the CRD's conversion while objects depend on it."""
-    from kopfkit.runtime.protection import Protection
+    """Keep the CRD's conversion while objects depend on it, and what it carries."""
+    from helloworld_operator.api.conversion import CONVERTER
+    from kopfkit.runtime.protection import Carried, Protection
 
-    await Protection(client, _CRD, may=may).run()
+    carried = Carried(GROUP, PLURAL, CONVERTER.hub, tuple(CONVERTER.spokes), CONVERTER.annotation)
+    await Protection(client, _CRD, may=may, carried=carried).run()
 
 
 async def certificates(client: Client, namespace: str, may: May) -> None:

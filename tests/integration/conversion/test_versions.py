@@ -189,21 +189,25 @@ def test_a_guest_book_is_not_scaled_to_two_writers(hello: Any) -> None:
     assert "one pod at a time writes to the volume: set replicas to 1" in refused.message
 
 
-def test_two_writers_wished_through_v1alpha1_can_be_mended_through_either_version(
-    hello: Any,
+@pytest.mark.parametrize("subresource", ["", "scale"])
+def test_two_writers_wished_through_v1alpha1_cost_no_volume_and_are_not_taken_over(
+    hello: Any, subresource: str
 ) -> None:
-    """v1alpha1 cannot see the volume: there the controller has to hold the number down."""
+    """v1alpha1 cannot see the volume: an autoscaler that knows it only may wish for two pods."""
     for version, field in (("v1alpha1", "size"), ("v1", "replicas")):
-        name = f"two-writers-{version}"
+        name = f"two-writers-{version}-{subresource}".rstrip("-")
         hello.make("v1", name, spec=STATEFUL_V1).ok()
-        old = hello.get("v1alpha1", name)
-        hello.put("v1alpha1", {**old, "spec": {**old["spec"], "size": 2}})
-        assert hello.get("v1", name)["spec"] == {**STATEFUL_V1, "replicas": 2}
+        old = hello.api("GET", hello.path("v1alpha1", name, subresource)).ok()
+        number = "replicas" if subresource else "size"
+        hello.put("v1alpha1", {**old, "spec": {**old["spec"], number: 2}}, subresource)
+        assert hello.get("v1", name)["spec"] == STATEFUL_V1
+        assert hello.get("v1alpha1", name)["spec"]["size"] == 2
         # The operator's status is still taken, through the version it uses.
         hello.put("v1", {**hello.get("v1", name), "status": STATUS}, "status")
         one = hello.get(version, name)
-        hello.put(version, {**one, "spec": {**one["spec"], field: 1}})
-        assert hello.get("v1", name)["spec"] == STATEFUL_V1
+        hello.put(version, {**one, "spec": {**one["spec"], field: 0}})
+        assert hello.get("v1", name)["spec"] == {**STATEFUL_V1, "replicas": 0}
+        assert hello.get("v1alpha1", name)["spec"]["size"] == 0
 
 
 @pytest.mark.parametrize(("one", "other"), [("v1", "v1alpha1"), ("v1alpha1", "v1")])
@@ -293,18 +297,73 @@ def test_a_field_newer_than_the_webhook_survives_an_edit_through_v1alpha1(junk: 
     assert junk.get("v1", "newer")["spec"] == {**spec, "replicas": 8}
 
 
-def test_an_object_that_cannot_be_converted_is_named_and_others_are_served(
-    install: Any, start_webhook: Any
+@pytest.mark.parametrize("full", [True, False], ids=["annotations", "content"])
+def test_an_object_without_room_for_what_only_v1_has_is_read_and_says_so(
+    install: Any, start_webhook: Any, full: bool
 ) -> None:
-    group = "bad.example.com"
-    bad = install(group, change=lax, conversion=start_webhook(group).conversion)
-    # More than annotations can hold, in a place that v1alpha1 has no field for.
-    bad.make("v1", "huge", spec={"greeting": {"other": "x" * 300_000}}).ok()
-    bad.make("v1", "fine", spec=FULL_V1).ok()
-    refused = bad.api("GET", bad.path("v1alpha1", "huge"))
-    assert refused.status == 500
-    assert "HelloWorld default/huge: has more in v1 than v1alpha1 has fields" in refused.message
-    listed = bad.api("GET", bad.path("v1alpha1"))
-    assert "default/huge" in listed.message
-    assert bad.get("v1alpha1", "fine")["spec"] == FULL_V1ALPHA1
-    assert len(bad.get("v1", "")["items"]) == 2
+    group = f"room-{full}.example.com".lower()
+    change = {} if full else {"change": lax}
+    room = install(group, conversion=start_webhook(group).conversion, **change)
+    # All annotations together may have 256 KiB.
+    note = {"note": "n" * (256 * 1024 - 10)} if full else None
+    spec = FULL_V1 if full else {**FULL_V1, "greeting": {"other": "x" * 300_000}}
+    room.make("v1", "huge", note, spec=spec).ok()
+    room.make("v1", "fine", spec=FULL_V1).ok()
+    listed = room.get("v1alpha1", "")["items"]
+    found = {each["metadata"]["name"]: each for each in listed}
+    assert found["fine"]["spec"] == FULL_V1ALPHA1
+    assert found["fine"]["metadata"].get("labels") is None
+    assert found["huge"]["metadata"]["labels"] == {ANNOTATION: "incomplete"}
+    assert found["huge"]["metadata"].get("annotations") == note
+    assert found["huge"]["spec"]["image"] == "hello:1"
+    assert room.get("v1", "huge")["spec"] == spec
+
+
+@pytest.mark.parametrize(("one", "other"), [("v1", "v1alpha1"), ("v1alpha1", "v1")])
+def test_one_manager_may_apply_through_both_versions(hello: Any, one: str, other: str) -> None:
+    """The API server then has parts of the object converted that have no metadata."""
+    name = f"moved-{one}"
+    hello.make("v1", name, spec=FULL_V1).ok()
+    hello.put("v1", {**hello.get("v1", name), "status": STATUS}, "status")
+    message = {"v1": {"greeting": {"message": "Hi"}}, "v1alpha1": {"message": "Hi"}}
+    for version, labels in ((one, {"a": "b"}), (other, {}), (one, {})):
+        obj = hello.object(version, name, spec=message[version])
+        obj["metadata"]["labels"] = labels
+        hello.api(
+            "PATCH",
+            f"{hello.path(version, name)}?fieldManager=gitops&force=true",
+            obj,
+            Content_Type="application/apply-patch+yaml",
+        ).ok()
+    found = hello.get("v1", name)
+    assert "labels" not in found["metadata"]
+    assert found["spec"] == {**FULL_V1, "greeting": {"message": "Hi", "language": "zh-Hans"}}
+
+
+FORGED: list[Any] = [
+    {"/spec/replicas": {"value": 5000, "over": 1}},
+    {"/spec/service/type": {"value": "ExternalName"}},
+    {"/spec/greeting/language": {"value": "en\r\nX-Evil: 1"}},
+    {"/spec/snapshots/keep": {"value": 3}},
+    {"/status": {"value": {"image": "registry.evil.example/miner:1"}}},
+    {"/status/rejectedImage": {"value": "hello:1"}},
+    {"/apiVersion": {"value": "hacked/v1"}},
+    {"/metadata/name": {"value": "other"}},
+]
+
+
+@pytest.mark.parametrize("changes", FORGED, ids=str)
+@pytest.mark.parametrize("version", ["v1", "v1alpha1"])
+def test_what_is_forged_in_the_annotation_at_creation_is_nowhere(
+    hello: Any, version: str, changes: Any
+) -> None:
+    name = f"forged-{version}-{FORGED.index(changes)}"
+    text = json.dumps({other: changes for other in ("v1", "v1alpha1") if other != version})
+    hello.make(version, name, {ANNOTATION: text}).ok()
+    new, old = hello.get("v1", name), hello.get("v1alpha1", name)
+    assert new["spec"] == {"replicas": 1, "greeting": {"message": "Hello, World!"}}
+    assert old["spec"] == {"size": 1, "message": "Hello, World!"}
+    assert "status" not in new
+    assert "status" not in old
+    for each in ("v1", "v1alpha1"):
+        assert name in [one["metadata"]["name"] for one in hello.get(each, "")["items"]]

@@ -1,8 +1,9 @@
 """What somebody else wrote under the annotation's name is kept and put back."""
 
+import msgspec
 import pytest
 
-from kopfkit.conversion.annotation import read, write
+from kopfkit.conversion.annotation import ANNOTATIONS_LIMIT, DEPTH, DISCARD, fits, read, size, write
 from kopfkit.conversion.differences import ABSENT, Change
 
 NAME = "example.com/kept"
@@ -29,6 +30,12 @@ def test_what_is_written_is_read_again() -> None:
         '{"v1":{"/spec":{}}}',
         '{"v1":{"/spec":1}}',
         '{"v1":{"/spec":{"value":1,"other":2}}}',
+        '{"replaced":5,"v1":{"/spec":{"value":1}}}',  # no text: it could not be put back
+        '{"v1":{"/spec":{"value":' + "[" * DEPTH + "]" * DEPTH + "}}}",
+        '{"v1":{"' + "/x" * (DEPTH + 1) + '":{"value":1}}}',
+        '{"v1":{"/spec":{"value":1e999}}}',
+        '{"v1":{"/spec":{"value":"\\ud800"}}}',
+        '{"v1":{"/spec":{"value":' + "1" * 5000 + "}}}",
         "\ud800",
         "[" * 100_000,
         7,
@@ -53,3 +60,32 @@ def test_text_in_the_way_survives_while_its_place_is_used() -> None:
 
 def test_no_annotation_is_left_when_nothing_is_kept() -> None:
     assert write({}, NAME, read({}, NAME)) is None
+
+
+def test_the_word_that_gives_everything_up_leaves_no_annotation() -> None:
+    assert write({NAME: DISCARD}, NAME, read({NAME: DISCARD}, NAME)) is None
+
+
+def test_numbers_that_grow_when_they_are_written_again_are_seen_not_to_fit() -> None:
+    numbers = ",".join(["1e15"] * 40_000)
+    given = {NAME: f'{{"v1":{{"/spec/x":{{"value":[{numbers}]}}}}}}'}
+    assert size(given) < ANNOTATIONS_LIMIT
+    assert fits(given, NAME)
+    assert not fits(write(given, NAME, read(given, NAME)), NAME)
+
+
+@pytest.mark.parametrize("levels", [50, DEPTH, 300])
+def test_what_could_not_be_read_again_is_seen_not_to_fit(levels: int) -> None:
+    deep: object = 1
+    for _ in range(levels):
+        deep = [deep]
+    kept = read(None, NAME)
+    kept.versions["v1"] = {"/spec": Change(deep, ABSENT)}
+    fresh = write(None, NAME, kept)
+    assert fits(fresh, NAME) == (levels < DEPTH - 3) == (read(fresh, NAME) == kept)
+
+
+def test_what_fits_is_counted_in_bytes() -> None:
+    assert fits({"a": "你" * (ANNOTATIONS_LIMIT // 3)}, NAME)
+    assert not fits({"a": "你" * (ANNOTATIONS_LIMIT // 3), "b": ""}, NAME)
+    assert msgspec.json.encode("你") == '"你"'.encode()

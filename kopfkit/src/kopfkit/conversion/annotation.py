@@ -6,7 +6,12 @@ Its value is JSON, one member for each version that something is kept for:
 
 `value` is what to put there (missing: take away what is there), `over` what the plain conversion
 puts there (missing: nothing). Anything else found under the name was written by somebody else: it
-is kept under "replaced" while the place is needed, and put back after.
+is kept under "replaced" while the place is needed, and put back after. The text "discard" is a
+client's word that it gives up what is kept.
+
+Whoever may write the object may write here, so reading never fails and never trusts: what is
+nested deeper than anything a schema has, or points deeper, is somebody else's text. What may be
+restored is decided by `restoring`.
 """
 
 from dataclasses import dataclass, field
@@ -19,6 +24,12 @@ from kopfkit.conversion.differences import ABSENT, Change
 # The API server's limit for all annotations of an object together, in bytes
 # (k8s.io/apimachinery pkg/api/validation TotalAnnotationSizeLimitB).
 ANNOTATIONS_LIMIT: Final = 256 * 1024
+# What a client writes as the annotation to give up what only other versions have; the policy of
+# `kopfkit.runtime.protection` lets such a write pass.
+DISCARD: Final = "discard"
+# Levels of nesting, and parts of a JSON pointer: Python's recursion ends at some hundreds, and no
+# schema of a CRD comes near.
+DEPTH: Final = 100
 
 _REPLACED: Final = "replaced"
 
@@ -34,19 +45,16 @@ class Kept:
 def read(annotations: Any, name: str) -> Kept:
     """What is kept in the annotation `name`; never fails, see the module's text."""
     text = annotations.get(name, ABSENT) if isinstance(annotations, dict) else ABSENT
-    if text is ABSENT:
+    if text is ABSENT or text == DISCARD:
         return Kept()
-    try:
-        kept = _decode(msgspec.json.decode(text)) if isinstance(text, str) else None
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        kept = None
+    kept = _decoded(text) if isinstance(text, str) else None
     return Kept(replaced=text) if kept is None else kept
 
 
 def write(annotations: Any, name: str, kept: Kept) -> dict[str, Any] | None:
     """The annotations with `kept` under `name`; None when none are left.
 
-    `annotations` must be a dict or None.
+    `annotations` must be a dict or None. Whether the API server takes the result is `fits`' to say.
     """
     others = {key: text for key, text in (annotations or {}).items() if key != name}
     document: dict[str, Any] = {
@@ -63,16 +71,36 @@ def write(annotations: Any, name: str, kept: Kept) -> dict[str, Any] | None:
     return others or None
 
 
+def fits(annotations: dict[str, Any] | None, name: str) -> bool:
+    """Whether the API server takes these annotations, and `read` understands what was written."""
+    if annotations is None:
+        return True
+    if size(annotations) > ANNOTATIONS_LIMIT:
+        return False
+    text = annotations.get(name)
+    if not isinstance(text, str) or not (text.count("/") > DEPTH or _brackets(text) > DEPTH):
+        return True
+    return not text.startswith('{"') or _decoded(text) is not None
+
+
 def size(annotations: dict[str, Any]) -> int:
     """Bytes the API server counts against ANNOTATIONS_LIMIT."""
     return sum(len(key.encode()) + len(str(text).encode()) for key, text in annotations.items())
 
 
-def _decode(document: Any) -> Kept | None:
-    """The annotation's JSON as Kept; None when it is not in our form."""
+def _decoded(text: str) -> Kept | None:
+    """The annotation's text as Kept; None when it is not in our form."""
+    try:
+        document = msgspec.json.decode(text)
+    except (ValueError, RecursionError):  # msgspec's errors and UnicodeEncodeError are ValueErrors
+        return None
     if not isinstance(document, dict) or not document.keys() - {_REPLACED}:
         return None
+    if _brackets(text) > DEPTH and not _shallow(document):
+        return None
     kept = Kept(replaced=document.pop(_REPLACED, ABSENT))
+    if kept.replaced is not ABSENT and not isinstance(kept.replaced, str):
+        return None  # it would become an annotation that is no text, which the API server refuses
     for version, changes in document.items():
         if not isinstance(changes, dict) or not changes:
             return None
@@ -80,12 +108,33 @@ def _decode(document: Any) -> Kept | None:
         for pointer, change in changes.items():
             if not pointer.startswith("/") or not isinstance(change, dict):
                 return None
-            if not change or change.keys() - {"value", "over"}:
+            if not change or change.keys() - {"value", "over"} or pointer.count("/") > DEPTH:
                 return None
             kept.versions[version][pointer] = Change(
                 change.get("value", ABSENT), change.get("over", ABSENT)
             )
     return kept
+
+
+def _brackets(text: str) -> int:
+    """At most how deep a JSON text is nested."""
+    return text.count("{") + text.count("[")
+
+
+def _shallow(document: Any) -> bool:
+    """Whether a JSON value has at most DEPTH levels; without recursion."""
+    level = [document]
+    for _ in range(DEPTH):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+        level = [value for value in below if isinstance(value, dict | list)]
+        if not level:
+            return True
+    return False
 
 
 def _encode(change: Change) -> dict[str, Any]:

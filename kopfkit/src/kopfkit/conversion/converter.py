@@ -5,23 +5,33 @@ the other version has no place for. The converter notices: it converts back, com
 difference in an annotation of the converted object (as Cluster API's util/conversion does with the
 whole object). On the way back the difference is applied again, except where somebody has changed
 the value since: a change made through the poorer version wins.
+
+Anybody who may write an object may write its annotations. So nothing that is read from one may make
+a conversion fail, and nothing is restored that the target version would not have taken
+(`restoring`). An object whose annotations have no room for what must be kept is converted without
+it, and carries a label that says so: a read is answered, and the policy of
+`kopfkit.runtime.protection` refuses the write that would lose it.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from kopfkit.conversion import annotation
-from kopfkit.conversion.annotation import ANNOTATIONS_LIMIT
-from kopfkit.conversion.differences import Change, apply, difference, same
+from kopfkit.conversion.annotation import Kept
+from kopfkit.conversion.differences import Changes, difference, same
 from kopfkit.conversion.errors import ConversionError
 from kopfkit.conversion.fields import Fields, prune
+from kopfkit.conversion.restoring import UNTOUCHABLE, Judge, restorable
 
 # An object without apiVersion, kind and metadata: what the operator's functions see and return.
 Content = dict[str, Any]
 Step = Callable[[Content], Content]
 
 _ENVELOPE = ("apiVersion", "kind", "metadata")
+# Value of the label, of the annotation's name, of an object whose annotations had no room for what
+# its other version has.
+INCOMPLETE: Final = "incomplete"
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,8 @@ class Spoke:
         to_hub, from_hub: pure functions over the object's content (everything except apiVersion,
             kind and metadata). They return new dicts, pass on what they do not know, and put up
             with any JSON: objects in storage may be older than every rule.
-        fields: what the version's schema keeps; None if it keeps everything.
+        fields: what the version's schema keeps and takes, from `known_fields`; None if that is
+            everything.
     """
 
     name: str
@@ -49,8 +60,10 @@ class Converter:
         group, kind: of the custom resource.
         hub: name of the hub version.
         spokes: all other versions.
-        annotation: name of the annotation that carries what a version has no field for.
-        hub_fields: what the hub's schema keeps; None if it keeps everything.
+        annotation: name of the annotation that carries what a version has no field for, and of the
+            label on an object whose annotations have no room for it.
+        hub_fields: what the hub's schema keeps and takes, from `known_fields`; None if that is
+            everything.
     """
 
     def __init__(
@@ -68,8 +81,28 @@ class Converter:
         self.hub = hub
         self.annotation = annotation
         self._spokes = {spoke.name: spoke for spoke in spokes}
-        self._fields = {hub: hub_fields, **{spoke.name: spoke.fields for spoke in spokes}}
+        self._known = {hub: hub_fields, **{spoke.name: spoke.fields for spoke in spokes}}
+        # Status is not looked at: it is never kept, so nothing has to be known about it.
+        self._fields = {
+            name: {**fields, "status": None} if isinstance(fields, dict) else fields
+            for name, fields in self._known.items()
+        }
         self._versions = {f"{group}/{name}": name for name in self._fields}
+        self._judges: dict[str, Judge] = {}
+
+    def prepare(self) -> None:
+        """Compile the schemas and rules of all versions, which the first conversion else does.
+
+        Raises:
+            KopfkitError: one of them cannot be judged here; nothing could be restored by it.
+        """
+        for version in self._fields:
+            self._judge(version)
+
+    @property
+    def spokes(self) -> list[str]:
+        """The names of all versions but the hub's."""
+        return [*self._spokes]
 
     @property
     def api_versions(self) -> list[str]:
@@ -89,7 +122,7 @@ class Converter:
 
         Raises:
             ConversionError: the object is not one of ours, or one of the operator's functions
-                failed on it, or what must be kept is too big for an annotation.
+                failed on it.
         """
         target = self._version(api_version, obj, "is wanted in")
         if not isinstance(obj, dict):
@@ -97,8 +130,10 @@ class Converter:
         if obj.get("kind") != self.kind:
             raise ConversionError(name_of(obj), f"is not of kind {self.kind}")
         source = self._version(obj.get("apiVersion"), obj, "has")
-        if not isinstance(obj.get("metadata"), dict):
-            raise ConversionError(name_of(obj), "has no metadata")
+        # The API server asks for parts of objects that have none: after server-side apply by one
+        # manager through two versions (kubernetes/kubernetes#117260).
+        if not isinstance(obj.get("metadata") or {}, dict):
+            raise ConversionError(name_of(obj), "has metadata that is not an object")
         if source == target:
             return obj
         what = obj
@@ -129,56 +164,90 @@ class Converter:
             return self._spokes[source].to_hub
         return self._spokes[target].from_hub
 
+    def _judge(self, version: str) -> Judge:
+        if version not in self._judges:
+            self._judges[version] = Judge(self._known[version])
+        return self._judges[version]
+
     def _step(self, obj: dict[str, Any], source: str, target: str) -> dict[str, Any]:
         """One conversion from or to the hub, annotation included."""
-        content = {key: value for key, value in obj.items() if key not in _ENVELOPE}
-        metadata = obj["metadata"]
-        annotations = metadata.get("annotations")
+        annotations = (obj.get("metadata") or {}).get("annotations")
         kept = annotation.read(annotations, self.annotation)
-        ours = kept.versions.pop(target, {})
-        converted = apply(self._plain(source, target)(content), ours)
+        ours = restorable(kept.versions.pop(target, {}))
+        if not ours:
+            return self._converted(obj, source, target, kept, ours)
+        others = {**kept.versions}
+        try:
+            return self._converted(obj, source, target, kept, ours)
+        except Exception:
+            # Whatever can be wrong with what was read, the object is converted without it.
+            return self._converted(obj, source, target, Kept(others, kept.replaced), {})
+
+    def _converted(
+        self, obj: dict[str, Any], source: str, target: str, kept: Kept, ours: Changes
+    ) -> dict[str, Any]:
+        """The object in the target version, with `ours` restored in it."""
+        content = {key: value for key, value in obj.items() if key not in _ENVELOPE}
+        converted = self._plain(source, target)(content)
+        if ours:
+            converted, ours = self._judge(target).restore(converted, ours)
         back = self._plain(target, source)
-        if lost := self._lost(back(prune(converted, self._fields[target])), content, ours):
+        pruned = prune(converted, self._fields[target])
+        if lost := self._lost(back(pruned), content, ours):
             kept.versions[source] = lost
         else:
             kept.versions.pop(source, None)
-        result = {
-            "apiVersion": f"{self.group}/{target}",
-            "kind": self.kind,
-            "metadata": metadata,
-            **converted,
-        }
-        if annotations is not None and not isinstance(annotations, dict):
-            if kept.versions:
-                raise ConversionError(name_of(obj), "has annotations that are not an object")
-            return result
-        fresh = annotation.write(annotations, self.annotation, kept)
-        if fresh and lost and annotation.size(fresh) > ANNOTATIONS_LIMIT:
+        metadata, room = self._metadata(obj, kept)
+        if lost and not room:
             # What is passed through can do without the annotation as long as the API server knows
             # the field; what is not passed through cannot.
             kept.versions[source] = self._lost(back(converted), content, ours)
-            fresh = annotation.write(annotations, self.annotation, kept)
-            if fresh and annotation.size(fresh) > ANNOTATIONS_LIMIT:
-                raise ConversionError(
-                    name_of(obj),
-                    f"has more in {source} than {target} has fields for, and annotations cannot "
-                    f"hold it: {annotation.size(fresh)} bytes of at most {ANNOTATIONS_LIMIT}",
-                )
-        if (fresh or {}) != (annotations or {}):
-            rest = {key: value for key, value in metadata.items() if key != "annotations"}
-            result["metadata"] = rest if fresh is None else {**rest, "annotations": fresh}
-        return result
+            metadata, _ = self._metadata(obj, kept)
+            if target != self.hub:  # of which nothing is lost by a write
+                labels = metadata.get("labels") or {}
+                metadata = {**metadata, "labels": {**labels, self.annotation: INCOMPLETE}}
+        envelope = {
+            "apiVersion": f"{self.group}/{target}",
+            "kind": self.kind,
+            "metadata": metadata,
+        }
+        return {**envelope, **converted, **envelope}
+
+    def _metadata(self, obj: dict[str, Any], kept: Kept) -> tuple[dict[str, Any], bool]:
+        """The metadata with `kept` in its annotations, and whether there was room for it."""
+        metadata: dict[str, Any] = obj.get("metadata") or {}
+        labels = metadata.get("labels")
+        if isinstance(labels, dict) and labels.get(self.annotation) == INCOMPLETE:
+            labels = {key: text for key, text in labels.items() if key != self.annotation}
+            metadata = {key: item for key, item in metadata.items() if key != "labels"}
+            if labels:
+                metadata["labels"] = labels
+        annotations = metadata.get("annotations")
+        if annotations is not None and not isinstance(annotations, dict):
+            if kept.versions:
+                raise ConversionError(name_of(obj), "has annotations that are not an object")
+            return metadata, True
+        fresh = annotation.write(annotations, self.annotation, kept)
+        if (fresh or {}) == (annotations or {}):
+            return metadata, True
+        if not annotation.fits(fresh, self.annotation):
+            return metadata, False
+        rest = {key: item for key, item in metadata.items() if key != "annotations"}
+        return rest if fresh is None else {**rest, "annotations": fresh}, True
 
     @staticmethod
-    def _lost(back: Content, content: Content, ours: dict[str, Change]) -> dict[str, Change]:
+    def _lost(back: Content, content: Content, ours: Changes) -> dict[str, Any]:
         """What must be kept for the source version.
 
         Without what came out of the annotation just now: it is the target's own, and passing it
-        through brought it into the source.
+        through brought it into the source. Without status, which is never restored.
         """
         return {
             pointer: change
-            for pointer, change in difference(back, content).items()
+            for pointer, change in difference(
+                {key: value for key, value in back.items() if key not in UNTOUCHABLE},
+                {key: value for key, value in content.items() if key not in UNTOUCHABLE},
+            ).items()
             if pointer not in ours or not same(ours[pointer].value, change.value)
         }
 

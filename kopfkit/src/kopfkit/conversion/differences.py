@@ -74,29 +74,44 @@ def _compare(base: Any, wanted: Any, pointer: str, changes: dict[str, Change]) -
 def apply(content: dict[str, Any], changes: Changes) -> dict[str, Any]:
     """`content` with the changes made whose place still holds the value they replace.
 
-    Returns a new dict; the argument and everything in it stay as they are.
+    Returns a new dict; the argument and everything in it stay as they are. Each dict on the way is
+    copied once, however many changes are below it.
     """
+    made = dict(content)
+    copied = {id(made): made}
     for pointer, change in changes.items():
-        content = _at(content, [_unescape(part) for part in pointer.split("/")[1:]], change)
-    return content
+        _put(made, [_unescape(part) for part in pointer.split("/")[1:]], change, copied)
+    return made
 
 
-def _at(content: dict[str, Any], path: list[str], change: Change) -> dict[str, Any]:
-    key, rest = path[0], path[1:]
-    current = content.get(key, ABSENT)
-    if not rest:
-        if not same(current, change.over):
-            return content
-        if change.value is ABSENT:
-            return {name: item for name, item in content.items() if name != key}
-        return {**content, key: change.value}
-    if current is ABSENT:
-        # Only what was not there before can be put under a parent that is not there now.
-        current = {} if change.over is ABSENT else None
-    if not isinstance(current, dict):
-        return content
-    changed = _at(current, rest, change)
-    return content if changed is current else {**content, key: changed}
+def _put(
+    content: dict[str, Any], path: list[str], change: Change, copied: dict[int, dict[str, Any]]
+) -> None:
+    """Make one change in place where it applies; `copied` are the dicts that may be changed."""
+    key = path[-1]
+    parent: Any = content
+    for part in path[:-1]:
+        parent = parent.get(part, ABSENT) if isinstance(parent, dict) else None
+        if parent is ABSENT:
+            # Only what was not there before can be put under a parent that is not there now.
+            if change.over is not ABSENT or change.value is ABSENT:
+                return
+            break
+    else:
+        if not isinstance(parent, dict) or not same(parent.get(key, ABSENT), change.over):
+            return
+    place = content
+    for part in path[:-1]:
+        below = place.get(part, {})
+        if id(below) not in copied:
+            below = dict(below)
+            copied[id(below)] = below
+            place[part] = below
+        place = below
+    if change.value is ABSENT:
+        place.pop(key, None)
+    else:
+        place[key] = change.value
 
 
 def _escape(key: str) -> str:

@@ -5,6 +5,7 @@ have. The converter has to know beforehand, or a field that an older program pas
 lost without a word.
 """
 
+from collections.abc import Mapping
 from operator import is_
 from typing import Any
 
@@ -18,12 +19,24 @@ Fields = dict[str, Any] | list[Any] | None
 _ANY = "*"
 
 
-def known_fields(**members: type[msgspec.Struct]) -> Fields:
+class KnownFields(dict[str, Any]):
+    """The tree of a version's fields, and the types that it was made from.
+
+    Attributes:
+        types: of the top-level members; the converter restores nothing that they would not take.
+    """
+
+    def __init__(self, types: Mapping[str, type[msgspec.Struct]]) -> None:
+        super().__init__((name, _fields(type_info(kind))) for name, kind in types.items())
+        self.types = types
+
+
+def known_fields(**members: type[msgspec.Struct]) -> KnownFields:
     """The fields of an object whose top-level members have these types.
 
     `known_fields(spec=v1.Spec, status=v1.Status)`
     """
-    return {name: _fields(type_info(kind)) for name, kind in members.items()}
+    return KnownFields(members)
 
 
 def _fields(kind: Type) -> Fields:

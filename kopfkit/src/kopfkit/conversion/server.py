@@ -229,8 +229,9 @@ async def serve(
         beside: runs meanwhile, and may hand in certificates before they are in cert_dir.
 
     Raises:
-        KopfkitError: a port cannot be used.
+        KopfkitError: a port cannot be used, or the converter cannot judge what a version takes.
     """
+    converter.prepare()
     observer = observer or Silent()
     certificate = ServingCertificate(cert_dir, loaded=observer.certificate)
     server = ConversionServer(converter, certificate, observer=observer)

@@ -11,6 +11,8 @@ others fail and say why, nothing is lost, and the next installation finds all as
 Where only the stored version is served, and nothing is stored in another one, a conversion is not
 needed, and None passes.
 
+The same policy keeps what the conversion carries for versions that lack it (`policies`).
+
 The policy and its binding belong to the CRD: they go with it, and with nothing else.
 """
 
@@ -22,74 +24,17 @@ from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import AlreadyExists, ApiError, Conflict, NotFound
 from kopfkit.runtime.fields import differences
 from kopfkit.runtime.looking import look_for_ever
+from kopfkit.runtime.policies import GROUP, Carried, binding, policy, policy_name
+
+__all__ = ["BINDINGS", "POLICIES", "Carried", "Protection", "binding", "policy", "policy_name"]
 
 log = logging.getLogger(__name__)
 
-GROUP: Final = "admissionregistration.k8s.io"
 POLICIES: Final = Resource(GROUP, "v1", "validatingadmissionpolicies")
 BINDINGS: Final = Resource(GROUP, "v1", "validatingadmissionpolicybindings")
 CRDS: Final = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 # Seconds between two looks.
 INTERVAL: Final = 60.0
-
-_TAKEN_AWAY: Final = (
-    "has(oldObject.spec.conversion) && oldObject.spec.conversion.strategy == 'Webhook' && "
-    "(!has(object.spec.conversion) || object.spec.conversion.strategy == 'None')"
-)
-_NEEDLESS: Final = (
-    "object.spec.versions.filter(v, v.served).all(v, v.storage) && "
-    "(!has(object.status) || !has(object.status.storedVersions) || "
-    "object.status.storedVersions.all(s, object.spec.versions.exists(v, v.name == s && v.storage)))"
-)
-
-
-def policy_name(crd: str) -> str:
-    """The name of the policy and of its binding for a CRD."""
-    return f"conversion.{crd}"
-
-
-def policy(crd: str) -> Object:
-    """The policy that keeps a CRD's conversion."""
-    return {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": "ValidatingAdmissionPolicy",
-        "metadata": {"name": policy_name(crd)},
-        "spec": {
-            "failurePolicy": "Fail",
-            "matchConstraints": {
-                "resourceRules": [
-                    {
-                        "apiGroups": [CRDS.group],
-                        "apiVersions": [CRDS.version],
-                        "operations": ["UPDATE"],
-                        "resources": [CRDS.plural],
-                        "resourceNames": [crd],
-                        "scope": "Cluster",
-                    }
-                ]
-            },
-            "validations": [
-                {
-                    "expression": f"!({_TAKEN_AWAY}) || ({_NEEDLESS})",
-                    "message": f"the conversion of {crd} stays: without it, reads through a version"
-                    " that is not stored lose fields, and writes lose them for good. To take it "
-                    "away, first serve the stored version only, with nothing stored in another "
-                    "(status.storedVersions).",
-                    "reason": "Forbidden",
-                }
-            ],
-        },
-    }
-
-
-def binding(crd: str) -> Object:
-    """What puts the policy into force."""
-    return {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": "ValidatingAdmissionPolicyBinding",
-        "metadata": {"name": policy_name(crd)},
-        "spec": {"policyName": policy_name(crd), "validationActions": ["Deny"]},
-    }
 
 
 class Protection:
@@ -101,6 +46,7 @@ class Protection:
         client: an open client.
         crd: the CRD's name.
         may: whether this process may write now.
+        carried: what the converter keeps in objects of old versions; None to protect the CRD only.
         interval: seconds between two looks.
     """
 
@@ -110,9 +56,11 @@ class Protection:
         crd: str,
         *,
         may: Callable[[], bool],
+        carried: Carried | None = None,
         interval: float = INTERVAL,
     ) -> None:
         self._client, self._crd, self._may, self._interval = client, crd, may, interval
+        self._carried = carried
         self._told: set[str] = set()
 
     async def run(self) -> None:
@@ -132,7 +80,8 @@ class Protection:
         if conversion.get("strategy") != "Webhook":
             return  # nothing to lose
         # The binding first would be an error of the API server until the policy is there.
-        for resource, wanted in ((POLICIES, policy(self._crd)), (BINDINGS, binding(self._crd))):
+        wishes = ((POLICIES, policy(self._crd, self._carried)), (BINDINGS, binding(self._crd)))
+        for resource, wanted in wishes:
             await self._ensure(resource, wanted, crd)
 
     async def _ensure(self, resource: Resource, wanted: Object, crd: Object) -> None:
