@@ -38,6 +38,9 @@ _RECHECK: Final = 10.0
 # What the API server says when something is to be made in a namespace that is being deleted
 # (plugin/pkg/admission/namespace/lifecycle). All that is in it goes, the HelloWorld too.
 _LEAVING: Final = "because it is being terminated"
+# What the API server says of a field that is set once and for all (apimachinery,
+# api/validation: FieldImmutableErrorMsg; core/validation, ValidatePersistentVolumeClaimUpdate).
+_IMMUTABLE: Final = ("field is immutable", "is immutable after creation", "may not change once set")
 # Answers 500 in a row after which they are told.
 _FAILURES: Final = 3
 
@@ -217,4 +220,16 @@ def _refused(kind: Kind, error: Forbidden | Invalid, live: Object | None) -> Pro
         # The admission plugin PersistentVolumeClaimResize.
         return Problem("VolumeCannotGrow", volumes.cannot_grow(live, error.message))
     reason = "Forbidden" if isinstance(error, Forbidden) else "Rejected"
-    return Problem(reason, f"{kind.kind}: {error.message}")
+    return Problem(reason, f"{kind.kind}: {error.message}{_way_out(kind, error, live)}")
+
+
+def _way_out(kind: Kind, error: ApiError, live: Object | None) -> str:
+    """How a child gets a value that cannot be changed: it was made again by somebody, otherwise."""
+    if live is None or not any(each in error.message for each in _IMMUTABLE):
+        return ""
+    namespace, name = key_of(live)
+    lost = "; what is on its volume is lost" if kind.resource is CLAIMS else ""
+    return (
+        f"; hint: the field cannot be changed on an object that exists: "
+        f"`kubectl delete {kind.kind.lower()} {name} -n {namespace}`, and it is made again{lost}"
+    )

@@ -61,6 +61,12 @@ class Server(Client):
         self.asked.append(f"apply {resource.plural}")
         return self._keep(resource, body)
 
+    async def patch(
+        self, resource: Resource, namespace: str | None, name: str, operations: Any
+    ) -> Any:
+        self.asked.append(f"patch {resource.plural}")
+        return self.objects[(resource, name)]
+
     async def delete(
         self, resource: Resource, namespace: str | None, name: str, *, uid: str
     ) -> None:
@@ -128,7 +134,7 @@ async def test_what_agreed_is_not_compared_again_until_one_of_both_changes(
     world.stores[SERVICES].put({**live, "metadata": {**live["metadata"], "resourceVersion": "99"}})
     await world.ensure(SERVICE)
     assert len(compared) == 2
-    await world.ensure(SERVICE, Wish(OWNER, v1.Spec(service=v1.Service(port=81)), "i:1"))
+    await world.ensure(SERVICE, Wish(OWNER, v1.Spec(service=v1.Service("NodePort")), "i:1"))
     assert len(compared) == 3
     # And nothing is remembered of what is gone.
     world.children.forget(key_of(OWNER))
@@ -172,3 +178,7 @@ async def test_a_child_that_was_there_before_and_is_gone_is_an_event(world: Worl
         held = World()
         await held.ensure(SERVICE, Wish({**OWNER, "status": status}, WISH.spec, "i:1"))
         assert held.events.told == []
+
+
+def test_the_kinds_are_keys_of_mappings() -> None:
+    assert len({kind: kind.kind for kind in KINDS}) == len(KINDS)
