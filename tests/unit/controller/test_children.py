@@ -8,11 +8,13 @@ from helloworld_operator.api import v1
 from helloworld_operator.controller import autoscaling
 from helloworld_operator.controller.children import Children
 from helloworld_operator.controller.kinds import KINDS, Kind
+from helloworld_operator.controller.names import MANAGER
 from helloworld_operator.controller.observe import AUTOSCALERS, HELLOWORLDS, SERVICES
+from helloworld_operator.controller.reconcile import _refused
 from helloworld_operator.controller.sources import new_stores
 from helloworld_operator.controller.wish import Wish
 from kopfkit.runtime.client import Client, Resource
-from kopfkit.runtime.errors import Conflict, NotFound
+from kopfkit.runtime.errors import Conflict, Invalid, NotFound
 from kopfkit.runtime.store import key_of
 
 OWNER: dict[str, Any] = {
@@ -182,3 +184,49 @@ async def test_a_child_that_was_there_before_and_is_gone_is_an_event(world: Worl
 
 def test_the_kinds_are_keys_of_mappings() -> None:
     assert len({kind: kind.kind for kind in KINDS}) == len(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("message", "hinted"),
+    [
+        ("spec.selector: Invalid value: field is immutable", True),
+        ("services is forbidden: cannot set an ownerRef on a resource you can't delete: ", True),
+        ("exceeded quota", False),
+    ],
+)
+def test_what_cannot_be_changed_is_told_with_the_way_out(message: str, hinted: bool) -> None:
+    problem = _refused(OWNER, SERVICE, Invalid(message), None)
+    assert problem.message.startswith(f"Service: {message}")
+    assert ("`kubectl delete service x -n ns`" in problem.message) is hinted
+
+
+def orphan(manager: str, **metadata: Any) -> dict[str, Any]:
+    lost = SERVICE.build(WISH)
+    assert lost is not None
+    del lost["metadata"]["ownerReferences"]
+    lost["metadata"] |= {"uid": "child", "resourceVersion": "3", **metadata}
+    lost["metadata"]["managedFields"] = [{"manager": manager, "operation": "Update"}]
+    return lost
+
+
+OTHERS = [{"kind": "HelloWorld", "name": "y", "uid": "other", "controller": True}]
+
+
+@pytest.mark.parametrize(
+    ("live", "ours"),
+    [
+        (orphan(MANAGER), True),
+        (orphan(MANAGER, labels={}), True),
+        (orphan("kubectl-create"), False),
+        (orphan(MANAGER, labels={"app.kubernetes.io/instance": "y"}), False),
+        (orphan(MANAGER, ownerReferences=OTHERS), False),
+    ],
+)
+async def test_a_child_that_lost_its_owner_is_known_by_its_past(
+    world: World, live: Any, ours: bool
+) -> None:
+    world.server.objects[(SERVICES, "x")] = live
+    world.stores[SERVICES].put(live)
+    result = await world.ensure(SERVICE)
+    assert ("apply services" in world.server.asked) is ours
+    assert bool(result.collision) is not ours
