@@ -230,3 +230,51 @@ async def test_a_child_that_lost_its_owner_is_known_by_its_past(
     result = await world.ensure(SERVICE)
     assert ("apply services" in world.server.asked) is ours
     assert bool(result.collision) is not ours
+
+
+class Insisting(Server):
+    """With an admission webhook that adds a field to whatever is written."""
+
+    def _keep(self, resource: Resource, body: Any) -> Any:
+        return super()._keep(resource, {**body, "spec": {**body["spec"], "externalName": "x"}})
+
+
+async def test_who_insists_on_a_contradiction_is_let(world: World) -> None:
+    world.server = Insisting()
+    world.children = Children(world.server, world.stores, recorder=world.events)
+    await world.ensure(SERVICE)
+    await world.ensure(SERVICE)
+    assert world.server.asked.count("apply services") == 1
+    live = world.stores[SERVICES].get(("ns", "x"))
+    assert live is not None
+    # The same again, after somebody wrote something else.
+    world.stores[SERVICES].put({**live, "metadata": {**live["metadata"], "resourceVersion": "99"}})
+    await world.ensure(SERVICE)
+    assert world.server.asked.count("apply services") == 1
+
+
+async def test_a_refusal_for_what_no_rule_knows_takes_all_that_others_set(world: World) -> None:
+    class Refusing(Server):
+        async def apply(self, resource: Resource, namespace: str | None, body: Any) -> Any:
+            self.asked.append(f"apply {resource.plural}")
+            if "patch services" not in self.asked:
+                raise Invalid("spec.foreign: no")
+            return self._keep(resource, body)
+
+    lost = SERVICE.build(WISH)
+    assert lost is not None
+    foreign = {"manager": "other", "operation": "Update", "fieldsV1": {"f:spec": {"f:foreign": {}}}}
+    lost["spec"] = {**lost["spec"], "type": "NodePort", "foreign": 1}
+    lost["metadata"] |= {"uid": "child", "resourceVersion": "3", "managedFields": [foreign]}
+    world.server = Refusing()
+    world.server.objects[(SERVICES, "x")] = lost
+    world.children = Children(world.server, world.stores, recorder=world.events)
+    world.stores[SERVICES].put(lost)
+    result = await world.ensure(SERVICE)
+    assert result.wrote
+    assert world.server.asked == [
+        "get services",
+        "apply services",
+        "patch services",
+        "apply services",
+    ]
