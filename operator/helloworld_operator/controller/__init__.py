@@ -8,7 +8,7 @@ to its copy.
     desired, autoscaling      one pure builder for each kind of child
     kinds        the table of children
     children     from what there is to what is wanted: create or apply only what differs
-    fieldowners  which fields of a child are ours, and giving one away
+    claims       what of a child is ours alone, beyond what we set
     observed     what one reconcile saw, as one value
     pods, troubles            why pods do not start, read when they do not
     status       what to tell (pure)

@@ -3,20 +3,25 @@
 A missing child is created with POST, since server-side apply would silently take over an object
 that appeared meanwhile. Everything after that is server-side apply, so that other people's fields
 stay. A child is found by its name, but only its owner's uid makes it ours; what is not ours is left
-alone. Only what is no longer wanted and ours by uid is deleted.
+alone, but for one of ours that lost its owner reference. Only what is no longer wanted and ours by
+uid is deleted.
+
+What others set and what contradicts ours is taken from them before the apply, which then removes it
+(`kopfkit.runtime.contradictions`).
 """
 
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from helloworld_operator.controller.fieldowners import has, own_by_apply
 from helloworld_operator.controller.kinds import KINDS, Kind
+from helloworld_operator.controller.names import MANAGER
 from helloworld_operator.controller.observe import (
     HELLOWORLDS,
     Ownership,
     controller_of,
+    is_orphan_of,
     mapping,
     ownership,
 )
@@ -25,11 +30,16 @@ from helloworld_operator.controller.telling import Recorder, about, lives
 from helloworld_operator.controller.wish import HASH
 from helloworld_operator.errors import Vanished
 from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import AlreadyExists, Conflict, NotFound
+from kopfkit.runtime.contradictions import Contradiction, contradictions
+from kopfkit.runtime.errors import AlreadyExists, Conflict, Invalid, NotFound
 from kopfkit.runtime.fields import differences, project
+from kopfkit.runtime.managedfields import has, strays, take_over
 from kopfkit.runtime.store import Key, Store, key_of
 
 log = logging.getLogger(__name__)
+
+# Tries of a repair that another writer comes in between of, before it is left to a later round.
+_TRIES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -115,16 +125,21 @@ class Children:
                 return Result(live, wrote=True)
         whose = ownership(live, owner)
         if whose is Ownership.FOREIGN:
-            return Result(collision=collision(what, live))
+            if controller_of(live):
+                return Result(collision=collision(what, live))
+            # What is remembered lacks the managedFields, by which one of ours is known.
+            live = await self._read(resource, wanted)
+            if live is None or not is_orphan_of(live, owner):
+                return Result(collision=collision(what, live)) if live else Result()
         if whose is Ownership.PREDECESSOR or live["metadata"].get("deletionTimestamp"):
             return Result(
                 live if whose is Ownership.OURS else None,
                 waiting=f"{what} of before is still being deleted",
             )
-        if not self._differs(resource, wanted, live):
+        if not self._differs(kind, wanted, live):
             return Result(live)
         try:
-            return await self._apply(owner, kind, wanted, what)
+            return await self._repair(owner, kind, wanted, what)
         except NotFound:
             # It went unseen: what we remember is wrong.
             self._stores[resource].forget(key_of(wanted))
@@ -169,50 +184,90 @@ class Children:
         except NotFound:
             return None
 
-    def _differs(self, resource: Resource, wanted: Object, live: Object) -> bool:
-        place = (resource, *key_of(wanted))
+    def _differs(self, kind: Kind, wanted: Object, live: Object) -> bool:
+        place = (kind.resource, *key_of(wanted))
         pair = (_hash(wanted), str(live["metadata"].get("resourceVersion", "")))
         if self._agreed.get(place) == pair:
             return False
-        if differences(wanted, live):
-            yielded = self._yielded.get(place)
-            if yielded != (_hash(wanted), project(wanted, live)):
-                return True
+        changes, against = differences(wanted, live), contradictions(wanted, live, kind.schema)
+        now = (_hash(wanted), _seen(wanted, live, against))
+        if (changes or against) and self._yielded.get(place) != now:
+            return True
         self._agreed[place] = pair
         return False
 
+    async def _repair(self, owner: Object, kind: Kind, wanted: Object, what: str) -> Result:
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._apply(owner, kind, wanted, what)
+            except Conflict:
+                continue  # somebody wrote between our read and our write
+        return await self._apply(owner, kind, wanted, what)
+
     async def _apply(self, owner: Object, kind: Kind, wanted: Object, what: str) -> Result:
         resource = kind.resource
-        namespace, name = key_of(wanted)
-        fresh = await self._client.get(resource, namespace, name)
-        if ownership(fresh, owner) is not Ownership.OURS:
+        fresh = await self._client.get(resource, *key_of(wanted))
+        adopted = ownership(fresh, owner) is Ownership.FOREIGN and is_orphan_of(fresh, owner)
+        if ownership(fresh, owner) is not Ownership.OURS and not adopted:
             return Result(collision=collision(what, fresh))
+        against = contradictions(wanted, fresh, kind.schema)
         changes = differences(wanted, fresh)
-        if not changes:
+        if not changes and not against:
             self._stores[resource].put(fresh)
             return Result(fresh)
-        given_away = [path for path in kind.given_away if not has(wanted, path)]
-        migration = own_by_apply(fresh, given_away)
-        if migration is not None:
-            await self._client.patch(resource, namespace, name, migration)
-        live = await self._client.apply(resource, namespace, wanted)
+        live = await self._write(kind, wanted, fresh, against)
         self._stores[resource].put(live)
-        said = [line for line in changes if HASH not in line] or ["fields no longer wanted removed"]
-        log.info("applied %s: %s", what, "; ".join(said), extra=about(owner))
-        if _asked_before(owner) and len(said) == len(changes):
-            self._recorder.normal(owner, "ChildRepaired", f"{what}: {'; '.join(said)}")
-        left = differences(wanted, live)
-        place = (resource, namespace, name)
+        said = [line for line in changes if HASH not in line]
+        edited = len(said) == len(changes)
+        if edited:  # else they are what we wanted before
+            said += map(str, against)
+        text = "; ".join(said or ["fields no longer wanted removed"])
+        log.info("applied %s: %s", what, text, extra=about(owner))
+        if _asked_before(owner) and edited:
+            self._recorder.normal(owner, "ChildRepaired", f"{what}: {text}")
+        self._yield(owner, kind, wanted, live, what)
+        return Result(live, wrote=True)
+
+    async def _write(
+        self, kind: Kind, wanted: Object, fresh: Object, against: list[Contradiction]
+    ) -> Object:
+        resource, (namespace, name) = kind.resource, key_of(wanted)
+        given_away = [path for path in kind.given_away if not has(wanted, path)]
+        paths = [each.path for each in against if not each.duplicate]
+        handover = take_over(fresh, MANAGER, paths, given_away)
+        if handover is not None:
+            fresh = await self._client.patch(resource, namespace, name, handover)
+        try:
+            return await self._client.apply(resource, namespace, wanted)
+        except Invalid:
+            # Something that others set inside of what we set, and that no rule knows of. Once it is
+            # ours there is nothing left to take: an apply that is refused for another reason is not
+            # repeated.
+            handover = take_over(fresh, MANAGER, strays(wanted, fresh, MANAGER))
+            if handover is None:
+                raise
+            await self._client.patch(resource, namespace, name, handover)
+            return await self._client.apply(resource, namespace, wanted)
+
+    def _yield(self, owner: Object, kind: Kind, wanted: Object, live: Object, what: str) -> None:
+        """Remember what something in the cluster insists on, against what we have just written."""
+        against = contradictions(wanted, live, kind.schema)
+        left = [*differences(wanted, live), *map(str, against)]
+        place = (kind.resource, *key_of(wanted))
         self._yielded.pop(place, None)
         if left:
-            self._yielded[place] = (_hash(wanted), project(wanted, live))
+            self._yielded[place] = (_hash(wanted), _seen(wanted, live, against))
             log.warning(
                 "%s: something else in the cluster insists on other values, let it: %s",
                 what,
                 "; ".join(left),
                 extra=about(owner),
             )
-        return Result(live, wrote=True)
+
+
+def _seen(wanted: Object, live: Object, against: list[Contradiction]) -> tuple[Any, list[str]]:
+    """What two looks at a child are compared by."""
+    return project(wanted, live), [str(each) for each in against]
 
 
 def _asked_before(owner: Object) -> bool:

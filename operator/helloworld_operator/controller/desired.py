@@ -16,6 +16,8 @@ from helloworld_operator.settings import OPERAND_PORT
 
 # The one container of a pod.
 CONTAINER: Final = "greeting"
+# What a port of the Service may lead to: the container's port, by name or number.
+TARGETS: Final = ("http", OPERAND_PORT)
 # The greeting server idles at 20 MB and a thousandth of a core.
 _RESOURCES: Final = {
     "requests": {"cpu": "10m", "memory": "32Mi"},
@@ -66,7 +68,7 @@ def _deployment(wish: Wish, record: Record) -> Object:
 def service(wish: Wish) -> Object:
     """The Service in front of the pods."""
     wanted = wish.spec.service or v1.Service()
-    port = {"name": "http", "port": wanted.port, "targetPort": "http", "protocol": "TCP"}
+    port = {"name": "http", "port": wanted.port, "targetPort": TARGETS[0], "protocol": "TCP"}
     return signed(
         {
             "apiVersion": "v1",

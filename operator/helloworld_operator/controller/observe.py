@@ -7,7 +7,9 @@ from typing import Any, Final
 import msgspec
 
 from helloworld_operator.api import GROUP, KIND, SNAPSHOT, v1
+from helloworld_operator.controller.names import MANAGER, child_name
 from helloworld_operator.errors import InvalidSpec
+from kopfkit.runtime.managedfields import was_written_by
 from kopfkit.runtime.resources import Object, Resource
 from kopfkit.runtime.shapes import FIELD, Shape, cut
 from kopfkit.runtime.store import Key
@@ -23,6 +25,9 @@ JOBS: Final = Resource("batch", "v1", "jobs")
 # Of pods, which have any writers: what tells one template's from another's.
 PODS_SHAPE: Final = Shape(("pod-template-hash",))
 SNAPSHOTS: Final = Resource(GROUP, "v1", SNAPSHOT.plural)
+
+# The label that says which HelloWorld an object belongs to.
+INSTANCE: Final = "app.kubernetes.io/instance"
 
 
 class Ownership(Enum):
@@ -69,6 +74,22 @@ def ownership(child: Object, owner: Object) -> Ownership:
     if is_ours_by_kind(reference) and reference.get("name") == owner["metadata"]["name"]:
         return Ownership.PREDECESSOR
     return Ownership.FOREIGN
+
+
+def is_orphan_of(child: Object, owner: Object) -> bool:
+    """Whether `child` (read with its managedFields) is one of `owner`'s that lost its owner
+    reference.
+
+    No other controller owns it, our field manager owns fields of it, and no label says that it
+    belongs to another HelloWorld. An object that somebody else made has no fields of ours.
+    """
+    metadata = child["metadata"]
+    instance = mapping(metadata.get("labels")).get(INSTANCE)
+    return (
+        not controller_of(child)
+        and was_written_by(child, MANAGER)
+        and instance in (None, child_name(owner["metadata"]["name"]))
+    )
 
 
 def spec_of(owner: Object) -> v1.Spec:

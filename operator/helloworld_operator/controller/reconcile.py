@@ -39,6 +39,12 @@ _RECHECK: Final = 10.0
 # What the API server says when something is to be made in a namespace that is being deleted
 # (plugin/pkg/admission/namespace/lifecycle). All that is in it goes, the HelloWorld too.
 _LEAVING: Final = "because it is being terminated"
+# What the API server says of a field that is set once and for all (apimachinery,
+# api/validation: FieldImmutableErrorMsg; core/validation, ValidatePersistentVolumeClaimUpdate).
+_IMMUTABLE: Final = ("field is immutable", "is immutable after creation", "may not change once set")
+# What OwnerReferencesPermissionEnforcement says (plugin/pkg/admission/gc): setting owners takes
+# the right to delete, and the operator has it only for what it deletes.
+_OWNERLESS: Final = "cannot set an ownerRef on a resource you can't delete"
 # Answers 500 in a row after which they are told.
 _FAILURES: Final = 3
 
@@ -183,7 +189,7 @@ class Reconciler:
                 if _LEAVING in error.message:
                     raise Vanished(error.message) from error
                 failure = error
-                problems.append(_refused(kind, error, self._children.ours(owner, kind)))
+                problems.append(_refused(owner, kind, error, self._children.ours(owner, kind)))
             except Unavailable as error:
                 # A server that is away comes back; one that answers 500 again and again (no address
                 # is left, an admission webhook is broken) waits for a person.
@@ -218,9 +224,23 @@ class Reconciler:
         return {kind.resource: self._children.ours(owner, kind) for kind in KINDS}
 
 
-def _refused(kind: Kind, error: Forbidden | Invalid, live: Object | None) -> Problem:
+def _refused(owner: Object, kind: Kind, error: Forbidden | Invalid, live: Object | None) -> Problem:
     if kind.resource is CLAIMS and "resize" in error.message:
         # The admission plugin PersistentVolumeClaimResize.
         return Problem("VolumeCannotGrow", volumes.cannot_grow(live, error.message))
     reason = "Forbidden" if isinstance(error, Forbidden) else "Rejected"
-    return Problem(reason, f"{kind.kind}: {error.message}")
+    return Problem(reason, f"{kind.kind}: {error.message}{_way_out(owner, kind, error)}")
+
+
+def _way_out(owner: Object, kind: Kind, error: ApiError) -> str:
+    """How a child becomes what is wanted where it cannot be changed: somebody made it otherwise, or
+    took its owner reference away."""
+    if not any(each in error.message for each in (*_IMMUTABLE, _OWNERLESS)):
+        return ""
+    namespace, name = key_of(owner)
+    lost = "; what is on its volume is lost" if kind.resource is CLAIMS else ""
+    return (
+        "; hint: this cannot be changed on an object that exists: "
+        f"`kubectl delete {kind.kind.lower()} {kind.name(name)} -n {namespace}`, and it is made "
+        f"again{lost}"
+    )

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from helloworld_operator.api import v1
-from helloworld_operator.controller.desired import CONTAINER, url
-from helloworld_operator.controller.names import selector_text
+from helloworld_operator.controller.desired import CONTAINER, TARGETS, url
+from helloworld_operator.controller.names import selector_labels, selector_text
 from helloworld_operator.controller.observe import SERVICES, mapping
 from helloworld_operator.controller.observed import Observed, Problem
 from kopfkit.runtime.client import Object
@@ -83,11 +83,10 @@ def status(observed: Observed, now: str) -> Object:
         "readyReplicas": rollout.ready,
         "selector": selector_text(owner["metadata"]["name"]),
     }
-    if observed.spec is not None:
-        new["url"] = url(owner, observed.spec)
-    elif port := _port(observed.service):
-        # Not what the status says: that of an object which is not understood is not ours for sure.
-        new["url"] = url(owner, v1.Spec(service=v1.Service(port=port)))
+    address = _url(observed)
+    if address and not _unreachable(observed):
+        # Never the address of somebody else's Service.
+        new["url"] = address
     # No pods prove no image.
     proven = image_of(observed.deployment) if rollout.complete and rollout.wanted else ""
     further = {"volumeCapacity": _capacity(observed), **observed.fields}
@@ -145,6 +144,15 @@ def image_of(deployment: Object | None) -> str:
     return ""
 
 
+def _url(observed: Observed) -> str:
+    """Where the greeting is answered; while the spec is not understood, by the port of our Service,
+    as a status may be one that nobody wrote for us."""
+    if observed.spec is not None:
+        return url(observed.owner, observed.spec)
+    port = _port(observed.service)
+    return url(observed.owner, v1.Spec(service=v1.Service(port=port))) if port else ""
+
+
 def _port(service: Object | None) -> int:
     """The port of our Service, 0 where there is none."""
     for each in mapping(mapping(service).get("spec")).get("ports") or []:
@@ -170,6 +178,8 @@ def _available(observed: Observed, rollout: Rollout) -> tuple[str, str, str]:
             return "False", observed.waiting.reason, observed.waiting.message
     if _unreachable(observed):
         return "False", "NoService", "the Service is not there yet"
+    if amiss := _misdirected(observed):
+        return "False", "ServiceDiffers", amiss
     if rollout.wanted == 0:
         return "False", "ScaledToZero", "no pods are wanted: spec.replicas is 0"
     if rollout.answering:
@@ -186,6 +196,26 @@ def _available(observed: Observed, rollout: Rollout) -> tuple[str, str, str]:
 def _unreachable(observed: Observed) -> bool:
     """Whether we looked for the Service, and there is none of ours."""
     return SERVICES in observed.children and observed.service is None
+
+
+def _misdirected(observed: Observed) -> str:
+    """Why our Service does not answer at the URL, or "". Somebody changed it, and it could not be
+    changed back yet."""
+    if observed.service is None:
+        return ""
+    name, spec = observed.service["metadata"]["name"], mapping(observed.service.get("spec"))
+    if spec.get("type") == "ExternalName":
+        return f"Service {name} is of type ExternalName: it does not lead to the pods"
+    if spec.get("selector") != selector_labels(observed.owner["metadata"]["name"]):
+        return f"Service {name} selects other pods"
+    port = _url(observed).rpartition(":")[2]
+    ports = [mapping(each) for each in spec.get("ports") or []]
+    for each in ports:
+        if str(each.get("port")) == port and each.get("protocol", "TCP") == "TCP":
+            if each.get("targetPort") in TARGETS:
+                return ""
+            return f"port {port} of Service {name} leads to another port of the pods"
+    return f"Service {name} has no port {port}/TCP" if port else ""
 
 
 def _progressing(observed: Observed, rollout: Rollout) -> tuple[str, str, str]:

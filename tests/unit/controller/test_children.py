@@ -8,11 +8,13 @@ from helloworld_operator.api import v1
 from helloworld_operator.controller import autoscaling
 from helloworld_operator.controller.children import Children
 from helloworld_operator.controller.kinds import KINDS, Kind
+from helloworld_operator.controller.names import MANAGER
 from helloworld_operator.controller.observe import AUTOSCALERS, HELLOWORLDS, SERVICES
+from helloworld_operator.controller.reconcile import _refused
 from helloworld_operator.controller.sources import new_stores
 from helloworld_operator.controller.wish import Wish
 from kopfkit.runtime.client import Client, Resource
-from kopfkit.runtime.errors import Conflict, NotFound
+from kopfkit.runtime.errors import Conflict, Invalid, NotFound
 from kopfkit.runtime.store import key_of
 
 OWNER: dict[str, Any] = {
@@ -60,6 +62,12 @@ class Server(Client):
     async def apply(self, resource: Resource, namespace: str | None, body: Any) -> Any:
         self.asked.append(f"apply {resource.plural}")
         return self._keep(resource, body)
+
+    async def patch(
+        self, resource: Resource, namespace: str | None, name: str, operations: Any
+    ) -> Any:
+        self.asked.append(f"patch {resource.plural}")
+        return self.objects[(resource, name)]
 
     async def delete(
         self, resource: Resource, namespace: str | None, name: str, *, uid: str
@@ -128,7 +136,7 @@ async def test_what_agreed_is_not_compared_again_until_one_of_both_changes(
     world.stores[SERVICES].put({**live, "metadata": {**live["metadata"], "resourceVersion": "99"}})
     await world.ensure(SERVICE)
     assert len(compared) == 2
-    await world.ensure(SERVICE, Wish(OWNER, v1.Spec(service=v1.Service(port=81)), "i:1"))
+    await world.ensure(SERVICE, Wish(OWNER, v1.Spec(service=v1.Service("NodePort")), "i:1"))
     assert len(compared) == 3
     # And nothing is remembered of what is gone.
     world.children.forget(key_of(OWNER))
@@ -172,3 +180,101 @@ async def test_a_child_that_was_there_before_and_is_gone_is_an_event(world: Worl
         held = World()
         await held.ensure(SERVICE, Wish({**OWNER, "status": status}, WISH.spec, "i:1"))
         assert held.events.told == []
+
+
+def test_the_kinds_are_keys_of_mappings() -> None:
+    assert len({kind: kind.kind for kind in KINDS}) == len(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("message", "hinted"),
+    [
+        ("spec.selector: Invalid value: field is immutable", True),
+        ("services is forbidden: cannot set an ownerRef on a resource you can't delete: ", True),
+        ("exceeded quota", False),
+    ],
+)
+def test_what_cannot_be_changed_is_told_with_the_way_out(message: str, hinted: bool) -> None:
+    problem = _refused(OWNER, SERVICE, Invalid(message), None)
+    assert problem.message.startswith(f"Service: {message}")
+    assert ("`kubectl delete service x -n ns`" in problem.message) is hinted
+
+
+def orphan(manager: str, **metadata: Any) -> dict[str, Any]:
+    lost = SERVICE.build(WISH)
+    assert lost is not None
+    del lost["metadata"]["ownerReferences"]
+    lost["metadata"] |= {"uid": "child", "resourceVersion": "3", **metadata}
+    lost["metadata"]["managedFields"] = [{"manager": manager, "operation": "Update"}]
+    return lost
+
+
+OTHERS = [{"kind": "HelloWorld", "name": "y", "uid": "other", "controller": True}]
+
+
+@pytest.mark.parametrize(
+    ("live", "ours"),
+    [
+        (orphan(MANAGER), True),
+        (orphan(MANAGER, labels={}), True),
+        (orphan("kubectl-create"), False),
+        (orphan(MANAGER, labels={"app.kubernetes.io/instance": "y"}), False),
+        (orphan(MANAGER, ownerReferences=OTHERS), False),
+    ],
+)
+async def test_a_child_that_lost_its_owner_is_known_by_its_past(
+    world: World, live: Any, ours: bool
+) -> None:
+    world.server.objects[(SERVICES, "x")] = live
+    world.stores[SERVICES].put(live)
+    result = await world.ensure(SERVICE)
+    assert ("apply services" in world.server.asked) is ours
+    assert bool(result.collision) is not ours
+
+
+class Insisting(Server):
+    """With an admission webhook that adds a field to whatever is written."""
+
+    def _keep(self, resource: Resource, body: Any) -> Any:
+        return super()._keep(resource, {**body, "spec": {**body["spec"], "externalName": "x"}})
+
+
+async def test_who_insists_on_a_contradiction_is_let(world: World) -> None:
+    world.server = Insisting()
+    world.children = Children(world.server, world.stores, recorder=world.events)
+    await world.ensure(SERVICE)
+    await world.ensure(SERVICE)
+    assert world.server.asked.count("apply services") == 1
+    live = world.stores[SERVICES].get(("ns", "x"))
+    assert live is not None
+    # The same again, after somebody wrote something else.
+    world.stores[SERVICES].put({**live, "metadata": {**live["metadata"], "resourceVersion": "99"}})
+    await world.ensure(SERVICE)
+    assert world.server.asked.count("apply services") == 1
+
+
+async def test_a_refusal_for_what_no_rule_knows_takes_all_that_others_set(world: World) -> None:
+    class Refusing(Server):
+        async def apply(self, resource: Resource, namespace: str | None, body: Any) -> Any:
+            self.asked.append(f"apply {resource.plural}")
+            if "patch services" not in self.asked:
+                raise Invalid("spec.foreign: no")
+            return self._keep(resource, body)
+
+    lost = SERVICE.build(WISH)
+    assert lost is not None
+    foreign = {"manager": "other", "operation": "Update", "fieldsV1": {"f:spec": {"f:foreign": {}}}}
+    lost["spec"] = {**lost["spec"], "type": "NodePort", "foreign": 1}
+    lost["metadata"] |= {"uid": "child", "resourceVersion": "3", "managedFields": [foreign]}
+    world.server = Refusing()
+    world.server.objects[(SERVICES, "x")] = lost
+    world.children = Children(world.server, world.stores, recorder=world.events)
+    world.stores[SERVICES].put(lost)
+    result = await world.ensure(SERVICE)
+    assert result.wrote
+    assert world.server.asked == [
+        "get services",
+        "apply services",
+        "patch services",
+        "apply services",
+    ]

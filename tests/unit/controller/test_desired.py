@@ -4,8 +4,9 @@ from typing import Any
 
 from helloworld_operator.api import v1
 from helloworld_operator.controller import autoscaling, desired
-from helloworld_operator.controller.fieldowners import own_by_apply
+from helloworld_operator.controller.names import MANAGER
 from helloworld_operator.controller.wish import HASH, PodParts, Wish
+from kopfkit.runtime.managedfields import take_over
 
 OWNER: dict[str, Any] = {
     "apiVersion": "test.jiaozi.com/v1",
@@ -99,12 +100,12 @@ def test_fields_owned_by_creating_are_handed_to_applying_once() -> None:
     status = {**created, "subresource": "status"}
     metadata = {"resourceVersion": "9", "managedFields": [created, other, status]}
 
-    patch = own_by_apply({"metadata": metadata})
+    patch = take_over({"metadata": metadata}, MANAGER)
     assert patch is not None
     entries = patch[0]["value"]
     assert entries == [{**created, "operation": "Apply"}, other, status]
     assert patch[1]["value"] == "9"
-    assert own_by_apply({"metadata": {"managedFields": entries}}) is None
+    assert take_over({"metadata": {"managedFields": entries}}, MANAGER) is None
 
 
 GIVEN = (("f:spec", "f:replicas"),)
@@ -116,13 +117,15 @@ def test_a_field_given_away_is_taken_from_what_we_own_and_from_nobody_else() -> 
     other = {**ours, "manager": "someone"}
     live = {"metadata": {"resourceVersion": "9", "managedFields": [ours, other]}}
 
-    patch = own_by_apply(live, GIVEN)
+    patch = take_over(live, MANAGER, given_away=GIVEN)
     assert patch is not None
     kept, untouched = patch[0]["value"]
     assert kept["fieldsV1"] == {"f:spec": {"f:template": {}}}
     assert untouched == other
     # Nothing is left to give away: no further write.
-    assert own_by_apply({"metadata": {"managedFields": [kept, other]}}, GIVEN) is None
+    assert (
+        take_over({"metadata": {"managedFields": [kept, other]}}, MANAGER, given_away=GIVEN) is None
+    )
 
 
 def asleep(replicas: int) -> dict[str, Any]:

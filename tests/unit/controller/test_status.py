@@ -301,3 +301,45 @@ def test_fields_of_a_plan_are_told_and_those_it_does_not_name_are_removed() -> N
     assert not {"rejectedImage", "lastSnapshot", "image"} & set(without)
     assert "rejectedImage" not in changed
     assert changed["lastSnapshot"] == {"name": "t"}
+
+
+def exposed(**change: Any) -> dict[str, Any]:
+    port = {"name": "http", "port": 80, "protocol": "TCP", "targetPort": "http"}
+    selector = {"app.kubernetes.io/name": "helloworld", "app.kubernetes.io/instance": "x"}
+    spec = {"type": "ClusterIP", "selector": selector, "ports": [port], **change}
+    return {"metadata": {"name": "x", "namespace": "ns"}, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("service", "says"),
+    [
+        (exposed(), ""),
+        (exposed(ports=[{"port": 80, "targetPort": 8080}]), ""),
+        (exposed(ports=[{"port": 8888, "targetPort": "http"}]), "no port 80/TCP"),
+        (exposed(ports=[{"port": 80, "protocol": "UDP", "targetPort": "http"}]), "no port 80/TCP"),
+        (exposed(ports=[{"port": 80, "targetPort": 9}]), "another port of the pods"),
+        (exposed(selector={"app": "other"}), "selects other pods"),
+        (exposed(type="ExternalName"), "ExternalName"),
+    ],
+)
+@pytest.mark.parametrize("understood", [True, False])
+def test_available_is_what_the_service_leads_to(service: Any, says: str, understood: bool) -> None:
+    children = {DEPLOYMENTS: deployment(**full(2)), SERVICES: service}
+    owner = hello(url="http://x.ns.svc:80")
+    seen = Observed(owner, v1.Spec(replicas=2) if understood else None, children)
+    found = {each["type"]: each for each in status(seen, NOW)["conditions"]}["Available"]
+    assert found["status"] == ("False" if says else "True")
+    assert found["reason"] == ("ServiceDiffers" if says else "MinimumReplicasAvailable")
+    assert says in found["message"]
+
+
+def test_the_url_names_nobody_elses_service() -> None:
+    children = {DEPLOYMENTS: deployment(**full(2)), SERVICES: None}
+    collision = Problem("NameCollision", "Service ns/x belongs to somebody else")
+    for spec in (v1.Spec(replicas=2), None):
+        owner = hello(url="http://x.ns.svc:80")
+        new = status(Observed(owner, spec, children, (collision,)), NOW)
+        assert "url" not in new
+        change = patch(owner, new)
+        assert change is not None
+        assert change["status"]["url"] is None

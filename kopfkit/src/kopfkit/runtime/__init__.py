@@ -13,7 +13,8 @@
                   kopftasks: kopf's tasks, ended for certain
     events        Kubernetes Events in series, limited per object
     operatorcondition  OLM's condition Upgradeable
-    fields        which fields of a wanted object the live one lacks
+    fields        which fields of a wanted object the live one lacks; contradictions: what in it has
+                  to go, by the facts about its kind (`schemas`); managedfields: how it goes
     logs, health  one line per decision; /healthz and /readyz; listening: the sockets of servers
     metrics       Prometheus metrics of queues, requests, watches; metricobjects: of the objects;
                   conversionmetrics: of a webhook; exposition: the /metrics server

@@ -1,0 +1,368 @@
+"""Edits of children by other field managers are undone; what contradicts nothing stays."""
+
+import copy
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from tests.budgets import SOAK, examples
+
+from helloworld_operator.api import v1
+from helloworld_operator.controller import volumes
+from helloworld_operator.controller.kinds import KINDS, Kind
+from helloworld_operator.controller.observe import spec_of
+from helloworld_operator.controller.wish import NOTHING, Wish
+from kopfkit.runtime.fields import differences
+from kopfkit.testing.client import Api, ApiError
+from kopfkit.testing.waiting import eventually
+
+from .conftest import IMAGE, Hello
+from .edits import edit
+
+pytestmark = pytest.mark.usefixtures("operator")
+
+Change = Callable[[Any], None]
+EDITS = {"kubectl": "update", "flux": "patch", "argocd": "apply"}
+# What of our own container nobody else may add to.
+EXACT = (
+    "name",
+    "image",
+    "command",
+    "args",
+    "env",
+    "envFrom",
+    "ports",
+    "volumeMounts",
+    "securityContext",
+    "lifecycle",
+    "workingDir",
+    "livenessProbe",
+    "startupProbe",
+)
+# An edit that is refused: unreadable, forbidden, in between of two writes, invalid; the API server
+# of 1.34 answers 500 to an apply that has two items of one key.
+REFUSALS = (400, 403, 409, 422, 500)
+POD = ("hostNetwork", "hostPID", "hostIPC", "serviceAccountName", "initContainers", "volumes")
+
+
+@dataclass
+class Child:
+    """A child as it was before anybody edited it, and as it is wanted."""
+
+    api: Api
+    one: Hello
+    kind: Kind
+    wanted: Any
+    path: str
+    original: Any
+
+    def get(self) -> Any:
+        return self.api.get(self.path)
+
+    def check(self) -> bool:
+        """Whether it is as wanted, and an apply of what is wanted would be accepted."""
+        now = self.get()
+        found = differences(self.wanted, now)
+        assert not found, found
+        assert now["metadata"].get("ownerReferences"), now["metadata"]
+        if self.kind.kind == "Deployment":
+            pod, before = (each["spec"]["template"]["spec"] for each in (now, self.original))
+            greeting = [each for each in pod["containers"] if each["name"] == "greeting"]
+            assert [each.get("ports") for each in pod["containers"] if "ports" in each] == [
+                before["containers"][0]["ports"]
+            ]
+            for name in EXACT:
+                assert greeting[0].get(name) == before["containers"][0].get(name), name
+            for name in POD:
+                assert pod.get(name) == before.get(name), name
+        if self.kind.kind == "HorizontalPodAutoscaler":
+            assert now["spec"]["metrics"] == self.original["spec"]["metrics"]
+        return True
+
+    def healed(self) -> Any:
+        """Wait until it is; the child."""
+        eventually(self.check, timeout=30.0)
+        self.api.apply(self.wanted, manager="helloworld-operator", force=True, dryRun="All")
+        return self.get()
+
+    def write(self, manager: str, verb: str, new: Any) -> None:
+        """Store an edited copy. Raises ApiError where the API server refuses it."""
+        if verb == "update":
+            self.api.put(self.path, new, fieldManager=manager)
+        elif verb == "patch":
+            metadata = {name: new["metadata"].get(name) for name in METADATA}
+            operations = [
+                {"op": "add", "path": f"/metadata/{name}", "value": value}
+                if value is not None
+                else {"op": "remove", "path": f"/metadata/{name}"}
+                for name, value in metadata.items()
+                if value is not None or name in self.get()["metadata"]
+            ]
+            operations.append({"op": "replace", "path": "/spec", "value": new["spec"]})
+            self.api.patch(self.path, operations, "json", fieldManager=manager)
+        else:
+            metadata = {name: new["metadata"].get(name) for name in METADATA}
+            body = {
+                "apiVersion": self.wanted["apiVersion"],
+                "kind": self.wanted["kind"],
+                "metadata": {
+                    **{name: value for name, value in metadata.items() if value},
+                    "name": new["metadata"]["name"],
+                    "namespace": new["metadata"]["namespace"],
+                },
+                "spec": new["spec"],
+            }
+            self.api.apply(body, manager=manager, force=True)
+
+
+METADATA = ("labels", "annotations", "ownerReferences")
+
+
+def _child(api: Api, one: Hello, kind: Kind) -> Child:
+    owner = one.get()
+    spec = spec_of(owner)
+    persistent = spec.persistence is not None
+    wanted = kind.build(
+        Wish(
+            owner,
+            spec,
+            IMAGE,
+            own_image=True,
+            replicas=None if spec.autoscaling is not None else spec.replicas,
+            parts=volumes.parts(owner) if persistent else NOTHING,
+            claim=volumes.claim(owner, spec.persistence or v1.Persistence(), None, volumes.NOTHING)
+            if persistent
+            else None,
+        )
+    )
+    assert wanted is not None
+    path = api.path_of(wanted)
+    eventually(lambda: not differences(wanted, api.get(path)))
+    return Child(api, one, kind, wanted, path, api.get(path))
+
+
+@pytest.fixture(scope="module")
+def space(plane: Any) -> Iterator[str]:
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "edits-"}}
+    name: str = plane.api.post("/api/v1/namespaces", body)["metadata"]["name"]
+    yield name
+    plane.api.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="module")
+def children(plane: Any, operator: Any, space: str) -> dict[str, Child]:
+    """Every kind of child, of two HelloWorlds."""
+    made: dict[str, Child] = {}
+    for name, spec, kinds in (
+        ("scaled", {"autoscaling": {"maxReplicas": 3}}, ("HorizontalPodAutoscaler",)),
+        ("kept", {"persistence": {"size": "16Mi"}}, ("PersistentVolumeClaim", "Deployment")),
+        ("plain", {"replicas": 2}, ("Service", "Deployment")),
+    ):
+        plane.api.create(
+            {
+                "apiVersion": "test.jiaozi.com/v1",
+                "kind": "HelloWorld",
+                "metadata": {"name": name, "namespace": space},
+                "spec": spec,
+            }
+        )
+        one = Hello(plane.api, space, name, name)
+        for kind in KINDS:
+            if kind.kind in kinds:
+                made[f"{name} {kind.kind}"] = eventually(
+                    lambda one=one, kind=kind: _child(plane.api, one, kind)
+                )
+    return made
+
+
+def container(live: Any) -> Any:
+    return live["spec"]["template"]["spec"]["containers"][0]
+
+
+def pod(live: Any) -> Any:
+    return live["spec"]["template"]["spec"]
+
+
+def port(**change: Any) -> Change:
+    return lambda live: live["spec"]["ports"][0].update(change)
+
+
+def unnamed(live: Any) -> None:
+    live["spec"]["ports"][0].pop("name")
+    live["spec"]["ports"][0]["port"] = 81
+
+
+def set_pod(**fields: Any) -> Change:
+    return lambda live: pod(live).update(fields)
+
+
+def set_container(**fields: Any) -> Change:
+    return lambda live: container(live).update(fields)
+
+
+def secret_env(live: Any) -> None:
+    entry = next(each for each in container(live)["env"] if each["name"] == "GREETING_MESSAGE")
+    del entry["value"]
+    entry["valueFrom"] = {"secretKeyRef": {"name": "s", "key": "k"}}
+
+
+def privileged(live: Any) -> None:
+    container(live)["securityContext"] = {"privileged": True}
+
+
+def empty_dir(live: Any) -> None:
+    pod(live)["volumes"][0] = {"name": "data", "emptyDir": {}}
+
+
+def orphaned(live: Any) -> None:
+    live["metadata"].pop("ownerReferences")
+
+
+def unlabelled(live: Any) -> None:
+    live["metadata"].pop("ownerReferences")
+    live["metadata"].pop("labels")
+
+
+def strategy(live: Any) -> None:
+    live["spec"]["strategy"] = {"type": "RollingUpdate"}
+
+
+def requests(live: Any) -> None:
+    container(live)["resources"]["limits"]["ephemeral-storage"] = "1Gi"
+    container(live)["resources"]["requests"]["ephemeral-storage"] = "1Gi"
+
+
+def load_balancer(live: Any) -> None:
+    live["spec"]["type"] = "LoadBalancer"
+    live["spec"]["loadBalancerSourceRanges"] = ["10.0.0.0/8"]
+
+
+def external(live: Any) -> None:
+    live["spec"] = {"type": "ExternalName", "externalName": "other.example"}
+
+
+INPUTS: dict[str, tuple[str, Change]] = {
+    "port": ("plain Service", port(port=8888)),
+    "protocol": ("plain Service", port(protocol="UDP")),
+    "unnamed port": ("plain Service", unnamed),
+    "load balancer": ("plain Service", load_balancer),
+    "external name": ("plain Service", external),
+    "containerPort": (
+        "plain Deployment",
+        lambda live: container(live)["ports"][0].update(containerPort=9090),
+    ),
+    "env valueFrom": ("plain Deployment", secret_env),
+    "env": (
+        "plain Deployment",
+        lambda live: container(live)["env"].append({"name": "LD_PRELOAD", "value": "/x"}),
+    ),
+    "probe": (
+        "plain Deployment",
+        set_container(readinessProbe={"exec": {"command": ["true"]}}),
+    ),
+    "claim to emptyDir": ("kept Deployment", empty_dir),
+    "strategy": ("kept Deployment", strategy),
+    "privileged": ("plain Deployment", privileged),
+    "renamed container": ("plain Deployment", set_container(name="renamed")),
+    "command": ("plain Deployment", set_container(command=["sh"])),
+    "host": ("plain Deployment", set_pod(hostNetwork=True, hostPID=True)),
+    "service account": ("plain Deployment", set_pod(serviceAccountName="other")),
+    "init container": (
+        "plain Deployment",
+        set_pod(initContainers=[{"name": "before", "image": "i:1"}]),
+    ),
+    # The API server of these tests checks who sets owners, and the operator may delete no others.
+    "owner": ("scaled HorizontalPodAutoscaler", orphaned),
+    "owner and labels": ("scaled HorizontalPodAutoscaler", unlabelled),
+}
+
+
+def as_expected(one: Hello) -> bool:
+    return bool(one.condition("Degraded")["reason"] == "AsExpected")
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_an_edit_beside_what_we_set_is_undone(children: dict[str, Child], name: str) -> None:
+    which, change = INPUTS[name]
+    child = children[which]
+    uid = child.get()["metadata"]["uid"]
+    for manager, verb in EDITS.items():
+        new = child.get()
+        change(new)
+        for field in ("resourceVersion", "managedFields"):
+            new["metadata"].pop(field, None)
+        try:
+            child.write(manager, verb, new)
+        except ApiError as error:
+            # An apply adds beside ours, and may be refused itself.
+            if verb != "apply" or error.status != 422:
+                raise
+            continue
+        now = child.healed()
+        assert now["metadata"]["uid"] == uid
+    eventually(lambda: as_expected(child.one))
+
+
+def test_what_contradicts_nothing_stays(children: dict[str, Child]) -> None:
+    deployment, service = children["plain Deployment"], children["plain Service"]
+    new = deployment.get()
+    native = {"name": "proxy", "image": "i:1", "restartPolicy": "Always"}
+    pod(new).update(initContainers=[native], nodeSelector={"disk": "ssd"})
+    pod(new)["containers"].append({"name": "sidecar", "image": "i:1"})
+    pod(new)["volumes"] = [{"name": "certs", "emptyDir": {}}]
+    container(new)["readinessProbe"]["initialDelaySeconds"] = 3
+    container(new)["command"] = ["sh"]
+    deployment.write("injector", "update", new)
+    eventually(lambda: "command" not in container(deployment.get()))
+    now = pod(deployment.get())
+    assert [each["name"] for each in now["containers"]] == ["greeting", "sidecar"]
+    assert [each["name"] for each in now["initContainers"]] == ["proxy"]
+    assert now["nodeSelector"] == {"disk": "ssd"}
+    assert now["volumes"][0]["name"] == "certs"
+    assert now["containers"][0]["readinessProbe"]["initialDelaySeconds"] == 3
+    pod(new := deployment.get()).update(initContainers=None, volumes=None, nodeSelector=None)
+    del pod(new)["containers"][1]
+    deployment.write("injector", "update", new)
+
+    new = service.get()
+    new["spec"]["ports"].append({"name": "metrics", "port": 9090, "protocol": "TCP"})
+    new["spec"]["ports"][0]["port"] = 81
+    service.write("mesh", "update", new)
+    now = service.healed()
+    assert {each["port"] for each in now["spec"]["ports"]} == {80, 9090}
+
+
+def test_generated_edits_of_every_kind_of_child_are_undone(children: dict[str, Child]) -> None:
+    seed = random.randrange(2**32) if SOAK else 5
+    choose = random.Random(seed)
+    tried = accepted = 0
+    while tried < examples(ci=60, soak=10_000):
+        tried += 1
+        child = children[choose.choice(sorted(children))]
+        live = child.get()
+        live["metadata"].pop("managedFields", None)
+        live["metadata"].pop("resourceVersion", None)
+        try:
+            new = edit(choose, copy.deepcopy(live))
+        except (KeyError, IndexError, TypeError, AttributeError):
+            continue  # an edit of what an earlier edit took away
+        manager = choose.choice(("kubectl-edit", "kubectl-client-side-apply", "argocd", "flux"))
+        verb = choose.choice(tuple(EDITS.values()))
+        try:
+            child.write(manager, verb, new)
+        except ApiError as error:
+            if error.status not in REFUSALS:
+                raise
+            continue
+        accepted += 1
+        try:
+            child.healed()
+        except (AssertionError, ApiError) as error:
+            status = child.one.get()["status"]
+            text = f"seed {seed}, edit {tried} by {verb}: {differences(new, live)}"
+            raise AssertionError(f"{text}: {error}: {status}") from error
+    assert accepted > tried / 4
+    for child in children.values():
+        eventually(lambda child=child: as_expected(child.one))
