@@ -154,9 +154,10 @@ def _url(observed: Observed) -> str:
 
 
 def _port(service: Object | None) -> int:
-    """The port of our Service, 0 where there is none."""
-    for each in mapping(mapping(service).get("spec")).get("ports") or []:
-        if mapping(each).get("name") == "http":
+    """The port of our Service that leads to the pods, 0 where there is none."""
+    ports = mapping(mapping(service).get("spec")).get("ports") or []
+    for each in map(mapping, ports):
+        if each.get("protocol", "TCP") == "TCP" and each.get("targetPort") in TARGETS:
             return int(each.get("port", 0))
     return 0
 
@@ -208,6 +209,8 @@ def _misdirected(observed: Observed) -> str:
         return f"Service {name} is of type ExternalName: it does not lead to the pods"
     if spec.get("selector") != selector_labels(observed.owner["metadata"]["name"]):
         return f"Service {name} selects other pods"
+    if observed.spec is None:
+        return "" if _port(observed.service) else f"no port of Service {name} leads to the pods"
     port = _url(observed).rpartition(":")[2]
     ports = [mapping(each) for each in spec.get("ports") or []]
     for each in ports:
@@ -215,7 +218,7 @@ def _misdirected(observed: Observed) -> str:
             if each.get("targetPort") in TARGETS:
                 return ""
             return f"port {port} of Service {name} leads to another port of the pods"
-    return f"Service {name} has no port {port}/TCP" if port else ""
+    return f"Service {name} has no port {port}/TCP"
 
 
 def _progressing(observed: Observed, rollout: Rollout) -> tuple[str, str, str]:

@@ -119,7 +119,7 @@ def test_scaled_to_zero_is_neither_available_nor_degraded() -> None:
 
 def test_a_problem_is_told_while_the_pods_there_are_keep_answering() -> None:
     problem = Problem("InvalidSpec", "spec.replicas: no")
-    service = {"spec": {"ports": [{"name": "http", "port": 8000}]}}
+    service = exposed(ports=[{"name": "http", "port": 8000, "targetPort": "http"}])
     children = {DEPLOYMENTS: deployment(**full(2)), SERVICES: service}
     seen = Observed(hello(url="http://forged"), None, children, (problem,))
 
@@ -311,21 +311,33 @@ def exposed(**change: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("service", "says"),
+    ("service", "says", "while_unknown"),
     [
-        (exposed(), ""),
-        (exposed(ports=[{"port": 80, "targetPort": 8080}]), ""),
-        (exposed(ports=[{"port": 8888, "targetPort": "http"}]), "no port 80/TCP"),
-        (exposed(ports=[{"port": 80, "protocol": "UDP", "targetPort": "http"}]), "no port 80/TCP"),
-        (exposed(ports=[{"port": 80, "targetPort": 9}]), "another port of the pods"),
-        (exposed(selector={"app": "other"}), "selects other pods"),
-        (exposed(type="ExternalName"), "ExternalName"),
+        (exposed(), "", ""),
+        (exposed(ports=[{"port": 80, "targetPort": 8080}]), "", ""),
+        # While the spec is not understood, any port that leads to the pods will do.
+        (exposed(ports=[{"port": 8888, "targetPort": "http"}]), "no port 80/TCP", ""),
+        (
+            exposed(ports=[{"port": 80, "protocol": "UDP", "targetPort": "http"}]),
+            "no port 80/TCP",
+            "no port of Service x leads to the pods",
+        ),
+        (
+            exposed(ports=[{"port": 80, "targetPort": 9}]),
+            "another port of the pods",
+            "no port of Service x leads to the pods",
+        ),
+        (exposed(selector={"app": "other"}), "selects other pods", "selects other pods"),
+        (exposed(type="ExternalName"), "ExternalName", "ExternalName"),
     ],
 )
 @pytest.mark.parametrize("understood", [True, False])
-def test_available_is_what_the_service_leads_to(service: Any, says: str, understood: bool) -> None:
+def test_available_is_what_the_service_leads_to(
+    service: Any, says: str, while_unknown: str, understood: bool
+) -> None:
+    says = says if understood else while_unknown
     children = {DEPLOYMENTS: deployment(**full(2)), SERVICES: service}
-    owner = hello(url="http://x.ns.svc:80")
+    owner = hello(url="http://forged.example.com:8888")
     seen = Observed(owner, v1.Spec(replicas=2) if understood else None, children)
     found = {each["type"]: each for each in status(seen, NOW)["conditions"]}["Available"]
     assert found["status"] == ("False" if says else "True")
