@@ -18,7 +18,7 @@ from kopfkit.testing.adversary import Adversary
 
 CRD = custom_resource_definition(HELLOWORLD)
 NAMES = ["v1", "v1alpha1"]
-WRITES = int(os.environ.get("KOPFKIT_HOSTILE_WRITES") or examples(ci=40, soak=2000))
+WRITES = int(os.environ.get("KOPFKIT_HOSTILE_WRITES") or examples(ci=12, soak=2000))
 # Objects that are in the API server at once: some have a quarter of a megabyte of annotations.
 BATCH = 100
 APPLY = {"Content_Type": "application/apply-patch+yaml"}
