@@ -204,6 +204,9 @@ class Recorder:
 
     def _give_up(self, series: _Series, error: ApiError | None = None) -> None:
         self.dropped += 1
+        # The next try is due like any other update. At once it would follow without an end, and
+        # without a pause: a write that may not happen is refused before anything is awaited.
+        series.sent_at = self._clock()
         if not series.sent:  # so that the next one of its kind is an event again
             self._series = OrderedDict(
                 (identity, other) for identity, other in self._series.items() if other is not series
