@@ -7,11 +7,48 @@ with volumes of their own. The table for people is in docs/reference/repair.md.
 
 from typing import Final
 
+from helloworld_operator.controller.desired import CONTAINER
 from kopfkit.runtime.schemas import AUTOSCALER, CLAIM, DEPLOYMENT, SERVICE, Schema, reserve
 
 _POD: Final = "spec.template.spec"
-# The only containers that are compared item by item are those that we want: the greeting container.
-_OURS: Final = f"{_POD}.containers[]"
+_APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io"
+
+
+def _container(place: str) -> dict[str, frozenset[str] | bool]:
+    """What nobody else may add to a container of ours. Only those that we want are compared item by
+    item, so that this is said of no sidecar.
+
+    Args:
+        place: of the list of containers.
+    """
+    one = f"{place}[]"
+    return {
+        one: frozenset(
+            {
+                "command",
+                "args",
+                "envFrom",
+                "workingDir",
+                "lifecycle",
+                "livenessProbe",
+                "startupProbe",
+                "volumeDevices",
+                "securityContext",
+            }
+        ),
+        f"{one}.env": True,
+        f"{one}.ports": True,
+        f"{one}.ports[]": frozenset({"hostPort", "hostIP"}),
+        f"{one}.lifecycle": True,
+        # Whom the kubelet asks, not how often.
+        f"{one}.readinessProbe.httpGet": True,
+        f"{one}.readinessProbe.tcpSocket": True,
+        f"{one}.volumeMounts": True,
+        f"{one}.volumeMounts[]": True,
+        f"{one}.securityContext": True,
+        f"{one}.securityContext.capabilities": True,
+    }
+
 
 DEPLOYMENTS: Final[Schema] = reserve(
     DEPLOYMENT,
@@ -28,27 +65,13 @@ DEPLOYMENTS: Final[Schema] = reserve(
         ),
         f"{_POD}.securityContext": True,
         f"{_POD}.securityContext.seccompProfile": True,
+        **_container(f"{_POD}.containers"),
         f"{_POD}.initContainers": True,
-        _OURS: frozenset(
-            {
-                "command",
-                "args",
-                "envFrom",
-                "workingDir",
-                "lifecycle",
-                "livenessProbe",
-                "startupProbe",
-                "volumeDevices",
-            }
-        ),
-        f"{_OURS}.env": True,
-        f"{_OURS}.ports": True,
-        f"{_OURS}.ports[]": frozenset({"hostPort", "hostIP"}),
-        f"{_OURS}.lifecycle": True,
-        f"{_OURS}.volumeMounts": True,
-        f"{_OURS}.volumeMounts[]": frozenset({"subPath", "subPathExpr", "readOnly"}),
-        f"{_OURS}.securityContext": True,
-        f"{_OURS}.securityContext.capabilities": True,
+        **_container(f"{_POD}.initContainers"),
+        f"{_POD}.volumes[].persistentVolumeClaim": True,
+        f"{_POD}.volumes[].emptyDir": True,
+        # The older form of securityContext.appArmorProfile.
+        "spec.template.metadata.annotations": frozenset({f"{_APPARMOR}/{CONTAINER}"}),
     },
     # A container that starts before ours and runs beside it is a sidecar (KEP-753).
     unless={f"{_POD}.initContainers": {"restartPolicy": "Always"}},

@@ -16,6 +16,7 @@ POD_EXTRAS: dict[str, Any] = {
     "nodeSelector": {"disk": "ssd"},
     "priorityClassName": "system-node-critical",
     "dnsPolicy": "Default",
+    "volumes": [{"name": "more", "emptyDir": {}}],
 }
 CONTAINER_EXTRAS: dict[str, Any] = {
     "command": ["sh", "-c", "sleep 1"],
@@ -23,6 +24,8 @@ CONTAINER_EXTRAS: dict[str, Any] = {
     "workingDir": "/tmp",
     "livenessProbe": {"exec": {"command": ["false"]}},
     "startupProbe": {"tcpSocket": {"port": 1}},
+    "lifecycle": {"postStart": {"exec": {"command": ["true"]}}},
+    "volumeDevices": [{"name": "data", "devicePath": "/dev/x"}],
     "imagePullPolicy": "Always",
     "tty": True,
 }
@@ -30,8 +33,39 @@ PRIVILEGES: dict[str, Any] = {
     "allowPrivilegeEscalation": True,
     "privileged": True,
     "runAsUser": 0,
+    "runAsGroup": 0,
     "runAsNonRoot": False,
-    "procMount": "Unmasked",
+    "readOnlyRootFilesystem": False,
+    "procMount": "Default",
+    "capabilities": {"add": ["NET_ADMIN"]},
+    "seccompProfile": {"type": "Unconfined"},
+    "appArmorProfile": {"type": "Unconfined"},
+    "seLinuxOptions": {"type": "spc_t"},
+    "windowsOptions": {},
+}
+POD_PRIVILEGES: dict[str, Any] = {
+    "runAsUser": 0,
+    "runAsGroup": 0,
+    "runAsNonRoot": False,
+    "fsGroup": 0,
+    "supplementalGroups": [0],
+    "supplementalGroupsPolicy": "Strict",
+    "sysctls": [{"name": "a.b", "value": "1"}],
+    "seccompProfile": {"type": "Localhost", "localhostProfile": "p.json"},
+    "appArmorProfile": {"type": "Unconfined"},
+    "seLinuxOptions": {},
+}
+MOUNT_EXTRAS: dict[str, Any] = {
+    "readOnly": True,
+    "subPath": "below",
+    "subPathExpr": "$(POD_NAME)",
+    "mountPropagation": "HostToContainer",
+    "mountPath": "/elsewhere",
+}
+GET_EXTRAS: dict[str, Any] = {
+    "host": "evil.example",
+    "scheme": "HTTPS",
+    "httpHeaders": [{"name": "A", "value": "b"}],
 }
 PROBES: dict[str, Any] = {
     "exec": {"command": ["true"]},
@@ -118,20 +152,46 @@ def _remove(random: random.Random, new: Any) -> None:
     del parent[path[-1]]
 
 
+def _add(struct: Any, name: str, value: Any) -> None:
+    """Set a field; in a list or struct that is there, what it does not have yet."""
+    old = struct.get(name)
+    if isinstance(old, dict) and isinstance(value, dict):
+        struct[name] = {**old, **copy.deepcopy(value)}
+    elif isinstance(old, list) and isinstance(value, list):
+        struct[name] = [*old, *(copy.deepcopy(each) for each in value if each not in old)]
+    else:
+        struct[name] = copy.deepcopy(value)
+
+
 def _pod(random: random.Random, new: Any) -> None:
     spec = new["spec"]["template"]["spec"]
-    what = random.choice(("extra", "security", "sidecar", "volume", "strategy"))
+    what = random.choice(
+        ("extra", "security", "sidecar", "native", "volume", "strategy", "apparmor")
+    )
     if what == "extra":
         name = random.choice(list(POD_EXTRAS))
-        spec[name] = copy.deepcopy(POD_EXTRAS[name])
+        _add(spec, name, POD_EXTRAS[name])
     elif what == "security":
-        extra = random.choice(({"runAsUser": 0}, {"sysctls": [{"name": "a.b", "value": "1"}]}))
-        spec.setdefault("securityContext", {}).update(extra)
+        name = random.choice(list(POD_PRIVILEGES))
+        spec.setdefault("securityContext", {})[name] = copy.deepcopy(POD_PRIVILEGES[name])
     elif what == "sidecar":
         spec["containers"].append({"name": "sidecar", "image": "i:1"})
+    elif what == "native":
+        proxy = {"name": "proxy", "image": "i:1", "restartPolicy": "Always"}
+        _add(spec, "initContainers", [proxy])
+    elif what == "apparmor":
+        name = "container.apparmor.security.beta.kubernetes.io/greeting"
+        metadata = new["spec"]["template"]["metadata"]
+        metadata.setdefault("annotations", {})[name] = "unconfined"
     elif what == "volume" and spec.get("volumes"):
         volume = random.choice(spec["volumes"])
         name = volume["name"]
+        if random.random() < 0.5:
+            if "persistentVolumeClaim" in volume:
+                volume["persistentVolumeClaim"]["readOnly"] = True
+            elif "emptyDir" in volume:
+                volume["emptyDir"].update(random.choice(({"medium": "Memory"}, {"sizeLimit": 1})))
+            return
         volume.clear()
         volume.update({"name": name, random.choice(("emptyDir", "hostPath")): {"path": "/"}})
         if "emptyDir" in volume:
@@ -143,18 +203,19 @@ def _pod(random: random.Random, new: Any) -> None:
 
 def _container(random: random.Random, new: Any) -> None:
     container = new["spec"]["template"]["spec"]["containers"][0]
-    what = random.choice(("extra", "rename", "security", "env", "union", "probe", "port", "mount"))
+    what = random.choice(
+        ("extra", "rename", "security", "security", "env", "union", "probe", "get", "port", "mount")
+    )
     if what == "extra":
         name = random.choice(list(CONTAINER_EXTRAS))
-        container[name] = copy.deepcopy(CONTAINER_EXTRAS[name])
+        _add(container, name, CONTAINER_EXTRAS[name])
     elif what == "rename":
         container["name"] = "renamed"
     elif what == "security":
         name = random.choice(list(PRIVILEGES))
-        container.setdefault("securityContext", {})[name] = PRIVILEGES[name]
+        _add(container.setdefault("securityContext", {}), name, PRIVILEGES[name])
         if random.random() < 0.5:
             container["securityContext"].pop("allowPrivilegeEscalation", None)
-            container["securityContext"]["capabilities"] = {"add": ["NET_ADMIN"]}
     elif what == "env":
         container["env"].append({"name": random.choice(("A", "PORT")), "value": "1"})
     elif what == "union":
@@ -174,13 +235,22 @@ def _container(random: random.Random, new: Any) -> None:
         container["readinessProbe"] = {name: copy.deepcopy(PROBES[name])}
         if random.random() < 0.3:
             container["lifecycle"] = {"preStop": {"exec": {"command": ["true"]}}}
+    elif what == "get":
+        probe = container["readinessProbe"]
+        handler = next(each for each in probe.values() if isinstance(each, dict))
+        name = random.choice(list(GET_EXTRAS))
+        handler[name] = copy.deepcopy(GET_EXTRAS[name])
     elif what == "port":
         change = random.choice(
             ({"containerPort": 9090}, {"protocol": "UDP"}, {"name": "web"}, {"hostPort": 8080})
         )
-        container["ports"][0].update(change)
+        if random.random() < 0.2:
+            container["ports"].append({"containerPort": 9090})
+        else:
+            container["ports"][0].update(change)
     elif container.get("volumeMounts"):
-        random.choice(container["volumeMounts"])["mountPath"] = "/elsewhere"
+        name = random.choice(list(MOUNT_EXTRAS))
+        random.choice(container["volumeMounts"])[name] = MOUNT_EXTRAS[name]
 
 
 def _service(random: random.Random, new: Any) -> None:

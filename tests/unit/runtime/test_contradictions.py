@@ -38,7 +38,7 @@ def deployment(*, pod: Any = None, **fields: Any) -> dict[str, Any]:
 CLAIMED = reserve(
     DEPLOYMENT,
     {
-        POD: frozenset({"hostNetwork"}),
+        POD: frozenset({"hostNetwork", "priority"}),
         f"{POD}.initContainers": True,
         f"{POD}.containers[].env": True,
         f"{POD}.containers[].securityContext": True,
@@ -94,6 +94,12 @@ CONTAINER = f"{POD}.containers[main]"
             deployment(securityContext={"privileged": True, "runAsNonRoot": False}),
             [f"{CONTAINER}.securityContext.privileged"],
         ),
+        # A number is something: 0 equals False in Python, and is root here.
+        (
+            deployment(securityContext={"runAsUser": 0}),
+            [f"{CONTAINER}.securityContext.runAsUser"],
+        ),
+        (deployment(pod={"priority": 0}), [f"{POD}.priority"]),
         (
             deployment(pod={"volumes": [{"name": "data", "emptyDir": {}}]}),
             [f"{POD}.volumes[data].emptyDir"],

@@ -20,8 +20,6 @@ Step: TypeAlias = str | tuple[tuple[str, Any], ...]
 Path: TypeAlias = tuple[Step, ...]
 
 _NO_RULE: Final = Rule()
-# Values that say nothing: `hostNetwork: false` asks for what is there anyway.
-_EMPTY: Final[tuple[Any, ...]] = (None, False, "", {}, [])
 # Characters of a value shown in a message.
 _SHOWN: Final = 60
 
@@ -80,17 +78,32 @@ def _struct(
     excluded = rule.excludes(wanted)
     for name, value in live.items():
         if name not in wanted:
-            reserved = rule.reserved if isinstance(rule.reserved, bool) else name in rule.reserved
             if (name in excluded or excluded is ANY_OTHER) and value is not None:
                 # An empty member of a union is one, too: `emptyDir: {}`.
                 yield Contradiction((*path, name), value)
-            elif reserved and value not in _EMPTY:
+            elif _claimed(rule, name, value):
                 yield Contradiction((*path, name), value)
             else:
                 # Items and fields of it may still be ours to say although none is wanted.
                 yield from _unwanted(value, _join(place, name), (*path, name), schema)
             continue
         yield from _value(wanted[name], value, _join(place, name), (*path, name), schema)
+
+
+def _claimed(rule: Rule, name: str, value: Any) -> bool:
+    """Whether a field that is not wanted is the operator's alone, and says something."""
+    if value is None or (name in (rule.defaults or {}) and value == (rule.defaults or {})[name]):
+        return False
+    if isinstance(rule.reserved, bool):
+        # Of what a struct has nothing is known here: `runAsNonRoot: false` is no less than `true`.
+        return rule.reserved
+    return name in rule.reserved and not _empty(value)
+
+
+def _empty(value: Any) -> bool:
+    """Whether a value says nothing: `hostNetwork: false` asks for what is there anyway. A number
+    does say something (`runAsUser: 0`), and in Python equals False."""
+    return value is None or value is False or value in ("", {}, [])
 
 
 def _value(
@@ -111,7 +124,7 @@ def _exceeds(wanted: Any, live: Any) -> bool:
     found elsewhere."""
     if isinstance(wanted, Mapping) and isinstance(live, Mapping):
         return any(
-            _exceeds(wanted[name], value) if name in wanted else value not in _EMPTY
+            _exceeds(wanted[name], value) if name in wanted else not _empty(value)
             for name, value in live.items()
         )
     if isinstance(wanted, list) and isinstance(live, list):

@@ -27,11 +27,13 @@ class Rule:
 
     Attributes:
         keys: the merge keys of a list's items; () for a struct or an atomic list.
-        defaults: values of merge keys that an item may leave out.
+        defaults: values that the API server sets: of merge keys that an item may leave out, and of
+            reserved fields, where they are no contradiction.
         identities: what an item of a list has that no second item may have: a name, a port.
         excludes: fields that cannot stand beside those of the wanted struct (union members).
         reserved: further fields of the struct, or items of the list, that are the operator's alone:
-            True for all of them, else their names. A field without a value is none.
+            True for all of them, whatever they have; else their names, and an empty value (false,
+            "", {}, []) is none.
         unless: an item of a reserved list that has these values is left alone.
         atomic: a list that an apply replaces as a whole: what its items have beyond what is wanted
             is a contradiction.
@@ -148,6 +150,7 @@ ANY_OTHER: Final = frozenset({"*"})
 
 _HANDLER: Final = union("exec", "httpGet", "tcpSocket", "grpc")
 _HOOK: Final = union("exec", "httpGet", "tcpSocket", "sleep")
+_HTTP_GET: Final = Rule(defaults={"scheme": "HTTP", "path": "/"})
 _PORTS: Final = Rule(
     keys=("containerPort", "protocol"), defaults={"protocol": "TCP"}, identities=_field("name")
 )
@@ -163,8 +166,11 @@ def _container(place: str) -> dict[str, Rule]:
         f"{place}[].volumeMounts[]": Rule(excludes=union("subPath", "subPathExpr")),
         f"{place}[].volumeDevices": Rule(keys=("devicePath",)),
         f"{place}[].readinessProbe": Rule(excludes=_HANDLER),
+        f"{place}[].readinessProbe.httpGet": _HTTP_GET,
         f"{place}[].livenessProbe": Rule(excludes=_HANDLER),
+        f"{place}[].livenessProbe.httpGet": _HTTP_GET,
         f"{place}[].startupProbe": Rule(excludes=_HANDLER),
+        f"{place}[].startupProbe.httpGet": _HTTP_GET,
         f"{place}[].lifecycle.preStop": Rule(excludes=_HOOK),
         f"{place}[].lifecycle.postStart": Rule(excludes=_HOOK),
         f"{place}[].resources.claims": Rule(keys=("name",)),
