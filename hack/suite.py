@@ -1,9 +1,9 @@
-"""`make test`: the whole suite, its parts side by side.
+"""`make test`: the whole suite, as parts that run side by side where that helps.
 
-Unit tests and integration tests mostly compute, e2e tests mostly wait: so the kind cluster, its
-images and the e2e tests go on beside the others. What runs when stands in `plan` and nowhere else;
-any other choice of tests than whole directories (`make test TESTS="tests/unit/crd -k cel"`) is
-pytest's own.
+What runs when stands in `plan` and nowhere else. Unit and integration tests keep every processor
+busy; a kind cluster beside them loses its leases and is started again, so its tests come after
+them, in two processes, as they mostly wait. Any other choice of tests than whole directories
+(`make test TESTS="tests/unit/crd -k cel"`) is pytest's own.
 """
 
 import fcntl
@@ -27,10 +27,9 @@ BIN = Path(sys.executable).parent
 LOGS = ROOT / "build" / "suite"
 CLUSTER = os.environ.get("KOPFKIT_TEST_CLUSTER") or "kopfkit-test"
 LAYERS = ("tests/unit", "tests/integration", "tests/e2e")
-WORKERS = max(2, os.cpu_count() or 2)
-# Tests that wait for nobody give way to the kind cluster: to the kernel a cluster is one among many
-# processes, and one whose etcd or kubelet gets no turn loses leases and is started again.
-GIVING_WAY = ("nice", "-n", "10")
+# Workers that mostly compute, and workers that also wait for an API server.
+COMPUTING = max(2, os.cpu_count() or 2)
+WAITING = COMPUTING + 1
 # e2e tests that neither need the operator in the cluster nor hinder it. First the one that keeps
 # OLM busy: the tests beside it need OLM little in their first minutes.
 BESIDE = ("tests/e2e/test_resolver.py", "tests/e2e/test_cluster.py", "tests/e2e/test_scorecard.py")
@@ -44,17 +43,20 @@ def plan(layers: Sequence[str]) -> list[Part]:
     """The parts for whole directories of tests."""
     parts = [Part("tools", [BIN / "kopfkit", "tools", "build"])]
     if "tests/unit" in layers:
-        command = [*GIVING_WAY, *pytest("unit", "tests/unit", f"-n{WORKERS}")]
-        parts.append(Part("unit", command))
+        parts.append(Part("unit", pytest("unit", "tests/unit", f"-n{COMPUTING}")))
     if "tests/integration" in layers:
-        spread = (f"-n{WORKERS}", "--dist=loadfile", "--no-loadscope-reorder")
-        command = [*GIVING_WAY, *pytest("integration", "tests/integration", *spread)]
-        # After the unit tests: both would only wait for the same processors.
+        spread = (f"-n{WAITING}", "--dist=loadfile", "--no-loadscope-reorder")
+        command = pytest("integration", "tests/integration", *spread)
         parts.append(Part("integration", command, needs=["tools"], after=["unit"]))
     if "tests/e2e" in layers:
         up = ["cluster", "up", "--kind=kind", "--olm", "--workers=1", f"--name={CLUSTER}"]
         parts += [
-            Part("cluster", [BIN / "kopfkit", *up], needs=["tools"]),
+            Part(
+                "cluster",
+                [BIN / "kopfkit", *up],
+                needs=["tools"],
+                after=["unit", "integration"],
+            ),
             Part("e2e-olm", pytest("e2e-olm", *_others()), needs=["cluster"]),
             Part("e2e-beside", pytest("e2e-beside", *BESIDE), needs=["cluster"]),
             Part(

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from budgets import SOAK
 from kopfkit.testing.faultproxy import Answer, Drop, Forward, Request
 from kopfkit.testing.waiting import eventually
 
@@ -96,17 +97,25 @@ def _change(world: Any, change: Change) -> None:
 
 
 def _settled(world: Any) -> bool:
-    return bool(world.told()) and bool(world.items("Deployment"))
+    """Whether the status is about the newest spec, and the Deployment controller has seen its."""
+    found = world.items("Deployment")
+    seen = [
+        each.get("status", {}).get("observedGeneration") == each["metadata"]["generation"]
+        for each in found
+    ]
+    return bool(found) and all(seen) and bool(world.told())
 
 
 def _finished(world: Any, killer: Killer) -> None:
     """Wait until the operator is dead, or has told the status and written nothing for a while."""
     eventually(lambda: killer.died or (_settled(world) and killer.writes))
-    before: list[str] = []
-    while not killer.died and before != killer.writes:
+    quiet = False
+    while not killer.died and not quiet:
+        eventually(lambda: killer.died or _settled(world))
         before = list(killer.writes)
         with contextlib.suppress(AssertionError):
             eventually(lambda seen=before: killer.died or seen != killer.writes, timeout=2.5)
+        quiet = before == killer.writes
 
 
 def _points(count: int) -> Iterator[Point]:
@@ -117,7 +126,7 @@ def _points(count: int) -> Iterator[Point]:
 
 # The others go the same ways; a longer run tries them, too.
 BRIEF = ("create", "update", "upgrade the default image")
-TRIED = CHANGES if float(os.environ.get("RELIABILITY", "1")) > 1 else BRIEF
+TRIED = CHANGES if SOAK or float(os.environ.get("RELIABILITY", "1")) > 1 else BRIEF
 # Writes of one change, at most; a run that makes more fails.
 MOST = 8
 
