@@ -90,7 +90,8 @@ def _query(port: int, name: str) -> list[str]:
 
 
 def test_a_service_has_its_address(server: int, control_plane: ControlPlane) -> None:
-    service = Api(control_plane.kubeconfig).get("/api/v1/namespaces/default/services/kubernetes")
+    with Api(control_plane.kubeconfig) as api:
+        service = api.get("/api/v1/namespaces/default/services/kubernetes")
     name = "kubernetes.default.svc.cluster.local"
     assert _query(server, name) == [service["spec"]["clusterIP"]]
     assert _query(server, "nothing.default.svc.cluster.local") == []

@@ -120,6 +120,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_logfinish(nodeid: str) -> None:
     """Tells other processes of the run that a test of this directory has ended, however."""
+    if not hasattr(Folder, "root"):
+        return  # the process that started the others hears of their tests, and runs none
     with (Folder.root / f"ended-{os.environ.get(WORKER, 'only')}").open("a") as file:
         file.write(f"{nodeid}\n")
 

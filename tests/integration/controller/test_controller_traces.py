@@ -135,9 +135,15 @@ def test_the_webhook_traces_reviews_under_a_name_of_its_own(
             urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
         )
 
+        # Of a version that the webhook does not know: a review that fails.
+        other = {"apiVersion": "test.jiaozi.com/v9", "kind": "HelloWorld", "metadata": {}}
+        asked = {"uid": "u", "desiredAPIVersion": "test.jiaozi.com/v1", "objects": [other]}
+        review = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview"}
+        body = json.dumps({**review, "request": asked}).encode()
+
         def refused() -> bool:
             try:
-                with opener.open(f"https://127.0.0.1:{port}/convert", b"{}", timeout=30) as reply:
+                with opener.open(f"https://127.0.0.1:{port}/convert", body, timeout=30) as reply:
                     return json.loads(reply.read())["kind"] == "ConversionReview"
             except OSError as error:
                 raise AssertionError(str(error)) from error

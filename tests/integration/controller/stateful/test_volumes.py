@@ -54,6 +54,7 @@ def test_a_volume_and_its_snapshot_need_few_writes(
         "create jobs frugal-copy-snapshot",
     ]
     assert set(writes) - set(made) == {
+        "patch persistentvolumeclaims frugal-data",  # which image its pods have proven
         "patch helloworlds status frugal",
         "patch helloworldsnapshots status frugal-copy",
     }
