@@ -207,6 +207,7 @@ def test_everything_in_the_bundle_that_is_no_csv_is_accepted_without_a_warning(
         "ClusterRole",
         "ConfigMap",
         "CustomResourceDefinition",
+        "NetworkPolicy",
         "PodDisruptionBudget",
         "Service",
     }

@@ -123,7 +123,9 @@ class Child:
     def write(self, manager: str, verb: str, new: Any) -> None:
         """Store an edited copy. Raises ApiError where the API server refuses it."""
         if verb == "update":
-            self.api.put(self.path, new, fieldManager=manager)
+            # Whatever happened since it was read: the status moves on all the time.
+            metadata = {k: v for k, v in new["metadata"].items() if k != "resourceVersion"}
+            self.api.put(self.path, {**new, "metadata": metadata}, fieldManager=manager)
         elif verb == "patch":
             metadata = {name: new["metadata"].get(name) for name in METADATA}
             operations = [

@@ -24,10 +24,14 @@ from kopfkit.testing.waiting import eventually
 
 # The operator's converter under a group of the test's own.
 SERVE = """
-import asyncio, sys
+import asyncio, logging, sys
 from pathlib import Path
 from helloworld_operator.api.conversion import converter
 from kopfkit.conversion import serve
+from kopfkit.repeats import Repeats
+handler = logging.StreamHandler()
+handler.addFilter(Repeats())
+logging.basicConfig(handlers=[handler], level=logging.WARNING, format="%(message)s")
 group, directory, port, health_port = sys.argv[1:]
 asyncio.run(serve(converter(group), cert_dir=Path(directory), port=int(port),
                   health_port=int(health_port), stop=asyncio.Event(), host="127.0.0.1"))

@@ -143,12 +143,12 @@ class Forgetful(Client):
 
     gone = 0
 
-    async def request(self, method: str, path: str, **more: Any) -> Any:
-        if "continue" in (more.get("params") or {}) and self.gone < 2:
+    async def read(self, path: str, params: Any = None, **more: Any) -> Any:
+        if "continue" in (params or {}) and self.gone < 2:
             self.gone += 1
             if self.gone == 2:
                 raise Gone("The provided continue parameter is too old", status=410)
-        return await super().request(method, path, **more)
+        return await super().read(path, params, **more)
 
 
 async def test_a_list_that_is_no_longer_known_is_read_again_and_nothing_counted_twice(
