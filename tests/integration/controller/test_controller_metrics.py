@@ -133,7 +133,12 @@ def test_running_processes_export_what_alerts_and_dashboard_read(
     assert eventually(lambda: convert(tls, OBJECT)) == "Success"
     assert convert(tls, {**OBJECT, "apiVersion": "test.jiaozi.com/v9"}) == "Failure"
 
-    samples = scrape(port)
+    def counted() -> Any:
+        """The samples, as soon as the operator has seen the status that it wrote."""
+        found = scrape(port)
+        return found if any("object_condition" in name for name, _, _ in found) else None
+
+    samples = eventually(counted)
     converted = scrape(metrics)
     exported: Series = {}
     for name, labels, _ in [*samples, *converted]:
