@@ -4,28 +4,22 @@ v1. Runs any number of times; what it leaves is removed by `make cluster-down`.
 """
 
 import argparse
-import contextlib
 import io
-import json
 import os
 import shlex
-import signal
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from helloworld_operator.api import HELLOWORLD
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster import manager, subscription, unsubscription
 from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.process import CommandFailed, tail
+from kopfkit.cluster.process import CommandFailed
 from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.state import ClusterState
 from kopfkit.errors import KopfkitError
-from publish import ROOT, Images
+from publish import ROOT, Images, publish
 
 NAMESPACE = "helloworld-demo"
 SAMPLE = ROOT / "config" / "samples" / "test_v1alpha1_helloworld.yaml"
@@ -37,36 +31,6 @@ AVAILABLE = 180
 # kubelet brings a new certificate to a pod within its sync period, a minute or so.
 CONVERTING = 150
 STEADY = 5
-
-
-@contextlib.contextmanager
-def publishing(base: str) -> Iterator[Callable[[Progress], Images]]:
-    """Build and push the images in a process of their own while the block goes on; what it gets
-    waits for them. A block that is left early ends that process."""
-    with tempfile.TemporaryFile("w+") as told:
-        child = subprocess.Popen(
-            [sys.executable, ROOT / "hack" / "publish.py", base],
-            stdout=subprocess.PIPE,
-            stderr=told,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
-
-        def wait(progress: Progress) -> Images:
-            with progress.step("Operator, bundle and catalog image, built meanwhile"):
-                out, _ = child.communicate()
-                if child.returncode:
-                    told.seek(0)
-                    raise KopfkitError("images", f"were not published\n{tail(told.read())}")
-                return Images(**json.loads(out))
-
-        try:
-            yield wait
-        finally:
-            if child.poll() is None:
-                os.killpg(child.pid, signal.SIGINT)
-                child.communicate()
 
 
 def install(cluster: ClusterState, images: Images, progress: Progress) -> str:
@@ -201,8 +165,9 @@ def demo(name: str) -> None:
     """The whole demo in the cluster `name`."""
     began = time.monotonic()
     progress = Progress()
-    kind = os.environ.get("CLUSTER") or "auto"
-    cluster = manager.up(kind, name=name, progress=progress)
+    cluster = manager.up(
+        os.environ.get("CLUSTER") or "auto", olm=True, name=name, progress=progress
+    )
     base = os.environ.get("IMAGE_TAG_BASE")
     if not base:
         if cluster.registry is None:
@@ -212,9 +177,7 @@ def demo(name: str) -> None:
                 "Name one that it and this machine reach: make demo IMAGE_TAG_BASE=host/name.",
             )
         base = f"{cluster.registry}/{PROJECT.name}"
-    with publishing(base) as published:
-        cluster = manager.up(kind, olm=True, name=name, progress=progress)
-        images = published(progress)
+    images = publish(base, progress)
     csv = install(cluster, images, progress)
     kubectl = Kubectl.at(Path(cluster.kubeconfig), progress)
     hello = greet(kubectl, progress)

@@ -134,8 +134,6 @@ def main() -> int:
     except KopfkitError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 
