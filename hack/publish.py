@@ -1,8 +1,9 @@
 """Builds and pushes the three images of this checkout by the Makefile's targets, each one named by
 its digest in the next, without touching a generated file.
 
-The targets run in a copy under build/: a bundle for a local registry is not the bundle that is
-committed. By digest, because a cluster that has seen a tag does not pull it again.
+The targets run in a copy under build/, one for each registry: a bundle for a local registry is not
+the bundle that is committed. By digest, because a cluster that has seen a tag does not pull it
+again.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from kopfkit.errors import KopfkitError
 from kopfkit.packaging import releases
 
 ROOT = Path(__file__).resolve().parent.parent
-COPY = ROOT / "build" / "publish"
+COPIES = ROOT / "build" / "publish"
 
 
 @dataclass(frozen=True)
@@ -47,46 +48,55 @@ def publish(base: str, progress: Progress) -> Images:
     version = yamls.read(ROOT / releases.NAME)["releases"][-1]["version"]
     operator, bundle, catalog = (f"{base}{kind}:v{version}" for kind in ("", "-bundle", "-catalog"))
     common = {"VERSION": version, "IMAGE_TAG_BASE": base}
+    copy = COPIES / base.partition("/")[0].replace(":", "-")
     with progress.step("Operator image"):
-        copy_checkout()
-        _make(progress, "docker-build", "docker-push", **common, IMG=operator)
+        copy_checkout(copy)
+        _make(progress, copy, "docker-build", "docker-push", **common, IMG=operator)
         operator = digests.pin(operator)
     with progress.step("Bundle image"):
         common["IMG"] = operator
-        _make(progress, "bundle", "bundle-build", "bundle-push", **common, BUNDLE_IMG=bundle)
+        _make(progress, copy, "bundle", "bundle-build", "bundle-push", **common, BUNDLE_IMG=bundle)
         bundle = digests.pin(bundle)
     with progress.step("Catalog image"):
         common["BUNDLE_IMG"] = bundle
-        _make(progress, "catalog", "catalog-build", "catalog-push", **common, CATALOG_IMG=catalog)
+        _make(
+            progress,
+            copy,
+            "catalog",
+            "catalog-build",
+            "catalog-push",
+            **common,
+            CATALOG_IMG=catalog,
+        )
         catalog = digests.pin(catalog)
-    return Images(operator, bundle, catalog, str(COPY))
+    return Images(operator, bundle, catalog, str(copy))
 
 
-def copy_checkout() -> None:
-    """Copy the checkout to COPY: what git knows or would add, or all of it where there is no git.
+def copy_checkout(copy: Path) -> None:
+    """Copy the checkout: what git knows or would add, or all of it where there is no git.
 
-    COPY/build stays, so that unchanged layers are found again.
+    The copy's build/ stays, so that unchanged layers are found again.
     """
-    COPY.mkdir(parents=True, exist_ok=True)
-    for entry in COPY.iterdir():
+    copy.mkdir(parents=True, exist_ok=True)
+    for entry in copy.iterdir():
         if entry.name != "build":
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     for name in _files():
-        source, target = ROOT / name, COPY / name
+        source, target = ROOT / name, copy / name
         if source.is_file():  # a deleted file may still be known to git
             target.parent.mkdir(parents=True, exist_ok=True)
             # With its times: a Makefile compares them.
             shutil.copy2(source, target)
 
 
-def make(*targets: str, **variables: str) -> list[str]:
-    """The command line for `make TARGET... NAME=value...` in the copy of the checkout.
+def make(copy: str | Path, *targets: str, **variables: str) -> list[str]:
+    """The command line for `make TARGET... NAME=value...` in a copy of the checkout.
 
     It uses the Python environment that runs this, and never makes it anew.
     """
     venv = Path(sys.prefix)
     words = [f"{name}={value}" for name, value in {**variables, "VENV": str(venv)}.items()]
-    return ["make", "-C", str(COPY), f"--old-file={venv / '.complete'}", *targets, *words]
+    return ["make", "-C", str(copy), f"--old-file={venv / '.complete'}", *targets, *words]
 
 
 def environment() -> dict[str, str]:
@@ -94,10 +104,12 @@ def environment() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS")}
 
 
-def _make(progress: Progress, *targets: str, **variables: str) -> None:
+def _make(progress: Progress, copy: Path, *targets: str, **variables: str) -> None:
     with progress.step(f"make {' '.join(targets)}") as step:
         process.run(
-            make(*targets, **variables), env=environment(), on_line=lambda line: _note(step, line)
+            make(copy, *targets, **variables),
+            env=environment(),
+            on_line=lambda line: _note(step, line),
         )
         step.note("")
 

@@ -253,7 +253,9 @@ def make(kind_cluster: ClusterState, images: publish.Images) -> Callable[[str], 
 
     def run(target: str) -> str:
         done = subprocess.run(
-            publish.make(target, IMG=images.operator, CLUSTER_NAME=kind_cluster.name),
+            publish.make(
+                images.checkout, target, IMG=images.operator, CLUSTER_NAME=kind_cluster.name
+            ),
             env=publish.environment(),
             capture_output=True,
             text=True,

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from kopfkit.cli import kopfkit
-from kopfkit.cluster import baseimage, context, manager, olm, toolchain
+from kopfkit.cluster import baseimage, context, manager, olm, priority, toolchain
 from kopfkit.cluster.docker import Engine
 from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.progress import Progress
@@ -77,6 +77,15 @@ def _run(kube: Kubectl, image: str, code: str, **spec: Any) -> str:
         return said
     finally:
         kube.run("delete", "pod", name, "--namespace=default", "--wait=false")
+
+
+def test_the_containers_of_our_engine_weigh_more_than_one_process(engine: Engine) -> None:
+    if not engine.own:
+        pytest.skip("somebody else's Docker engine runs the cluster")
+    group = Path("/sys/fs/cgroup")
+    version_1 = group / "cpu/docker/cpu.shares"
+    file, one = (version_1, 1024) if version_1.exists() else (group / "docker/cpu.weight", 100)
+    assert int(file.read_text()) == one * priority.PROCESSES
 
 
 def test_the_nodes_are_ready(kube: Kubectl, kind_cluster: ClusterState) -> None:

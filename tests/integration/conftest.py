@@ -22,7 +22,7 @@ from kopfkit.crd import CustomResource, custom_resource_definition
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 # Seconds; a CRD is served within one, a loaded machine gets far more.
-PATIENCE = 60.0
+PATIENCE = 240.0
 
 
 # The files that take longest, first in a parallel run: one that begins last ends last, with nothing

@@ -27,7 +27,7 @@ from kopfkit.testing.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/helloworlds.test.jiaozi.com"
-PATIENCE = 60.0
+PATIENCE = 240.0
 
 
 class Run:

@@ -112,7 +112,7 @@ def test_it_waits_for_its_certificate_converts_and_ends_when_told(
     assert reply["convertedObjects"][0]["spec"] == {"replicas": 2, "greeting": {"message": "Hi"}}
 
     webhook.popen.send_signal(signal.SIGTERM)
-    assert webhook.popen.wait(60) == 0
+    assert webhook.popen.wait(120) == 0
     assert "Traceback" not in webhook.log.read_text()
 
 

@@ -97,7 +97,7 @@ def webhook(checkout: Path, tmp_path: Path) -> Iterator[dict[str, Any]]:
         process.terminate()
         assert process.stderr is not None
         said = process.stderr.read().decode()
-        assert process.wait(60) == 0, said
+        assert process.wait(120) == 0, said
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_it_boils_with_the_rights_that_the_bundle_gives_it(
             eventually(lambda: api.get(path).get("status", {}).get("temperature") == 96)
         finally:
             process.terminate()
-            assert process.wait(60) == 0
+            assert process.wait(120) == 0
         said = (tmp_path / "log").read_text()
         assert "orbidden" not in said, said
     finally:

@@ -204,7 +204,7 @@ class Operator:
         """SIGTERM; the exit code."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(30)
+            return self.process.wait(120)
         except subprocess.TimeoutExpired:
             self.kill()  # nothing is left running, and the test fails
             raise AssertionError(f"did not end in 30 s:\n{self.logs()}") from None
@@ -212,7 +212,7 @@ class Operator:
     def kill(self) -> None:
         """SIGKILL."""
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(120)
 
     def requests(self) -> list[dict[str, Any]]:
         """What it asked the API server, from the audit log."""

@@ -88,7 +88,7 @@ def webhook(tmp_path: Path) -> Iterator[tuple[int, int]]:
     process = subprocess.Popen([*command, *flags, "--health-port=0"])
     yield port, metrics
     process.terminate()
-    process.wait(30)
+    process.wait(120)
 
 
 def convert(port: int, *objects: Any) -> str:

@@ -77,7 +77,7 @@ class Release:
     def kill(self) -> None:
         if self.process is not None:
             self.process.kill()
-            self.process.wait(30)
+            self.process.wait(120)
             self.process = None
 
     def install(self, storage: str, *, converts: bool = True) -> None:

@@ -206,7 +206,7 @@ def test_a_health_port_that_is_taken_is_one_clear_line(start: Start) -> None:
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
         operator = start(f"--health-port={port}")
-        assert operator.process.wait(30) == 1
+        assert operator.process.wait(120) == 1
 
     assert f"error: health port {port}: cannot listen" in operator.logs()
     assert "Traceback" not in operator.logs()

@@ -150,7 +150,7 @@ def test_the_webhook_traces_reviews_under_a_name_of_its_own(
 
         assert eventually(refused)
         process.terminate()
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
     finally:
         process.kill()
     (span,) = collector.of("convert")

@@ -118,7 +118,7 @@ class Child:
         now = self.get()
         now["spec"] = self.original["spec"]
         self.api.put(self.path, now, fieldManager="helloworld-operator")
-        eventually(self.check, timeout=20)
+        eventually(self.check)
 
     def write(self, manager: str, verb: str, new: Any) -> None:
         """Store an edited copy. Raises ApiError where the API server refuses it."""

@@ -132,7 +132,7 @@ def test_whatever_happens_to_leaders_there_are_never_two_writers(
                     leader.process.send_signal(signal.SIGCONT)
                     eventually(lambda leader=leader: "lost the Lease" in leader.logs())
                 else:
-                    assert leader.process.wait(30) == (0 if how == "end" else -9)
+                    assert leader.process.wait(120) == (0 if how == "end" else -9)
                     operators.append(start(name=f"operator-{len(operators)}"))
     finally:
         over.set()

@@ -326,7 +326,7 @@ def webhook_process(
             yield log.read_text
         finally:
             process.terminate()
-            assert process.wait(60) == 0, log.read_text()
+            assert process.wait(120) == 0, log.read_text()
 
 
 def test_the_webhook_keeps_its_secret_through_an_upgrade_and_gives_it_up_at_the_uninstall(

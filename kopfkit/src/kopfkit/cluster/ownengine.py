@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from kopfkit.cluster import daemon, debian, leftovers, network, ociruntime, paths
+from kopfkit.cluster import daemon, debian, leftovers, network, ociruntime, paths, priority
 from kopfkit.cluster.daemon import Daemon
 from kopfkit.cluster.docker import Engine, answer
 from kopfkit.cluster.progress import Progress
@@ -98,6 +98,7 @@ def start(progress: Progress) -> Engine:
         except BaseException:
             _end_processes(place)
             raise
+        priority.prefer_containers()
     return Engine(address(), True, version)
 
 

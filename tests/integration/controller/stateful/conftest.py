@@ -192,7 +192,7 @@ class World:
                 return each
         return {}
 
-    def reason(self, plural: str, name: str, kind: str, reason: str, timeout: float = 30.0) -> Any:
+    def reason(self, plural: str, name: str, kind: str, reason: str) -> Any:
         """Wait for a reason; the condition."""
 
         def look() -> Any:
@@ -200,7 +200,7 @@ class World:
             assert found.get("reason") == reason, (found, self.get(plural, name))
             return found
 
-        return eventually(look, timeout=timeout)
+        return eventually(look)
 
     def rolled_out(self, name: str = "x", image: str | None = None) -> Any:
         """Wait until a HelloWorld's pods are there; the object."""

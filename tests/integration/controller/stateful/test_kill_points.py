@@ -95,7 +95,7 @@ class Victim:
             yield
         finally:
             self.process.kill()
-            self.process.wait(30)
+            self.process.wait(120)
             proxy.close()
 
 
@@ -157,7 +157,7 @@ def worlds(plane: Any, api: Api, start: Any, make_world: Any) -> Any:
             world.snapshot("copy")
         for world in made:
             world.rolled_out("x", image=DEFAULT)
-            world.reason(HWS, "copy", "Ready", "Completed", timeout=60)
+            world.reason(HWS, "copy", "Ready", "Completed")
         first.stop()
         return made
 

@@ -185,7 +185,7 @@ def test_an_object_of_somebody_else_with_the_childs_name_is_left_alone(
     found = api.get(path)
     assert "ownerReferences" not in found["metadata"]
     api.delete(path, {"propagationPolicy": "Background"})
-    world.reason(HWS, "copy", "Ready", "Completed", timeout=60)
+    world.reason(HWS, "copy", "Ready", "Completed")
 
 
 def test_a_quota_is_told_and_the_snapshot_is_taken_when_there_is_room(
@@ -205,7 +205,7 @@ def test_a_quota_is_told_and_the_snapshot_is_taken_when_there_is_room(
     told = world.reason(HWS, "copy", "Ready", "Refused")
     assert "exceeded quota: few" in told["message"]
     api.delete(path)
-    world.reason(HWS, "copy", "Ready", "Completed", timeout=90)
+    world.reason(HWS, "copy", "Ready", "Completed")
 
 
 def test_long_names_work(hello: Create, world: Any) -> None:

@@ -108,14 +108,12 @@ def test_an_image_that_does_not_become_ready_is_taken_back_also_by_the_next_oper
 
     second = start()
 
-    told = world.reason("helloworlds", "x", "Degraded", "RolledBack", timeout=60)
+    told = world.reason("helloworlds", "x", "Degraded", "RolledBack")
     assert BAD in told["message"]
     eventually(lambda: world.image() == DEFAULT)
     status = eventually(lambda: world.get("helloworlds", "x")["status"])
     assert (status["image"], status["rejectedImage"]) == (DEFAULT, BAD)
-    eventually(
-        lambda: world.condition("helloworlds", "x", "Available")["status"] == "True", timeout=60
-    )
+    eventually(lambda: world.condition("helloworlds", "x", "Available")["status"] == "True")
     # A change of something else goes through, and the image is not tried again.
     api.patch(running.path, {"spec": {"greeting": {"message": "on the old image"}}})
 
@@ -147,7 +145,7 @@ def test_without_a_volume_an_image_is_taken_back_as_well(
 
     start()
 
-    world.reason("helloworlds", "x", "Degraded", "RolledBack", timeout=60)
+    world.reason("helloworlds", "x", "Degraded", "RolledBack")
     assert world.names(HWS) == []
     eventually(lambda: world.image() == DEFAULT)
 
@@ -194,7 +192,7 @@ def test_a_new_default_image_of_the_operator_is_an_upgrade_like_another(
 
     start(image=NEXT)
 
-    world.reason("helloworlds", "x", "Progressing", "WaitingForSnapshot", timeout=60)
+    world.reason("helloworlds", "x", "Progressing", "WaitingForSnapshot")
     pod = world.get("deployments", "x")["spec"]["template"]["spec"]["containers"][0]
     assert (pod["image"], pod["args"]) == (DEFAULT, args)
     node.jobs = "succeed"
