@@ -21,8 +21,8 @@ from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
 
 TOOLS = ("etcd", "kube-apiserver", "kube-controller-manager")
-# Seconds: a start takes 4 to 14 on two cores; a machine under full load gets six times that.
-START_TIMEOUT = 90.0
+# Seconds: a start takes 4 to 14 on two cores, and 30 on a machine with ten busy processes for each.
+START_TIMEOUT = 240.0
 # Somebody else may take a port between the look and the start.
 PORT_ATTEMPTS = 4
 
