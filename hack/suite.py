@@ -32,12 +32,12 @@ VARIABLE = "KOPFKIT_TEST_CLUSTER"
 LAYERS = ("tests/unit", "tests/integration", "tests/e2e")
 # Names of the parts that make a cluster, and of those with its tests.
 CLUSTER = ("cluster", "cluster-2")
-E2E = ("e2e-upgrades", "e2e-others")
+E2E = ("e2e-olm", "e2e-others")
 # Workers that mostly compute, and workers that also wait for an API server.
 COMPUTING = max(2, os.cpu_count() or 2)
 WAITING = COMPUTING + 1
-# The e2e tests of the first cluster; the second one has all others.
-UPGRADES = ("tests/e2e/upgrade", "tests/e2e/test_run_bundle.py")
+# The e2e tests of the first cluster, which subscribe to a catalog; the second one has all others.
+BY_OLM = ("tests/e2e/upgrade", "tests/e2e/test_olm.py")
 # Bytes that a run from nothing takes: tools and their build, images, a cluster's volumes.
 ROOM = 12 << 30
 
@@ -51,7 +51,7 @@ def plan(layers: Sequence[str], clusters: Sequence[str] = CLUSTERS) -> list[Part
             command = [BIN / "kopfkit", *up]
             # What all clusters share, engine and images, is made by the first one.
             parts.append(Part(CLUSTER[number], command, ["tools"], CLUSTER[:number]))
-        for number, tests in enumerate((UPGRADES, _others())):
+        for number, tests in enumerate((BY_OLM, _others())):
             own = number % len(clusters)
             parts.append(
                 Part(
@@ -77,9 +77,9 @@ def pytest(name: str, *arguments: str) -> list[str | Path]:
 
 
 def _others() -> list[str]:
-    """All e2e tests but `UPGRADES`."""
+    """All e2e tests but `BY_OLM`."""
     files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests/e2e").rglob("test_*.py"))
-    return [path for path in files if not path.startswith(UPGRADES)]
+    return [path for path in files if not path.startswith(BY_OLM)]
 
 
 class Watch:

@@ -8,10 +8,11 @@ from kopfkit.testing.waiting import eventually
 
 # Seconds until load becomes pods: two measures, and the autoscaler looks every 15 seconds.
 SCALED = 180.0
-# Requests without a pause, each on a connection of its own.
+# Fifty requests a second, each on a connection of its own: many times what a pod asks for.
 LOAD = """
-import sys, urllib.request
+import sys, time, urllib.request
 while True:
+    time.sleep(0.02)
     try:
         urllib.request.urlopen(sys.argv[1], timeout=5).read()
     except OSError:
