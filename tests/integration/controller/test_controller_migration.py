@@ -6,7 +6,6 @@ the rights it ships with, and OLM's own CRD of the OperatorCondition are real.
 
 import base64
 import itertools
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -21,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from helloworld_operator.api import HELLOWORLD
 from kopfkit import pki, yamls
-from kopfkit.cluster import toolchain
+from kopfkit.cluster import ports, toolchain
 from kopfkit.crd import custom_resource_definition
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime.protection import BINDINGS, POLICIES, policy_name
@@ -36,12 +35,6 @@ CONDITIONS = f"/apis/operators.coreos.com/v2/namespaces/{SYSTEM}/operatorconditi
 COUNT = 12
 VERSIONS = ("v1alpha1", "v1")
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def metrics(port: int) -> dict[str, float]:
@@ -124,7 +117,7 @@ def release(plane: Any, tmp_path: Path) -> Iterator[Release]:
     }.items():
         (tmp_path / name).write_bytes(content)
     api = plane.api
-    made = Release(api, tmp_path, free_port())
+    made = Release(api, tmp_path, ports.free(1)[0])
     _remove(api)
     made.install("v1alpha1")
     eventually(lambda: all(api.exists(f"/apis/test.jiaozi.com/{v}/helloworlds") for v in VERSIONS))
@@ -216,7 +209,7 @@ def test_a_flip_is_followed_by_itself_and_no_upgrade_begins_meanwhile(
 
     release.install("v1")
     assert release.stored() == ["v1alpha1", "v1"]
-    port = free_port()
+    (port,) = ports.free(1)
     new = start(f"--metrics-port={port}", name="new")
 
     eventually(lambda: release.stored() == ["v1"])
@@ -271,7 +264,7 @@ def test_what_is_in_the_way_is_told_and_holds_no_upgrade(
     release: Release, start: Callable[..., Any], condition: Condition
 ) -> None:
     release.install("v1", converts=False)
-    port = free_port()
+    (port,) = ports.free(1)
     operator = start(f"--metrics-port={port}")
     assert operator.says("Storage migration: CRD helloworlds.test.jiaozi.com")
     assert "would lose every field" in operator.logs()
@@ -283,7 +276,7 @@ def test_what_is_in_the_way_is_told_and_holds_no_upgrade(
 
 
 def test_where_nothing_was_flipped_one_look_is_all(start: Callable[..., Any], api: Api) -> None:
-    port = free_port()
+    (port,) = ports.free(1)
     operator = start(f"--metrics-port={port}")
     looks = eventually(
         lambda: [

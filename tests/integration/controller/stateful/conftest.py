@@ -192,7 +192,7 @@ class World:
                 return each
         return {}
 
-    def reason(self, plural: str, name: str, kind: str, reason: str, timeout: float = 30.0) -> Any:
+    def reason(self, plural: str, name: str, kind: str, reason: str, timeout: float = 120.0) -> Any:
         """Wait for a reason; the condition."""
 
         def look() -> Any:
