@@ -88,7 +88,7 @@ def test_a_bundle_is_run_upgraded_and_cleaned_up(
 ) -> None:
     done = kopfkit_run("run", "bundle", bundles[OLD])
     assert f"{csv(OLD)} Succeeded in {PROJECT.namespace}" in done.stdout
-    assert phases(kubectl) == {csv(OLD): "Succeeded"}
+    eventually(lambda: phases(kubectl) == {csv(OLD): "Succeeded"})
     converts()
     world.create("hello", {"size": 1, "message": "Hi"}, "v1alpha1")
     world.ready("hello", 1)
@@ -97,7 +97,7 @@ def test_a_bundle_is_run_upgraded_and_cleaned_up(
 
     # A second run of the same is fine; another bundle is no second installation.
     kopfkit_run("run", "bundle", bundles[OLD])
-    assert phases(kubectl) == {csv(OLD): "Succeeded"}
+    eventually(lambda: phases(kubectl) == {csv(OLD): "Succeeded"})
     with pytest.raises(KopfkitError, match=r"installed in .* already") as refused:
         kopfkit_run("run", "bundle", bundles[NEW])
     assert "run bundle-upgrade" in refused.value.cure
@@ -122,7 +122,7 @@ def test_a_bundle_is_run_upgraded_and_cleaned_up(
     done = kopfkit_run("cleanup", PROJECT.name, input="n\n", refused=True)
     assert f"CRD {HELLOWORLD.crd_name} and 1 object" in done.output
     assert done.exit_code != 0
-    assert phases(kubectl) == {csv(NEW): "Succeeded"}
+    eventually(lambda: phases(kubectl) == {csv(NEW): "Succeeded"})
     assert world.read("hello")["spec"]["replicas"] == 1
 
     done = kopfkit_run("cleanup", PROJECT.name, "--yes")

@@ -106,11 +106,11 @@ class RawApi:
                 document = {"message": text.decode(errors="replace")}
             return Answer(error.code, error.headers.get_all("Warning") or [], document)
 
-    def watch(self, path: str, seconds: int = 1) -> list[Any]:
-        """The events of a watch from the beginning, until the API server ends it."""
-        query = f"?watch=true&resourceVersion=0&timeoutSeconds={seconds}"
+    def watch(self, path: str) -> Iterator[Any]:
+        """The events of a watch from the beginning, as they come; for PATIENCE at most."""
+        query = f"?watch=true&resourceVersion=0&timeoutSeconds={PATIENCE:.0f}"
         with self._opener.open(self._url + path + query, timeout=PATIENCE) as response:
-            return [json.loads(line) for line in response.read().splitlines()]
+            yield from map(json.loads, response)
 
 
 def _eventually(read: Callable[[], Any], good: Callable[[Any], bool]) -> Any:

@@ -245,7 +245,8 @@ def test_make_install_resets_the_conversion_and_it_is_put_back(world: World, sta
     world.install()
     run.line("was changed by somebody")
     eventually(lambda: world.conversion() == before)
-    world.api.create(hello("v1alpha1", "again", size=1))
+    # The API server goes by a CRD a moment after it was written.
+    eventually(lambda: world.api.create(hello("v1alpha1", "again", size=1)))
     assert world.api.get(path("v1", "again"))["spec"]["replicas"] == 1
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from kopfkit import pki
+from kopfkit.cluster import ports
 
 COMMAND = [sys.executable, "-c", "from helloworld_operator.cli import main; main()", "webhook"]
 REVIEW = {
@@ -68,19 +69,9 @@ def opener(context: ssl.SSLContext | None = None) -> urllib.request.OpenerDirect
     )
 
 
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for sock in sockets:
-        sock.bind(("127.0.0.1", 0))
-    ports = [int(sock.getsockname()[1]) for sock in sockets]
-    for sock in sockets:
-        sock.close()
-    return ports
-
-
 @pytest.fixture
 def webhook(tmp_path: Path) -> Iterator[Process]:
-    port, health_port = free_ports(2)
+    port, health_port = ports.free(2)
     cert_dir, log = tmp_path / "certificates", tmp_path / "log"
     cert_dir.mkdir()
     flags = [f"--cert-dir={cert_dir}", f"--port={port}", f"--health-port={health_port}"]

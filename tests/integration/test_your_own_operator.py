@@ -4,7 +4,6 @@ import base64
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from kopfkit import pki, yamls
+from kopfkit.cluster import ports
 from kopfkit.testing.client import Api, ApiError
 from kopfkit.testing.waiting import eventually
 
@@ -84,9 +84,7 @@ def webhook(checkout: Path, tmp_path: Path) -> Iterator[dict[str, Any]]:
     pair = pki.make_serving_cert(ca, [], ["127.0.0.1"], now=datetime.now(UTC))
     (tmp_path / "tls.crt").write_bytes(pair.certificate)
     (tmp_path / "tls.key").write_bytes(pair.key)
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
+    (port,) = ports.free(1)
     argv = [sys.executable, "-m", "teapots", "webhook", str(tmp_path), str(port), "0"]
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     with subprocess.Popen(argv, env=environment, stderr=subprocess.PIPE) as process:

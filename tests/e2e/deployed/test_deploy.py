@@ -34,8 +34,11 @@ def test_deploying_again_keeps_pods_and_conversion(
     world: Any, make: Make, kubectl: Kubectl
 ) -> None:
     def pods() -> set[str]:
-        return {pod["metadata"]["uid"] for pod in kubectl.list("pods", PROJECT.namespace)}
+        """Those that stay: a pod that a test before has deleted may still be going."""
+        found = [pod["metadata"] for pod in kubectl.list("pods", PROJECT.namespace)]
+        return {pod["uid"] for pod in found if "deletionTimestamp" not in pod}
 
+    wait_until_ready(kubectl)
     world.create("hello", {"replicas": 0, "greeting": {"message": "Hi"}})
     before, bundle = pods(), conversion(kubectl)["caBundle"]
     make("deploy")

@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,3 +74,41 @@ def test_each_patch_type_is_understood(api: Api, namespace: str) -> None:
 def test_a_kind_that_the_server_does_not_know_is_named(api: Api) -> None:
     with pytest.raises(LookupError, match="Nonsense"):
         api.apply({"apiVersion": "v1", "kind": "Nonsense", "metadata": {"name": "x"}})
+
+
+def test_history_has_every_state_of_one_object_however_short(api: Api, namespace: str) -> None:
+    paths = {}
+    for name in ("m", "other"):
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"n": "0"}}
+        made = api.create({**body, "metadata": {"name": name, "namespace": namespace}})
+        paths[name] = api.path_of(made)
+    since = made["metadata"]["resourceVersion"]
+    for number in "123":
+        for path in paths.values():
+            api.patch(path, {"data": {"n": number}})
+    api.delete(paths["m"])
+    newest = api.create({**body, "metadata": {"name": "m", "namespace": namespace}})
+
+    states = api.history(paths["m"], since=since)
+    assert [state["data"]["n"] for state in states] == ["1", "2", "3", "0"]
+    assert states[-1] == newest
+    assert api.history(paths["m"], since=newest["metadata"]["resourceVersion"]) == []
+    # The connection of a watch that was left serves no other request.
+    assert api.get(paths["other"])["data"] == {"n": "3"}
+
+
+def test_a_history_that_the_server_no_longer_has_is_an_error(
+    api: Api, install: Callable[..., Any]
+) -> None:
+    installed = install()  # the API server knows nothing of a kind from before it had it
+    made = installed.make("v1", "m").ok()
+    path = installed.path("v1", "m")
+
+    with pytest.raises(ApiError, match="too old resource version") as refusal:
+        api.history(path, since="1")
+    assert (refusal.value.status, refusal.value.reason) == (410, "Expired")
+    installed.put("v1", {**made, "spec": {"replicas": 3}})
+    states = api.history(path, since=made["metadata"]["resourceVersion"])
+    assert [state["spec"]["replicas"] for state in states] == [3]
+    with pytest.raises(ApiError, match="not found"):
+        api.history(f"{path}-2", since="1")

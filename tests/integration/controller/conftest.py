@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -224,15 +225,19 @@ class Operator:
             if mine in (event["user"].get("extra") or {}).get(key, [])
         ]
 
-    def writes(self, *, accepted: bool = False, within: str = "") -> list[str]:
+    def writes(
+        self, *, accepted: bool = False, within: str = "", since: datetime | None = None
+    ) -> list[str]:
         """What it wrote, but for Leases: "create deployments x"; also what was refused, unless only
-        what was accepted is asked for.
+        what was accepted is asked for. A write may be seen before the audit log has it.
 
         Args:
             accepted: only what was.
             within: a namespace; only what was written there or outside of all. A namespace of
                 a test before may still be going, and in it a Service before its owner.
+            since: only what the API server received after that moment.
         """
+        moment = since.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if since else ""
         return [
             " ".join(
                 filter(
@@ -248,6 +253,7 @@ class Operator:
             for event in self.requests()
             if event["verb"] in WRITES
             and event["objectRef"]["resource"] != "leases"
+            and event["requestReceivedTimestamp"] > moment
             and (not within or event["objectRef"].get("namespace", within) == within)
             and not (accepted and event["responseStatus"]["code"] >= 300)
         ]

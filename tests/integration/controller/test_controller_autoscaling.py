@@ -4,7 +4,6 @@ There are no metrics here; the autoscaler's own controller still keeps to the le
 of pods, so that both sides really write.
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -78,24 +77,12 @@ def test_the_number_of_pods_is_handed_over_without_a_dip_and_taken_back(
     eventually(lambda: "helloworld-operator" not in managers(one))
 
     assert replicas(one) == 3
-    assert set(seen(one, api, since=watched)) == {3}
+    states = api.history(one.deployment_path, since=watched)
+    assert {state["spec"]["replicas"] for state in states} == {3}
     api.patch(one.path, {"spec": {"autoscaling": None, "replicas": 2}})
     eventually(lambda: not api.exists(autoscaler(one)))
     eventually(lambda: replicas(one) == 2)
     assert "helloworld-operator" in managers(one)
-
-
-def seen(one: Any, api: Api, *, since: str) -> list[int]:
-    """Every number of pods the Deployment had since a version, from the watch's history."""
-    answer = api.request(
-        "GET",
-        f"/apis/apps/v1/namespaces/{one.namespace}/deployments",
-        query={"watch": "true", "resourceVersion": since, "timeoutSeconds": "2"},
-    )
-    lines = str(
-        answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
-    ).splitlines()
-    return [json.loads(line)["object"]["spec"]["replicas"] for line in lines if line]
 
 
 def test_a_deployment_without_pods_is_woken_for_the_autoscaler(hello: Create, api: Api) -> None:

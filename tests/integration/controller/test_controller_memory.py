@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kopfkit.cluster import ports
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
@@ -60,8 +60,7 @@ def standby(start: Callable[..., Any], namespace: str) -> Callable[[], tuple[int
     what is measured is what it keeps. Gives its process id and the port of its metrics."""
 
     def make() -> tuple[int, int]:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        (port,) = ports.free(1)
         one = start(f"--metrics-port={port}", f"--lease-namespace={namespace}")
         one.says("knows")
         return one.process.pid, port

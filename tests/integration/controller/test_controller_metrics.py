@@ -3,7 +3,6 @@ Prometheus ask them."""
 
 import json
 import re
-import socket
 import ssl
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from helloworld_operator.alerts import ALERTS
 from kopfkit import pki, yamls
+from kopfkit.cluster import ports
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
@@ -31,12 +31,6 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 Series = dict[str, list[dict[str, str]]]
 Samples = list[tuple[str, dict[str, str], float]]
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def scrape(port: int) -> Samples:
@@ -82,7 +76,7 @@ def webhook(tmp_path: Path) -> Iterator[tuple[int, int]]:
     pair = pki.make_serving_cert(pki.make_ca("test", now=now), ["localhost"], now=now)
     (tmp_path / "tls.crt").write_bytes(pair.certificate)
     (tmp_path / "tls.key").write_bytes(pair.key)
-    port, metrics = free_port(), free_port()
+    port, metrics = ports.free(2)
     command = [sys.executable, "-m", "helloworld_operator", "webhook"]
     flags = [f"--cert-dir={tmp_path}", f"--port={port}", f"--metrics-port={metrics}"]
     process = subprocess.Popen([*command, *flags, "--health-port=0"])
@@ -123,7 +117,7 @@ OBJECT = {
 def test_running_processes_export_what_alerts_and_dashboard_read(
     start: Callable[..., Any], hello: Callable[..., Any], webhook: tuple[int, int]
 ) -> None:
-    port = free_port()
+    (port,) = ports.free(1)
     operator = start(f"--metrics-port={port}", "--metrics-objects=100")
     operator.says("leads")
     one = hello("measured", replicas=1)
@@ -175,18 +169,18 @@ def test_running_processes_export_what_alerts_and_dashboard_read(
 
 
 def test_of_two_processes_one_leads_and_both_know_the_objects(start: Callable[..., Any]) -> None:
-    ports = [free_port(), free_port()]
-    for port in ports:
+    chosen = ports.free(2)
+    for port in chosen:
         start(f"--metrics-port={port}").says("knows")
 
     def leading() -> bool:
-        return sum(value(scrape(port), "leader") for port in ports) == 1
+        return sum(value(scrape(port), "leader") for port in chosen) == 1
 
     eventually(leading)
 
     def agreeing() -> bool:
         # Not at once: objects of the test before may be on their way out.
-        return len({value(scrape(port), "objects", kind="HelloWorld") for port in ports}) == 1
+        return len({value(scrape(port), "objects", kind="HelloWorld") for port in chosen}) == 1
 
     eventually(agreeing)
 
@@ -194,7 +188,7 @@ def test_of_two_processes_one_leads_and_both_know_the_objects(start: Callable[..
 def test_metrics_name_no_object_unless_they_are_asked_to(
     start: Callable[..., Any], hello: Callable[..., Any]
 ) -> None:
-    port = free_port()
+    (port,) = ports.free(1)
     start(f"--metrics-port={port}")
     one = hello("secret-name")
     one.settled()
@@ -227,7 +221,7 @@ def test_the_leader_brings_its_monitors_with_the_rights_it_is_shipped_with(
         for plural in ("servicemonitors", "prometheusrules")
     ]
 
-    first = start(f"--metrics-port={free_port()}")
+    first = start(f"--metrics-port={ports.free(1)[0]}")
     for path in paths:
         eventually(lambda path=path: api.exists(path))
     alerts = api.get(paths[1])["spec"]["groups"][0]["rules"]
@@ -239,7 +233,7 @@ def test_the_leader_brings_its_monitors_with_the_rights_it_is_shipped_with(
         for name, text in config["data"].items()
     }
     api.apply({**config, "data": changed})
-    start(f"--metrics-port={free_port()}")
+    start(f"--metrics-port={ports.free(1)[0]}")
     eventually(lambda: api.get(paths[0])["spec"]["endpoints"][0]["interval"] == "45s")
     eventually(lambda: api.get(paths[1])["spec"]["groups"][0]["rules"][0]["for"] == "7m")
 

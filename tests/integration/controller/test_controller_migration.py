@@ -5,7 +5,7 @@ the rights it ships with, and OLM's own CRD of the OperatorCondition are real.
 """
 
 import base64
-import socket
+import itertools
 import subprocess
 import sys
 import urllib.request
@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from helloworld_operator.api import HELLOWORLD
 from kopfkit import pki, yamls
-from kopfkit.cluster import toolchain
+from kopfkit.cluster import ports, toolchain
 from kopfkit.crd import custom_resource_definition
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime.protection import BINDINGS, POLICIES, policy_name
@@ -35,12 +35,6 @@ CONDITIONS = f"/apis/operators.coreos.com/v2/namespaces/{SYSTEM}/operatorconditi
 COUNT = 12
 VERSIONS = ("v1alpha1", "v1")
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def metrics(port: int) -> dict[str, float]:
@@ -123,7 +117,7 @@ def release(plane: Any, tmp_path: Path) -> Iterator[Release]:
     }.items():
         (tmp_path / name).write_bytes(content)
     api = plane.api
-    made = Release(api, tmp_path, free_port())
+    made = Release(api, tmp_path, ports.free(1)[0])
     _remove(api)
     made.install("v1alpha1")
     eventually(lambda: all(api.exists(f"/apis/test.jiaozi.com/{v}/helloworlds") for v in VERSIONS))
@@ -140,9 +134,30 @@ def _remove(api: Api) -> None:
     eventually(lambda: not api.exists(CRD))
 
 
+@dataclass
+class Condition:
+    """The operator's OperatorCondition: Upgradeable, or {} while there is none."""
+
+    api: Api
+    created: str
+
+    def now(self) -> Any:
+        return _upgradeable(self.api.get(f"{CONDITIONS}/{NAME}"))
+
+    def history(self) -> list[Any]:
+        """Each that was told since the object was made, in their order."""
+        states = self.api.history(f"{CONDITIONS}/{NAME}", since=self.created)
+        return [told for told, _ in itertools.groupby(map(_upgradeable, states)) if told]
+
+
+def _upgradeable(obj: Any) -> Any:
+    (found,) = obj["spec"].get("conditions") or [{}]
+    return found
+
+
 @pytest.fixture
-def condition(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Any]]:
-    """The operator's OperatorCondition and the rights to it, as OLM makes them; read by a call."""
+def condition(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Condition]:
+    """The operator's OperatorCondition and the rights to it, as OLM makes them."""
     try:
         charts = toolchain.module_dir(OLM) / "deploy" / "chart" / "crds"
     except KopfkitError as error:
@@ -151,7 +166,7 @@ def condition(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[]
     eventually(lambda: api.exists("/apis/operators.coreos.com/v2/operatorconditions"))
     body = {"apiVersion": "operators.coreos.com/v2", "kind": "OperatorCondition"}
     place = {"name": NAME, "namespace": SYSTEM}
-    eventually(lambda: api.create({**body, "metadata": place, "spec": {}}))
+    made = eventually(lambda: api.create({**body, "metadata": place, "spec": {}}))
     rbac = "rbac.authorization.k8s.io"
     rule = {
         "apiGroups": ["operators.coreos.com"],
@@ -172,11 +187,7 @@ def condition(api: Api, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[]
     )
     monkeypatch.setenv("OPERATOR_CONDITION_NAME", NAME)
 
-    def read() -> Any:
-        (found,) = api.get(f"{CONDITIONS}/{NAME}")["spec"].get("conditions") or [{}]
-        return found
-
-    yield read
+    yield Condition(api, made["metadata"]["resourceVersion"])
     api.delete(f"{CONDITIONS}/{NAME}")
 
 
@@ -184,7 +195,7 @@ def test_a_flip_is_followed_by_itself_and_no_upgrade_begins_meanwhile(
     release: Release,
     hello: Callable[..., Any],
     start: Callable[..., Any],
-    condition: Callable[[], Any],
+    condition: Condition,
 ) -> None:
     spec = {"replicas": 0, "greeting": {"message": "你好", "language": "zh-Hans"}}
     made = [eventually(lambda: hello("x-0", **spec))]  # the webhook answers from now on
@@ -198,14 +209,17 @@ def test_a_flip_is_followed_by_itself_and_no_upgrade_begins_meanwhile(
 
     release.install("v1")
     assert release.stored() == ["v1alpha1", "v1"]
-    port = free_port()
+    (port,) = ports.free(1)
     new = start(f"--metrics-port={port}", name="new")
 
-    held = eventually(lambda: (found := condition()).get("status") == "False" and found)
+    eventually(lambda: release.stored() == ["v1"])
+    eventually(lambda: condition.now()["status"] == "True")
+    # It may be over between two looks.
+    *before_it, held, _ = condition.history()
+    assert held["status"] == "False"
     assert held["reason"] == "StorageMigration"
     assert "objects of helloworlds.test.jiaozi.com" in held["message"]
-    eventually(lambda: release.stored() == ["v1"])
-    eventually(lambda: condition()["status"] == "True")
+    assert [told for told in before_it if told["reason"] == "StorageMigration"] == []
     assert metrics(port) == {
         "running": 0,
         "blocked": 0,
@@ -247,22 +261,22 @@ def _content(obj: Any) -> Any:
 
 
 def test_what_is_in_the_way_is_told_and_holds_no_upgrade(
-    release: Release, start: Callable[..., Any], condition: Callable[[], Any]
+    release: Release, start: Callable[..., Any], condition: Condition
 ) -> None:
     release.install("v1", converts=False)
-    port = free_port()
+    (port,) = ports.free(1)
     operator = start(f"--metrics-port={port}")
     assert operator.says("Storage migration: CRD helloworlds.test.jiaozi.com")
     assert "would lose every field" in operator.logs()
     eventually(lambda: metrics(port)["blocked"] == 1)
     assert metrics(port)["running"] == 0
-    eventually(lambda: condition()["status"] == "True")
+    eventually(lambda: condition.now()["status"] == "True")
     assert release.stored() == ["v1alpha1", "v1"]
     assert _writes(operator) == []
 
 
 def test_where_nothing_was_flipped_one_look_is_all(start: Callable[..., Any], api: Api) -> None:
-    port = free_port()
+    (port,) = ports.free(1)
     operator = start(f"--metrics-port={port}")
     looks = eventually(
         lambda: [

@@ -117,7 +117,7 @@ def test_the_standby_takes_over_when_the_leader_is_killed(
     one.settled()
     assert "leads" in standby.logs()
     # What the old one left is the new one's; it wrote for the new object only.
-    assert len(standby.writes(within=namespace)) == 3
+    eventually(lambda: len(standby.writes(within=namespace)) == 3)
 
 
 def test_a_standby_takes_over_at_once_when_the_leader_ends_in_order(start: Start) -> None:

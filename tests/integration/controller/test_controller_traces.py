@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import socket
 import ssl
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from kopfkit import pki
+from kopfkit.cluster import ports
 from kopfkit.testing.waiting import eventually
 
 
@@ -123,9 +123,7 @@ def test_the_webhook_traces_reviews_under_a_name_of_its_own(
     pair = pki.make_serving_cert(pki.make_ca("test", now=now), ["localhost"], now=now)
     (tmp_path / "tls.crt").write_bytes(pair.certificate)
     (tmp_path / "tls.key").write_bytes(pair.key)
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = int(sock.getsockname()[1])
+    (port,) = ports.free(1)
     command = [sys.executable, "-m", "helloworld_operator", "webhook", "--health-port=0"]
     process = subprocess.Popen([*command, f"--cert-dir={tmp_path}", f"--port={port}"])
     try:

@@ -19,6 +19,7 @@ import pytest
 
 from helloworld_operator.api.conversion import converter
 from kopfkit import pki
+from kopfkit.cluster import ports
 from kopfkit.conversion import serve
 from kopfkit.testing.waiting import eventually
 
@@ -67,7 +68,7 @@ def start_webhook(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
         cert_dir = tmp_path_factory.mktemp("certificates")
         (cert_dir / "tls.crt").write_bytes(pair.certificate)
         (cert_dir / "tls.key").write_bytes(pair.key)
-        port = free_port()
+        (port,) = ports.free(1)
         running.append(in_thread(group, cert_dir, port))
         eventually(lambda: accepts(port))
         return Webhook(conversion(port, ca.certificate))
@@ -83,12 +84,6 @@ def accepts(port: int) -> bool:
     """Whether somebody listens."""
     with socket.socket() as sock:
         return sock.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def in_thread(group: str, cert_dir: Path, port: int) -> tuple[threading.Thread, Callable[[], None]]:
@@ -178,12 +173,12 @@ def webhook_process(
         directory = tmp_path_factory.mktemp("certificates")
         for name in ("tls.crt", "tls.key"):
             (directory / name).symlink_to(f"..data/{name}")
-        ports = free_port(), free_port()
-        argv = [sys.executable, "-c", SERVE, group, str(directory), *map(str, ports)]
+        chosen = ports.free(2)
+        argv = [sys.executable, "-c", SERVE, group, str(directory), *map(str, chosen)]
         log = directory / "log"
         with log.open("wb") as file:
             popen = subprocess.Popen(argv, stderr=file)
-        process = Process(directory, *ports, popen, log, pair, iter(range(1000)))
+        process = Process(directory, *chosen, popen, log, pair, iter(range(1000)))
         running.append(process)
         process.mount(pair)
         return process

@@ -4,6 +4,7 @@ How many objects are written for each stored version, says KOPFKIT_HOSTILE_WRITE
 not set.
 """
 
+import contextlib
 import os
 import random
 from typing import Any
@@ -57,9 +58,14 @@ def test_hostile_objects_fail_no_list_no_watch_and_no_apply_of_anybody(hello: An
 
 def watched(hello: Any, version: str, names: set[str]) -> None:
     """A watch from the beginning brings every object, and no error."""
-    events = hello.api.watch(hello.path(version))
-    assert {event["type"] for event in events} == {"ADDED"}
-    assert {event["object"]["metadata"]["name"] for event in events} >= names
+    missing = set(names)
+    with contextlib.closing(hello.api.watch(hello.path(version))) as events:
+        for event in events:
+            assert event["type"] == "ADDED", event
+            missing.discard(event["object"]["metadata"]["name"])
+            if not missing:
+                break
+    assert missing == set()
 
 
 def judged(hello: Any, version: str, obj: Any) -> None:

@@ -1,6 +1,5 @@
 """Names and help of the metrics, by Prometheus' own conventions."""
 
-import socket
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -8,17 +7,12 @@ from typing import Any
 import aiohttp
 
 from helloworld_operator.insight import Insight
+from kopfkit.cluster import ports
 from kopfkit.runtime.store import Store
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 async def test_promtool_has_no_objection_to_any_metric(promtool: Callable[..., str]) -> None:
-    port = free_port()
+    (port,) = ports.free(1)
     insight, store = Insight(port), Store()
     condition = {"type": "Ready", "status": "True", "reason": "Ready"}
     store.put({"metadata": {"namespace": "a", "name": "b"}, "status": {"conditions": [condition]}})

@@ -168,11 +168,11 @@ def test_dying_at_any_write_changes_nothing_in_the_end(
     start("--no-leader-elect", **image)
 
     print(f"{len(points)} points: {', '.join(writes)}")
-    wanted = clean.picture()
     for point in points:
         found = worlds[point]
         try:
-            eventually(lambda found=found: kit.same(found.picture(), wanted) is None)
+            # Both move on: a rollout without nodes is stuck after three minutes.
+            eventually(lambda found=found: kit.same(found.picture(), clean.picture()) is None)
         except AssertionError as error:
             error.add_note(f"died {point}: {writes[point.number - 1]}")
             raise

@@ -149,6 +149,7 @@ def _wait_for_a_leader(operators: list[Any], audit: Audit) -> tuple[Any, Any]:
     def look() -> tuple[Any, Any]:
         alive = [one for one in operators if one.process.poll() is None]
         holder = audit.changes()[-1][1]
+        assert holder
         leader = operators[int(holder.removeprefix("operator "))]
         (standby,) = [one for one in alive if one is not leader]
         assert leader in alive

@@ -1,6 +1,8 @@
 """OLM's OperatorCondition, with OLM's own CRD on a real API server."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -133,21 +135,57 @@ async def test_conditions_and_overrides_of_others_stay(
     assert spec["overrides"] == [override]
 
 
-async def test_the_running_task_writes_what_is_set(
-    upgradeable: Upgradeable, path: str, api: Api
-) -> None:
-    upgradeable.set(False, "A", "a")
+@asynccontextmanager
+async def running(upgradeable: Upgradeable) -> AsyncIterator[None]:
     task = asyncio.create_task(upgradeable.run())
     try:
-        for _ in range(600):
-            if api.get(path)["spec"].get("conditions"):
-                break
-            await asyncio.sleep(0.05)
+        yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    assert api.get(path)["spec"]["conditions"][0]["status"] == "False"
+
+def _status(obj: Any) -> str:
+    (found,) = obj["spec"].get("conditions") or [{"status": ""}]
+    return str(found["status"])
+
+
+async def told(api: Api, path: str, status: str) -> None:
+    """Wait until the condition has a status."""
+    async with asyncio.timeout(60):
+        while _status(api.get(path)) != status:  # noqa: ASYNC110 - it is in the API server
+            await asyncio.sleep(0.05)
+
+
+async def test_the_running_task_writes_what_is_set(
+    upgradeable: Upgradeable, path: str, api: Api
+) -> None:
+    upgradeable.set(False, "A", "a")
+    async with running(upgradeable):
+        await told(api, path, "False")
+
+
+async def test_an_objection_is_told_at_once_although_nothing_spoke_against_an_upgrade_just_before(
+    upgradeable: Upgradeable, path: str, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kopfkit.runtime.operatorcondition.QUIET", 3600.0)
+    async with running(upgradeable):
+        await told(api, path, "True")
+        upgradeable.set(False, "A", "a")
+        await told(api, path, "False")
+
+
+async def test_an_objection_is_told_at_once_while_the_end_of_another_waits_to_be_told(
+    upgradeable: Upgradeable, path: str, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kopfkit.runtime.operatorcondition.QUIET", 3600.0)
+    upgradeable.set(False, "A", "a")
+    upgradeable.set(True)
+    async with running(upgradeable):
+        await asyncio.sleep(0.1)  # it waits; what comes now has to wake it
+        assert "conditions" not in api.get(path)["spec"]
+        upgradeable.set(False, "B", "b")
+        await told(api, path, "False")
 
 
 async def test_without_olm_nothing_is_called(client: Client, namespace: str) -> None:

@@ -1,9 +1,9 @@
 """A CRD that flips its storage, the webhook as a process, and etcd itself as the oracle."""
 
 import base64
+import itertools
 import json
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from kopfkit import pki
+from kopfkit.cluster import ports
 from kopfkit.runtime import credentials
 from kopfkit.runtime.client import Client
 
@@ -38,6 +39,10 @@ FULL = {
     "resources": {"limits": {"cpu": 1, "memory": "64Mi"}},
     "service": {"type": "NodePort", "port": 8080},
 }
+
+
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+_flips = itertools.count()
 
 
 @dataclass
@@ -156,13 +161,26 @@ class Hello:
         return self.eventually(attempt, lambda answer: answer.status == 200).ok()
 
     def store(self, version: str) -> None:
-        """Flip the storage version."""
+        """Flip the storage version, and wait until the API server goes by it.
+
+        It hears of its CRDs some time after they are stored. A column of the same write shows it.
+        """
+        column = f"Stores {next(_flips)}"
 
         def flip(spec: Any) -> None:
             for one in spec["versions"]:
                 one["storage"] = one["name"] == version
+                one["additionalPrinterColumns"] = [
+                    {"name": column, "type": "integer", "jsonPath": ".metadata.generation"}
+                ]
+
+        def columns() -> list[str]:
+            path = f"{self.installed.path('v1')}?limit=1"
+            table = self.installed.api("GET", path, Accept=TABLE).body
+            return [one["name"] for one in table.get("columnDefinitions", [])]
 
         self.change(flip)
+        self.eventually(columns, lambda names: column in names)
 
     def stored(self) -> list[str]:
         """status.storedVersions."""
@@ -192,7 +210,7 @@ def etcd(control_plane: Any) -> Etcd:
     return Etcd(f"https://127.0.0.1:{port}", context)
 
 
-_numbers = iter(range(1000))
+_numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -210,9 +228,7 @@ def flippable(
         pair = pki.make_serving_cert(ca, ["localhost"], ["127.0.0.1"], now=now)
         (directory / "tls.crt").write_bytes(pair.certificate)
         (directory / "tls.key").write_bytes(pair.key)
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            port = int(sock.getsockname()[1])
+        (port,) = ports.free(1)
         webhook = Webhook(group, directory, ca.certificate, port)
         webhook.start()
         webhooks.append(webhook)

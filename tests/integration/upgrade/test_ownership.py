@@ -6,7 +6,6 @@ name, because OLM itself is not here.
 
 import copy
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,6 +18,7 @@ import pytest
 
 from helloworld_operator.project import WEBHOOK
 from kopfkit import pki, yamls
+from kopfkit.cluster import ports
 from kopfkit.cluster.controlplane import ControlPlane
 from kopfkit.runtime import credentials
 from kopfkit.runtime.client import Client
@@ -305,12 +305,9 @@ def webhook_process(
     pair = pki.make_serving_cert(ca, [], ["127.0.0.1"], now=datetime.now(UTC))
     (directory / "tls.crt").write_bytes(pair.certificate)
     (directory / "tls.key").write_bytes(pair.key)
-    with socket.socket() as one, socket.socket() as two:
-        for sock in (one, two):
-            sock.bind(("127.0.0.1", 0))
-        ports = [sock.getsockname()[1] for sock in (one, two)]
+    port, health_port = ports.free(2)
     argv = [sys.executable, "-c", "from helloworld_operator.cli import main; main()", "webhook"]
-    argv += [f"--cert-dir={directory}", f"--port={ports[0]}", f"--health-port={ports[1]}"]
+    argv += [f"--cert-dir={directory}", f"--port={port}", f"--health-port={health_port}"]
     own = {
         "KUBECONFIG": str(kubeconfig),
         "POD_NAMESPACE": namespace,

@@ -207,6 +207,13 @@ def test_a_free_port_passes() -> None:
     assert listeners.holder(port) is None
 
 
+def test_free_ports_are_different_and_none_that_an_outgoing_connection_gets(taken: int) -> None:
+    found = ports.free(50)
+    assert len(set(found)) == 50
+    assert taken not in found
+    assert max(found) < 32768
+
+
 # --- processes
 
 

@@ -20,6 +20,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from cryptography.hazmat.primitives import serialization
 
 from kopfkit import pki
+from kopfkit.cluster import ports
 from kopfkit.conversion import Converter, Spoke, serve
 from kopfkit.conversion.observation import Counts, Silent
 from kopfkit.conversion.server import ConversionServer
@@ -132,19 +133,13 @@ def der(pair: pki.KeyPair) -> bytes:
     return ssl.PEM_cert_to_DER_cert(pair.certificate.decode())
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind((LOCALHOST, 0))
-        return int(sock.getsockname()[1])
-
-
 @pytest.fixture
 async def server(
     tmp_path: Path, converter: Converter, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Running]:
     monkeypatch.setattr("kopfkit.conversion.tls.INTERVAL", 0.02)
     stop = asyncio.Event()
-    port, health_port = free_port(), free_port()
+    port, health_port = ports.free(2)
     task = asyncio.create_task(
         serve(
             converter,

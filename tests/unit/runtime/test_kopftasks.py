@@ -10,6 +10,12 @@ from kopfkit.runtime import kopftasks
 from kopfkit.runtime.kopftasks import KopfTasks
 
 
+async def _turns() -> None:
+    """Let what was started come to where it waits: turns of the loop, not time."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
 async def test_descendants_are_ended_even_if_they_swallow_a_cancellation() -> None:
     children: list[asyncio.Task[None]] = []
     over = asyncio.Event()
@@ -102,7 +108,7 @@ async def test_what_a_task_made_is_left_to_it_until_it_is_gone() -> None:
 
     with KopfTasks() as tasks:
         tasks.start(forefather())
-        await asyncio.sleep(0.01)
+        await _turns()
         await tasks.end()
 
     assert cancelled == ["watch", "its own", "left over"]
@@ -135,7 +141,7 @@ async def test_generators_left_in_the_middle_are_closed_from_the_outer_to_the_in
     for _ in range(20):  # Python closes them in any order
         with KopfTasks() as tasks:
             tasks.start(watch())
-            await asyncio.sleep(0.01)
+            await _turns()
             await tasks.end()
         assert closed == ["inner", "outer"]
         closed.clear()
@@ -161,7 +167,7 @@ async def test_a_generator_that_will_not_close_does_not_hold_the_end_up(
     keep: list[AsyncIterator[int]] = []
     with KopfTasks() as tasks:
         tasks.start(watch())
-        await asyncio.sleep(0.01)
+        await _turns()
         try:
             async with asyncio.timeout(60):
                 await tasks.end()

@@ -154,9 +154,11 @@ async def test_a_lease_is_taken_only_after_its_duration_without_change(
     server.lease = old
     clock = Clock()
     two = await candidate("two", clock)
-    await asyncio.sleep(0.2)
+    # A look that begins has seen the answer to the one before.
+    await _until(lambda: server.reads >= 2)
     clock.now += 3.9
-    await asyncio.sleep(1.3)
+    looks = server.reads
+    await _until(lambda: server.reads >= looks + 2)
     assert not two.leading
     clock.now += 0.2
     await _until(lambda: two.leading)
@@ -173,7 +175,8 @@ async def test_a_label_on_the_lease_of_a_dead_holder_is_no_renewal(
     server.lease = {"metadata": {"name": "l", "resourceVersion": "5"}, "spec": spec}
     clock = Clock()
     two = await candidate("two", clock)
-    await _until(lambda: server.reads)
+    # A look that begins has seen the answer to the one before.
+    await _until(lambda: server.reads >= 2)
     clock.now += 3.9
     metadata = {"name": "l", "resourceVersion": "6", "labels": {"a": "b"}}
     server.lease = {"metadata": metadata, "spec": spec}

@@ -135,9 +135,10 @@ async def test_two_controllers_share_the_metrics(metrics: Metrics) -> None:
 
 
 async def test_a_full_queue_shows_its_depth_and_its_oldest_run(metrics: Metrics) -> None:
-    go = asyncio.Event()
+    go, started = asyncio.Event(), asyncio.Event()
 
     async def handle(key: str) -> None:
+        started.set()
         await go.wait()
 
     observer = metrics.controller("box")
@@ -147,7 +148,7 @@ async def test_a_full_queue_shows_its_depth_and_its_oldest_run(metrics: Metrics)
     queue.resume()
     for key in "abc":
         queue.add(key)
-    await asyncio.sleep(0.01)
+    await started.wait()
     found = await samples(metrics)
     go.set()
     await queue.drain(1)

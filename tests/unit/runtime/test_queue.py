@@ -135,7 +135,7 @@ async def test_a_server_that_asks_for_time_gets_it() -> None:
 
     queue = _queue(handle, failed=lambda key, error, delay: delays.append(delay))
     queue.add("a")
-    await asyncio.sleep(0.01)
+    await until(lambda: delays)
     await queue.drain(1)
 
     assert delays == [30.0]

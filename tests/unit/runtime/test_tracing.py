@@ -309,7 +309,7 @@ async def test_log_lines_of_a_reconcile_carry_the_trace() -> None:
     queue.start(1)
     queue.resume()
     queue.add(("ns", "a"))
-    await asyncio.sleep(0.02)
+    await until(lambda: "outside" in stream.getvalue())
     await queue.drain(1)
 
     inside, failed, outside = map(json.loads, stream.getvalue().splitlines())

@@ -68,7 +68,7 @@ def test_what_a_part_printed_is_in_its_log_and_says_how_far_it_has_come(tmp_path
 def test_what_a_part_leaves_behind_ends_with_it(tmp_path: Path) -> None:
     told = run(tmp_path, sh("unit", "sleep 1000 & echo $!"))
     left = int(told.outcomes["unit"].log.read_text())
-    eventually(lambda: not alive(left), timeout=10)
+    eventually(lambda: not alive(left))
 
 
 def test_ctrl_c_reaches_every_part_which_may_clean_up_and_starts_no_other(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_ctrl_c_reaches_every_part_which_may_clean_up_and_starts_no_other(tmp_pa
     assert (tmp_path / "cleaned").exists()
     assert made.outcomes["later"].code is None
     left = int(made.outcomes["left"].log.read_text())
-    eventually(lambda: not alive(left), timeout=10)
+    eventually(lambda: not alive(left))
 
 
 def test_a_part_that_ignores_ctrl_c_is_killed(

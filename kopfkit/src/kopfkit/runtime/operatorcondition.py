@@ -12,6 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ TYPE: Final = "Upgradeable"
 log = logging.getLogger(__name__)
 
 # Seconds an objection must be over before OLM is told so (rollouts one after another are one), and
-# seconds between two writes.
+# seconds between the write that tells of an objection and the next one.
 QUIET: Final = 5.0
 # Seconds between two tries where the API server refuses, and objects named in a message.
 _RETRY: Final = 5.0
@@ -93,13 +94,17 @@ class Upgradeable:
             self._news.clear()
             left = self._free_at - self._clock()
             if not self._objections and left > 0:
-                await asyncio.sleep(left)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await self._news.wait()
                 self._news.set()
                 continue
+            objects = bool(self._objections)
             try:
                 await self.write()
                 told = ""
-                await asyncio.sleep(QUIET)
+                # The first objection is told at once, however short it is; the next ones with it.
+                await asyncio.sleep(QUIET if objects else 0)
             except NotLeading:
                 # A new leader looks at everything before it says that all is well.
                 self._free_at = self._clock() + QUIET

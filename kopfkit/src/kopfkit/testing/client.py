@@ -29,6 +29,8 @@ PATCH_TYPES: Mapping[PatchType, str] = {
     "strategic": "application/strategic-merge-patch+json",
     "apply": "application/apply-patch+yaml",  # JSON is YAML
 }
+# Seconds for an answer.
+_PATIENCE = 60
 # RFC 9111 5.5: `299 - "text"`, with backslash escapes in the text.
 _WARNING = re.compile(r'\d{3} \S+ "((?:[^"\\]|\\.)*)"')
 
@@ -131,6 +133,41 @@ class Api:
         """Whether a GET finds something."""
         return self.request("GET", path).status == 200
 
+    def history(self, path: str, *, since: str) -> list[Any]:
+        """Every state of an object after a resourceVersion, oldest first; the last is today's.
+
+        For a state that lasts a moment only: a poll can miss it, the API server's watch cache keeps
+        it for a minute at least. What is kept no longer is an error and never a gap.
+
+        Args:
+            path: of one object that exists.
+            since: a resourceVersion of the object, or of anything that was written before.
+
+        Raises:
+            ApiError: refused; no such object; `since` is too old for the API server (410 Expired).
+            TimeoutError: the API server did not send all of it.
+        """
+        newest = int(self.get(path)["metadata"]["resourceVersion"])
+        if newest <= int(since):
+            return []
+        collection, _, name = path.rpartition("/")
+        query = {"watch": "true", "resourceVersion": since, "timeoutSeconds": _PATIENCE}
+        url = f"{collection}?{urlencode(query)}&fieldSelector=metadata.name%3D{quote(name)}"
+        states: list[Any] = []
+        with contextlib.closing(self._exchange("GET", url, None, self._headers)) as stream:
+            try:
+                for event in map(json.loads, stream):
+                    state = event.get("object", event)
+                    if event.get("type", "ERROR") == "ERROR":
+                        raise ApiError(f"WATCH {path}", Answer(state["code"], state))
+                    if event["type"] != "DELETED":
+                        states.append(state)
+                    if int(state["metadata"]["resourceVersion"]) >= newest:
+                        return states
+            finally:
+                self._local.connection.close()  # it still carries the watch
+        raise TimeoutError(f"WATCH {path}: the state {newest} did not come in {_PATIENCE} s")
+
     def path_of(self, obj: Mapping[str, Any]) -> str:
         """The URL path of an object with apiVersion, kind, metadata.name and, where its kind is
         namespaced, metadata.namespace ("default" otherwise)."""
@@ -221,7 +258,7 @@ class Api:
         address = urlsplit(self.url)
         assert address.hostname is not None
         fresh = http.client.HTTPSConnection(
-            address.hostname, address.port or 443, timeout=60, context=self._context
+            address.hostname, address.port or 443, timeout=_PATIENCE, context=self._context
         )
         self._open.append(fresh)
         self._local.connection = fresh
