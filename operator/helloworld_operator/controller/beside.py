@@ -10,6 +10,8 @@ from helloworld_operator.controller.names import MANAGER
 from kopfkit.runtime.client import Client
 
 _CRD = f"{PLURAL}.{GROUP}"
+# The fields of the spec that an object always has, by version: they have defaults.
+SHOWN = {"v1": "replicas", "v1alpha1": "size"}
 May = Callable[[], bool]
 
 
@@ -26,7 +28,9 @@ async def protection(client: Client, may: May) -> None:
     from helloworld_operator.api.conversion import CONVERTER
     from kopfkit.runtime.protection import Carried, Protection
 
-    carried = Carried(GROUP, PLURAL, CONVERTER.hub, tuple(CONVERTER.spokes), CONVERTER.annotation)
+    carried = Carried(
+        GROUP, PLURAL, CONVERTER.hub, tuple(CONVERTER.spokes), CONVERTER.annotation, SHOWN
+    )
     await Protection(client, _CRD, may=may, carried=carried).run()
 
 

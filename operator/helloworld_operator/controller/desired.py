@@ -111,7 +111,7 @@ def _pod(wish: Wish) -> Object:
         "ports": [{"name": "http", "containerPort": OPERAND_PORT, "protocol": "TCP"}],
         "readinessProbe": _probe(custom=not wish.own_image),
         "lifecycle": {"preStop": {"sleep": {"seconds": _LINGER}}},
-        "resources": _resources(spec),
+        "resources": resources(spec),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -152,7 +152,8 @@ def _healthz() -> Object:
     return {"httpGet": {"path": "/healthz", "port": "http"}}
 
 
-def _resources(spec: v1.Spec) -> Object:
+def resources(spec: v1.Spec) -> Object:
+    """What a pod of a HelloWorld asks for."""
     if spec.resources is None:
         return _RESOURCES
     given = {"requests": spec.resources.requests, "limits": spec.resources.limits}

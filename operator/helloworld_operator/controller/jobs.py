@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from helloworld_operator.controller.limits import signature
 from helloworld_operator.controller.names import APP, MANAGER
 from helloworld_operator.controller.observe import controller_of, mapping
 from helloworld_operator.controller.wish import Object
@@ -27,10 +28,8 @@ _USER: Final = 65532
 _CONTAINER: Final = "copy"
 _COPY: Final = "/snapshot"
 _DATA: Final = "/data"
-_RESOURCES: Final = {
-    "requests": {"cpu": "10m", "memory": "32Mi"},
-    "limits": {"memory": "128Mi"},
-}
+# On a Job: the resources it was made with, as `limits.signature` spells them.
+RESOURCES: Final = "test.jiaozi.com/resources"
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,12 @@ class State:
     Attributes:
         ended: "complete", "failed", or "" while it is at work.
         message: why it failed, in the words of the Job's controller.
+        untried: whether it has not made a pod yet.
     """
 
     ended: str = ""
     message: str = ""
+    untried: bool = False
 
 
 def labels(component: str) -> dict[str, str]:
@@ -55,37 +56,42 @@ def labels(component: str) -> dict[str, str]:
     }
 
 
-def snapshot(metadata: Object, image: str, url: str, claim: str) -> Object:
+def snapshot(metadata: Object, image: str, resources: Object, url: str, claim: str) -> Object:
     """The Job that copies a running guest book.
 
     Args:
         metadata: of the Job.
         image: the operator's own.
+        resources: of its container (`limits.fitted`).
         url: of the greeting server.
         claim: name of the claim that is written to.
     """
     command = ("snapshot", f"--from={url}", f"--to={_COPY}")
-    return _job(metadata, image, "snapshot", command, {claim: (_COPY, False)})
+    return _job(metadata, image, resources, "snapshot", command, {claim: (_COPY, False)})
 
 
-def restore(metadata: Object, image: str, source: str, claim: str, sha256: str) -> Object:
+def restore(
+    metadata: Object, image: str, resources: Object, source: str, claim: str, sha256: str
+) -> Object:
     """The Job that fills an empty volume.
 
     Args:
         metadata: of the Job.
         image: the operator's own.
+        resources: of its container (`limits.fitted`).
         source: name of the claim that holds the copy; only read.
         claim: name of the claim that is filled.
         sha256: the copy's checksum in hexadecimal.
     """
     command = ("restore", f"--from={_COPY}", f"--to={_DATA}", f"--sha256={sha256}")
     mounts = {source: (_COPY, True), claim: (_DATA, False)}
-    return _job(metadata, image, "restore", command, mounts)
+    return _job(metadata, image, resources, "restore", command, mounts)
 
 
 def _job(
     metadata: Object,
     image: str,
+    resources: Object,
     component: str,
     command: tuple[str, ...],
     claims: Mapping[str, tuple[str, bool]],
@@ -101,7 +107,7 @@ def _job(
         "name": _CONTAINER,
         "image": image,
         "args": list(command),
-        "resources": _RESOURCES,
+        "resources": resources,
         "volumeMounts": mounts,
         # The command writes its outcome there; what dies before it can is told by its last lines.
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -132,10 +138,12 @@ def _job(
         # A drained or lost node is not the command's failure.
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
     ]
+    annotations = {**metadata.get("annotations", {}), RESOURCES: signature(resources)}
+    made = {**metadata, "annotations": annotations}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {**metadata, "labels": {**metadata.get("labels", {}), **labels(component)}},
+        "metadata": {**made, "labels": {**metadata.get("labels", {}), **labels(component)}},
         "spec": {
             "backoffLimit": _RETRIES,
             "activeDeadlineSeconds": _DEADLINE,
@@ -148,15 +156,18 @@ def _job(
 
 def state(job: Object) -> State:
     """What has become of a Job."""
-    conditions = mapping(job.get("status")).get("conditions")
+    status = mapping(job.get("status"))
+    conditions = status.get("conditions")
+    untried = not any(status.get(count) for count in ("active", "failed", "succeeded"))
     for each in map(mapping, conditions if isinstance(conditions, list) else []):
         if each.get("status") != "True":
             continue
         if each.get("type") == "Complete":
             return State("complete")
         if each.get("type") == "Failed":
-            return State("failed", f"{each.get('reason', '')}: {each.get('message', '')}")
-    return State()
+            text = f"{each.get('reason', '')}: {each.get('message', '')}"
+            return State("failed", text, untried)
+    return State(untried=untried)
 
 
 def pods_of(job: Object, pods: Iterable[Object]) -> list[Object]:

@@ -22,6 +22,8 @@ AUTOSCALERS: Final = Resource("autoscaling", "v2", "horizontalpodautoscalers")
 CLAIMS: Final = Resource("", "v1", "persistentvolumeclaims")
 PODS: Final = Resource("", "v1", "pods")
 JOBS: Final = Resource("batch", "v1", "jobs")
+QUOTAS: Final = Resource("", "v1", "resourcequotas")
+RANGES: Final = Resource("", "v1", "limitranges")
 # Of pods, which have any writers: what tells one template's from another's.
 PODS_SHAPE: Final = Shape(("pod-template-hash",))
 SNAPSHOTS: Final = Resource(GROUP, "v1", SNAPSHOT.plural)

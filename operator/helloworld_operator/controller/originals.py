@@ -39,11 +39,13 @@ class Original:
 
     Attributes:
         url: where its guest book answers.
+        resources: what its pods ask for.
         persistence: its volume, as wished.
         claim: its claim as it is, or None where it was not seen yet.
     """
 
     url: str
+    resources: Object
     persistence: v1.Persistence
     claim: Object | None
 
@@ -80,7 +82,16 @@ class Originals:
             )
             return Obstacle("SourceNotAvailable", text)
         claim = self._stores[CLAIMS].get((namespace, names.claim_name(name)))
-        return Original(desired.url(source, spec), spec.persistence, claim)
+        address = desired.url(source, spec)
+        return Original(address, desired.resources(spec), spec.persistence, claim)
+
+    def resources(self, key: Key) -> Object | None:
+        """What the HelloWorld's pods ask for; None where that cannot be known."""
+        source = self._stores[HELLOWORLDS].get(key)
+        try:
+            return desired.resources(spec_of(source)) if source is not None else None
+        except InvalidSpec:
+            return None
 
     async def vanished(self, snapshot: Object) -> bool:
         """Whether the operator made this snapshot for a HelloWorld that is gone, and it holds

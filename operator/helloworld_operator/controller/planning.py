@@ -13,6 +13,7 @@ from helloworld_operator.controller.observed import Problem, Waiting
 from helloworld_operator.controller.records import EMPTY, Record
 from helloworld_operator.controller.wish import NOTHING, PodParts
 from kopfkit.runtime.client import Object, Resource
+from kopfkit.runtime.errors import ApiError
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Plan:
         waiting: what has to happen first, by itself.
         fields: status fields that the plan is responsible for; None removes one.
         again: seconds after which to plan again though nothing happened, or None.
+        failure: what the API server refused while it was made, to be raised once it is told.
     """
 
     image: str | None
@@ -42,6 +44,7 @@ class Plan:
     waiting: Waiting | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
     again: float | None = None
+    failure: ApiError | None = None
 
 
 # Plans for one HelloWorld as read, its spec, and our Deployment as it is. May read and write; what

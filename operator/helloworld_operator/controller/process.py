@@ -65,7 +65,7 @@ class _Process:
         self._recorder = Recorder(self._client, MANAGER, identity())
         self._upgradeable = Upgradeable(self._client, own_namespace() or "", condition_name())
         self._insight.events(self._recorder)
-        reconcilers = Reconcilers(
+        reconcilers = self._reconcilers = Reconcilers(
             self._client,
             self._stores,
             image=settings.image,
@@ -166,6 +166,7 @@ class _Process:
         if self._stop.is_set():
             return
         self._tasks.start(self._sources.run(), "resync")
+        self._tasks.start(self._reconcilers.quotas.run(self._acts), "quotas")
         self._tasks.start(self._migration.run(), "storage migration")
         self._tasks.start(
             beside.protection(self._client, self._acts), "protection of the conversion"

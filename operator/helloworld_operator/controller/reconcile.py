@@ -18,8 +18,10 @@ from helloworld_operator.controller.observe import CLAIMS, DEPLOYMENTS, HELLOWOR
 from helloworld_operator.controller.observed import Observed, Problem, Waiting
 from helloworld_operator.controller.planning import Plan, Planner
 from helloworld_operator.controller.pods import Pods
-from helloworld_operator.controller.status import unsettled
+from helloworld_operator.controller.quotas import Quotas, Waiter
+from helloworld_operator.controller.status import rollout_of, unsettled
 from helloworld_operator.controller.telling import Teller
+from helloworld_operator.controller.troubles import refused
 from helloworld_operator.controller.wish import Wish, hash_of
 from helloworld_operator.errors import InvalidSpec, Vanished
 from kopfkit.runtime.client import Client, Object, Resource
@@ -45,6 +47,8 @@ _IMMUTABLE: Final = ("field is immutable", "is immutable after creation", "may n
 # What OwnerReferencesPermissionEnforcement says (plugin/pkg/admission/gc): setting owners takes
 # the right to delete, and the operator has it only for what it deletes.
 _OWNERLESS: Final = "cannot set an ownerRef on a resource you can't delete"
+# On a Deployment: the state of the quota (its resourceVersion) in which its pods were tried again.
+RETRIED: Final = "test.jiaozi.com/room-in-quota"
 # Answers 500 in a row after which they are told.
 _FAILURES: Final = 3
 
@@ -75,6 +79,7 @@ class Reconciler:
         plan: decides what can be done now.
         children: writes the children.
         teller: writes the status.
+        quotas: knows who waits for room.
         clock: monotonic seconds.
     """
 
@@ -86,9 +91,11 @@ class Reconciler:
         plan: Planner,
         children: Children,
         teller: Teller,
+        quotas: Quotas,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stores, self._plan = stores, plan
+        self._client, self._stores, self._plan = client, stores, plan
+        self._quotas = quotas
         self._children, self._teller, self._clock = children, teller, clock
         self._pods = Pods(client, clock=clock)
         # Since when, and until when at most, the status waits for the Deployment's controller.
@@ -109,6 +116,7 @@ class Reconciler:
         try:
             acted = await self._act(owner)
             observed = acted.observed
+            await self._try_pods_again(acted)
             if not observed.problems and (acted.wrote or unsettled(observed)):
                 left = self._settles_in(key)
                 if left > 0:
@@ -123,6 +131,23 @@ class Reconciler:
         if acted.failure is not None:
             raise acted.failure
         return min((each for each in (acted.again, look) if each is not None), default=None)
+
+    async def _try_pods_again(self, acted: _Acted) -> None:
+        """Where a quota stands in the way, note that; where it did, and there is room now, have the
+        Deployment's pods tried again.
+
+        The controller of its ReplicaSet waits up to 17 minutes between two tries. An annotation on
+        the Deployment is copied to the ReplicaSet, and wakes it.
+        """
+        owner, deployment = acted.observed.owner, acted.observed.deployment
+        words = rollout_of(deployment, acted.observed.spec).failure
+        if acted.failure is not None:
+            words = acted.failure.message
+        room = self._quotas.wait(Waiter(HELLOWORLDS, key_of(owner), "children"), words)
+        if not room or acted.failure is not None or deployment is None:
+            return
+        metadata = {"uid": deployment["metadata"]["uid"], "annotations": {RETRIED: room}}
+        await self._client.merge(DEPLOYMENTS, *key_of(deployment), {"metadata": metadata})
 
     def _settles_in(self, key: Key) -> float:
         """Seconds the status of an object may still wait for others to settle."""
@@ -139,6 +164,7 @@ class Reconciler:
         self._failing.pop(key, None)
         self._pods.forget(key)
         self._children.forget(key)
+        self._quotas.forget(HELLOWORLDS, key)
         self._teller.forget(key)
 
     async def _act(self, owner: Object) -> _Acted:
@@ -152,9 +178,11 @@ class Reconciler:
             return _Acted(Observed(owner, None, found, (problem,), fields=record.fields))
         before = self._as_they_are(owner)
         plan = await self._plan(owner, spec, before[DEPLOYMENTS])
+        if plan.failure is not None and _LEAVING in plan.failure.message:
+            raise Vanished(plan.failure.message)
         if plan.image is None:
             seen = Observed(owner, None, before, plan.problems, waiting=plan.waiting)
-            return _Acted(replace(seen, fields=plan.fields), again=plan.again)
+            return _Acted(replace(seen, fields=plan.fields), plan.failure, again=plan.again)
         wish = Wish(
             owner=owner,
             spec=spec,
@@ -178,7 +206,7 @@ class Reconciler:
                 wrote = True
         results = {kind.resource: Result(self._children.ours(owner, kind)) for kind in KINDS}
         problems = list(plan.problems)
-        failure: ApiError | None = None
+        failure = plan.failure
         for kind, child in wanted.items():
             if child is None:
                 continue
@@ -228,8 +256,8 @@ def _refused(owner: Object, kind: Kind, error: Forbidden | Invalid, live: Object
     if kind.resource is CLAIMS and "resize" in error.message:
         # The admission plugin PersistentVolumeClaimResize.
         return Problem("VolumeCannotGrow", volumes.cannot_grow(live, error.message))
-    reason = "Forbidden" if isinstance(error, Forbidden) else "Rejected"
-    return Problem(reason, f"{kind.kind}: {error.message}{_way_out(owner, kind, error)}")
+    found = refused(kind.kind, error)
+    return replace(found, message=found.message + _way_out(owner, kind, error))
 
 
 def _way_out(owner: Object, kind: Kind, error: ApiError) -> str:

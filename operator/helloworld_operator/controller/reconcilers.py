@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from helloworld_operator.controller.children import Children
 from helloworld_operator.controller.observe import HELLOWORLDS, SNAPSHOTS
+from helloworld_operator.controller.quotas import Quotas
 from helloworld_operator.controller.reconcile import Reconciler
 from helloworld_operator.controller.snapshots import SnapshotReconciler
 from helloworld_operator.controller.stateful import Stateful
@@ -29,6 +30,7 @@ class Reconcilers:
     Attributes:
         helloworlds: reconciles one HelloWorld.
         snapshots: reconciles one HelloWorldSnapshot.
+        quotas: knows who waits for room in a quota; to be run beside.
     """
 
     def __init__(
@@ -54,16 +56,26 @@ class Reconcilers:
             if stores[HELLOWORLDS].get(source) is not None:
                 concern(HELLOWORLDS, source)
 
-        self._plan = Stateful(client, stores, image=image, now=now, wake=concern_snapshot)
+        self.quotas = Quotas(client, concern)
+        self._plan = Stateful(
+            client, stores, image=image, now=now, wake=concern_snapshot, quotas=self.quotas
+        )
         self.helloworlds = Reconciler(
             client,
             stores,
             plan=self._plan,
             children=Children(client, stores, recorder=recorder),
             teller=Teller(client, stores, recorder=recorder, upgradeable=upgradeable),
+            quotas=self.quotas,
         )
         self.snapshots = SnapshotReconciler(
-            client, stores, image=image, now=now, tell=tell, changed=changed
+            client,
+            stores,
+            image=image,
+            now=now,
+            tell=tell,
+            changed=changed,
+            quotas=self.quotas,
         )
 
     def waiting(self, resource: Resource, key: Key) -> Iterable[tuple[Resource, Key]]:

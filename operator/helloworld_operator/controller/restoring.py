@@ -8,18 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from helloworld_operator.controller import jobs
+from helloworld_operator.api import v1
+from helloworld_operator.controller import desired, jobs
+from helloworld_operator.controller.attempts import Attempts
 from helloworld_operator.controller.names import restore_name, snapshot_child_name
 from helloworld_operator.controller.observe import (
     CLAIMS,
+    HELLOWORLDS,
     JOBS,
-    PODS,
-    PODS_SHAPE,
     SNAPSHOTS,
     mapping,
 )
 from helloworld_operator.controller.observed import Problem, Waiting
 from helloworld_operator.controller.owned import Owned
+from helloworld_operator.controller.quotas import Quotas, Waiter
 from helloworld_operator.controller.status import conditions_of
 from helloworld_operator.controller.waiters import Waiters
 from helloworld_operator.controller.wish import metadata
@@ -58,30 +60,46 @@ class Restoring:
         client: makes Jobs and reads their pods.
         stores: what was last seen.
         image: the operator's own image, whose command restores, or None.
+        quotas: knows who waits for room.
 
     Attributes:
         waiting: which HelloWorlds wait for which snapshot.
     """
 
     def __init__(
-        self, client: Client, stores: Mapping[Resource, Store], *, image: str | None
+        self,
+        client: Client,
+        stores: Mapping[Resource, Store],
+        *,
+        image: str | None,
+        quotas: Quotas,
     ) -> None:
-        self._client, self._stores, self._image = client, stores, image
+        self._stores, self._image = stores, image
+        self._attempts = Attempts(client, quotas)
         self._owned = Owned(client, stores)
         self.waiting = Waiters()
 
-    async def __call__(self, owner: Object, claim: Object, snapshot_name: str) -> Restored:
-        """Bring the filling of a claim one step further."""
+    async def __call__(
+        self, owner: Object, spec: v1.Spec, claim: Object, snapshot_name: str
+    ) -> Restored:
+        """Bring the filling of a claim one step further.
+
+        Raises:
+            ApiError: the API server refused, or could not be reached.
+        """
+        resources = desired.resources(spec)
         job = await self._owned.find(owner, JOBS, restore_name(owner["metadata"]["name"]))
         if job.collision:
             return Restored(problem=Problem("NameCollision", job.collision), again=_RECHECK)
         if job.waiting:
             return Restored(waiting=Waiting("WaitingForDeletion", job.waiting), again=_RECHECK)
         if job.live is not None:
-            return await self._follow(owner, claim, job.live, snapshot_name)
-        return await self._begin(owner, claim, snapshot_name)
+            return await self._follow(owner, claim, job.live, snapshot_name, resources)
+        return await self._begin(owner, claim, snapshot_name, resources)
 
-    async def _begin(self, owner: Object, claim: Object, snapshot_name: str) -> Restored:
+    async def _begin(
+        self, owner: Object, claim: Object, snapshot_name: str, resources: Object
+    ) -> Restored:
         namespace = owner["metadata"]["namespace"]
         place = (namespace, snapshot_name)
         self.waiting.add(place, key_of(owner))
@@ -114,6 +132,7 @@ class Restoring:
         wanted = jobs.restore(
             self._metadata(owner, claim, snapshot_name),
             self._image,
+            await self._attempts.resources(namespace, resources),
             source=source.live["metadata"]["name"],
             claim=claim["metadata"]["name"],
             sha256=str(status.get("sha256")),
@@ -125,19 +144,22 @@ class Restoring:
         return Restored(waiting=_restoring(snapshot_name), again=_RECHECK)
 
     async def _follow(
-        self, owner: Object, claim: Object, job: Object, snapshot_name: str
+        self, owner: Object, claim: Object, job: Object, snapshot_name: str, resources: Object
     ) -> Restored:
         made_for = mapping(job["metadata"].get("annotations"))
         if made_for.get(_CLAIM) != claim["metadata"]["uid"]:
             return await self._anew(owner, job, "made for another volume")
-        state = jobs.state(job)
+        waiter = Waiter(HELLOWORLDS, key_of(owner), "restore")
+        found = await self._attempts.look(waiter, job, resources)
+        state, pods = found.state, found.pods
         if state.ended == "complete":
             return Restored(filled=snapshot_name)
-        selector = f"{jobs.POD_LABEL}={job['metadata']['uid']}"
-        found, _ = await self._client.list(
-            PODS, job["metadata"]["namespace"], labels=selector, shape=PODS_SHAPE
-        )
-        pods = jobs.pods_of(job, found)
+        if found.again:
+            return await self._anew(owner, job, found.again)
+        if found.refused:
+            text = f"Job {job['metadata']['name']} that restores the volume has no pod: "
+            problem = Problem(found.refused.reason, text + found.refused.message)
+            return Restored(problem=problem, again=_RECHECK)
         if state.ended == "failed":
             if made_for.get(_GENERATION) != str(owner["metadata"].get("generation", 0)):
                 return await self._anew(owner, job, "the HelloWorld was changed, tries again")

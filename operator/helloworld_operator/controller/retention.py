@@ -49,11 +49,12 @@ class Kept:
 
 @dataclass(frozen=True)
 class Taken:
-    """The snapshot before an upgrade."""
+    """The snapshot before an upgrade; reason and message are those of its condition Ready."""
 
     name: str
     ready: bool = False
     failed: bool = False
+    reason: str = ""
     message: str = ""
     again: float | None = None
 
@@ -123,7 +124,9 @@ class Retention:
         if conditions.get("Failed", {}).get("status") == "True":
             return Taken(name, failed=True, message=str(conditions["Failed"].get("message", "")))
         if conditions.get("Ready", {}).get("status") != "True":
-            return Taken(name, message=str(conditions.get("Ready", {}).get("message", "")))
+            told = conditions.get("Ready", {})
+            reason, message = str(told.get("reason", "")), str(told.get("message", ""))
+            return Taken(name, reason=reason, message=message)
         if self._now() - _time(status.get("completedAt")) > _FRESH:
             await self._owned.delete(SNAPSHOTS, live, owner, "too old for the upgrade")
             return Taken(name, message="it is taken anew", again=_SOON)

@@ -14,9 +14,12 @@ from helloworld_operator.controller.observe import (
     HELLOWORLDS,
     JOBS,
     PODS,
+    QUOTAS,
+    RANGES,
     SERVICES,
     SNAPSHOTS,
 )
+from kopfkit.runtime.events import EVENTS
 from kopfkit.runtime.rights import Use, status_of
 
 _WATCH: Final = ("get", "list", "watch")
@@ -39,4 +42,8 @@ USES: Final = (
     Use(JOBS, (*_WATCH, "create", "delete")),
     # Why pods do not start, and what a snapshot's Job says at its end.
     Use(PODS, ("list",)),
+    # Why a snapshot's Job makes no pod, what that pod may ask for, and when there is room.
+    Use(EVENTS, ("list",)),
+    Use(RANGES, ("list",)),
+    Use(QUOTAS, ("list",)),
 )

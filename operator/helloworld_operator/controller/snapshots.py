@@ -16,18 +16,19 @@ import msgspec
 
 from helloworld_operator.api import snapshot as api
 from helloworld_operator.controller import jobs, names
+from helloworld_operator.controller.attempts import Attempts
 from helloworld_operator.controller.observe import (
     CLAIMS,
     JOBS,
-    PODS,
-    PODS_SHAPE,
     SNAPSHOTS,
     mapping,
 )
 from helloworld_operator.controller.originals import Obstacle, Originals
 from helloworld_operator.controller.owned import Owned, metadata
+from helloworld_operator.controller.quotas import Quotas, Waiter
 from helloworld_operator.controller.status import condition, conditions_of
 from helloworld_operator.controller.telling import about, lives
+from helloworld_operator.controller.troubles import is_quota
 from helloworld_operator.controller.waiters import Waiters
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import Conflict, Forbidden, Invalid, NotFound
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 
 # Seconds between two looks at what sends us no events.
 _RECHECK: Final = 10.0
+# Reasons of Ready=False that somebody has to do something about; before that it stays so.
+STUCK: Final = ("QuotaExceeded", "PodsRefused", "Refused", "ImageMissing", "NameCollision")
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class SnapshotReconciler:
         now: the time (UTC).
         tell: called with a snapshot, whether it is bad news, a reason and a sentence.
         changed: called with a snapshot whose status was written, and the key of its HelloWorld.
+        quotas: knows who waits for room.
 
     Attributes:
         waiting: which snapshots wait for which HelloWorld.
@@ -84,11 +88,13 @@ class SnapshotReconciler:
         now: Callable[[], datetime],
         tell: Callable[[Object, bool, str, str], None],
         changed: Callable[[Object, Key], None],
+        quotas: Quotas,
     ) -> None:
         self._client, self._stores, self._image = client, stores, image
         self._now, self._tell, self._changed = now, tell, changed
         self._owned = Owned(client, stores)
         self._originals = Originals(client, stores)
+        self._quotas, self._attempts = quotas, Attempts(client, quotas)
         self.waiting = Waiters()
 
     async def __call__(self, key: Key) -> float | None:
@@ -100,6 +106,7 @@ class SnapshotReconciler:
         snapshot = self._stores[SNAPSHOTS].get(key)
         self.waiting.forget(key)
         if snapshot is None or snapshot["metadata"].get("deletionTimestamp"):
+            self._quotas.forget(SNAPSHOTS, key)
             return None  # its claim and its Job go with it by their owner references
         if await self._originals.vanished(snapshot):
             await self._owned.delete(SNAPSHOTS, snapshot, snapshot, "its HelloWorld went before it")
@@ -110,7 +117,9 @@ class SnapshotReconciler:
         except (Forbidden, Invalid) as error:
             # A quota, an admission policy, a name the storage does not take: told, and tried again.
             refused = error
-            look = Look("Refused", f"the API server refused: {error.message}")
+            reason = "QuotaExceeded" if is_quota(error.message) else "Refused"
+            look = Look(reason, f"the API server refused: {error.message}")
+        self._quotas.wait(Waiter(SNAPSHOTS, key, "child"), refused.message if refused else "")
         if look is None:
             return None
         await self._store(snapshot, look)
@@ -160,7 +169,8 @@ class SnapshotReconciler:
             return Look("NameCollision", claim.collision, again=True)
         if claim.waiting:
             return Look("WaitingForDeletion", claim.waiting, again=True)
-        wanted = jobs.snapshot(metadata(snapshot, name), self._image, source.url, name)
+        resources = await self._attempts.resources(namespace, source.resources)
+        wanted = jobs.snapshot(metadata(snapshot, name), self._image, resources, source.url, name)
         made = await self._owned.make(snapshot, JOBS, wanted)
         if made.collision:
             return Look("NameCollision", made.collision, again=True)
@@ -169,13 +179,17 @@ class SnapshotReconciler:
 
     async def _follow(self, snapshot: Object, job: Object) -> Look:
         """What the Job says."""
-        name = job["metadata"]["name"]
-        state = jobs.state(job)
-        selector = f"{jobs.POD_LABEL}={job['metadata']['uid']}"
-        found, _ = await self._client.list(
-            PODS, job["metadata"]["namespace"], labels=selector, shape=PODS_SHAPE
-        )
-        pods = jobs.pods_of(job, found)
+        name, key = job["metadata"]["name"], key_of(snapshot)
+        of = str(mapping(snapshot.get("spec")).get("helloWorldName", ""))
+        wanted = self._originals.resources((key[0], of))
+        found = await self._attempts.look(Waiter(SNAPSHOTS, key, "job"), job, wanted)
+        state, pods = found.state, found.pods
+        if found.again:
+            await self._owned.delete(JOBS, job, snapshot, found.again)
+            return Look("Copying", f"a Job is made anew: {found.again}", again=True)
+        if found.refused:
+            text = f"the Job {name} that copies the guest book has no pod: {found.refused.message}"
+            return Look(found.refused.reason, text, again=True)
         if not state.ended:
             hint = jobs.hint(pods)
             text = "a Job copies the guest book" + (f"; its pod waits: {hint}" if hint else "")

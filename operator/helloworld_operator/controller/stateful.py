@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from helloworld_operator.api import v1
+from helloworld_operator.api import SNAPSHOT, v1
 from helloworld_operator.controller import records, upgrades, volumes
 from helloworld_operator.controller.desired import CONTAINER
 from helloworld_operator.controller.names import claim_name
@@ -22,11 +22,15 @@ from helloworld_operator.controller.observe import (
 )
 from helloworld_operator.controller.observed import Problem, Waiting
 from helloworld_operator.controller.planning import Plan, missing_image, wished_image
+from helloworld_operator.controller.quotas import Quotas
 from helloworld_operator.controller.records import EMPTY, Record
-from helloworld_operator.controller.restoring import Restoring
+from helloworld_operator.controller.restoring import Restored, Restoring
 from helloworld_operator.controller.retention import Retention
+from helloworld_operator.controller.snapshots import STUCK
+from helloworld_operator.controller.troubles import refused
 from helloworld_operator.controller.upgrades import Running, Step
 from kopfkit.runtime.client import Client, Object, Resource
+from kopfkit.runtime.errors import ApiError, Forbidden, Invalid
 from kopfkit.runtime.store import Key, Store, key_of
 
 # Names the image that may be rolled out without a snapshot before it.
@@ -50,6 +54,7 @@ class _Volume:
     problem: Problem | None = None
     waiting: Waiting | None = None
     again: float | None = None
+    failure: ApiError | None = None
 
 
 class Stateful:
@@ -61,6 +66,7 @@ class Stateful:
         image: the operand's default image, or None.
         now: the time (UTC).
         wake: told of a HelloWorldSnapshot to look at.
+        quotas: knows who waits for room.
     """
 
     def __init__(
@@ -71,9 +77,10 @@ class Stateful:
         image: str | None,
         now: Callable[[], datetime],
         wake: Callable[[Key], None],
+        quotas: Quotas,
     ) -> None:
         self._stores, self._image = stores, image
-        self._restoring = Restoring(client, stores, image=image)
+        self._restoring = Restoring(client, stores, image=image, quotas=quotas)
         self._retention = Retention(client, stores, now=now, wake=wake)
 
     @property
@@ -122,13 +129,20 @@ class Stateful:
     ) -> Plan:
         record = Record(step.good, step.rejected)
         volume = await self._volume(owner, spec, deployment, record)
-        plan = _with(plan, volume.problem, volume.waiting, volume.again)
+        plan = _with(plan, volume.problem, volume.waiting, volume.again, volume.failure)
         plan = replace(plan, claim=volume.claim, parts=volumes.parts(owner))
         if not volume.ready:
             return replace(plan, hold=plan.hold | {DEPLOYMENTS})
-        if step.snapshot:
-            plan = await self._before_upgrade(plan, wished, step, owner, spec, found)
-        kept = await self._retention(owner, spec, settled=step.good is not None)
+        # What is refused here (by a quota on snapshots, say) keeps nothing else from being done.
+        try:
+            if step.snapshot:
+                plan = await self._before_upgrade(plan, wished, step, owner, spec, found)
+        except (Forbidden, Invalid) as error:
+            plan = _with(plan, refused(SNAPSHOT.kind, error), failure=error)
+        try:
+            kept = await self._retention(owner, spec, settled=step.good is not None)
+        except (Forbidden, Invalid) as error:
+            return _with(plan, refused(SNAPSHOT.kind, error), failure=error)
         plan = _with(plan, kept.problem, None, kept.again)
         fields: dict[str, Any] = {**plan.fields, "lastSnapshot": kept.last}
         return replace(plan, fields=fields)
@@ -157,10 +171,14 @@ class Stateful:
         problem: Problem | None = None
         waiting: Waiting | None = None
         again: float | None = None
+        failure: ApiError | None = None
         if not filled and (deployment is not None or spec.restore_from is None):
             filled = volumes.NOTHING
         elif not filled and spec.restore_from is not None:
-            found = await self._restoring(owner, live, spec.restore_from.snapshot_name)
+            try:
+                found = await self._restoring(owner, spec, live, spec.restore_from.snapshot_name)
+            except (Forbidden, Invalid) as error:
+                found, failure = Restored(problem=refused("Job", error)), error
             filled, problem, waiting, again = (
                 found.filled,
                 found.problem,
@@ -176,7 +194,7 @@ class Stateful:
         ready = bool(volumes.filled_from(live)) or filled == volumes.NOTHING
         if filled and not ready:
             again = _SOON
-        return _Volume(claim, ready, problem, waiting, again)
+        return _Volume(claim, ready, problem, waiting, again, failure)
 
     async def _before_upgrade(
         self,
@@ -208,6 +226,8 @@ class Stateful:
             return _with(plan, Problem("SnapshotFailed", text + cure))
         said = f": {taken.message}" if taken.message else ""
         text = f"{change}: HelloWorldSnapshot {taken.name} is not ready{said}"
+        if taken.reason in STUCK:
+            return _with(plan, Problem(taken.reason, f"{text}; {cure}"), again=taken.again)
         return _with(plan, None, Waiting("WaitingForSnapshot", text), taken.again)
 
 
@@ -224,6 +244,7 @@ def _with(
     problem: Problem | None = None,
     waiting: Waiting | None = None,
     again: float | None = None,
+    failure: ApiError | None = None,
 ) -> Plan:
     """The plan with something more to tell, and an earlier look if that is earlier."""
     times = [each for each in (plan.again, again) if each is not None]
@@ -232,4 +253,5 @@ def _with(
         problems=(*plan.problems, problem) if problem is not None else plan.problems,
         waiting=plan.waiting or waiting,
         again=min(times, default=None),
+        failure=plan.failure or failure,
     )

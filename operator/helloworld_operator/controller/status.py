@@ -13,11 +13,13 @@ from helloworld_operator.controller.desired import CONTAINER, TARGETS, url
 from helloworld_operator.controller.names import selector_labels, selector_text
 from helloworld_operator.controller.observe import SERVICES, mapping
 from helloworld_operator.controller.observed import Observed, Problem
+from helloworld_operator.controller.troubles import refusal
 from kopfkit.runtime.client import Object
+from kopfkit.runtime.store import key_of
 
 TYPES: Final = ("Available", "Progressing", "Degraded")
 # Reasons of Progressing that are told only when all children are there.
-MADE: Final = ("RolloutComplete", "RollingOut", "RolloutStuck")
+MADE: Final = ("RolloutComplete", "RollingOut", "RolloutStuck", "RolloutPaused")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Rollout:
         stuck: why it is beyond its progress deadline, or "".
         failure: why pods are refused (quota, admission), or "".
         recreate: whether all old pods go before the first new one comes.
+        paused: whether somebody paused it, so that its template is not rolled out.
     """
 
     wanted: int
@@ -42,6 +45,7 @@ class Rollout:
     stuck: str
     failure: str
     recreate: bool
+    paused: bool
 
     @property
     def complete(self) -> bool:
@@ -62,7 +66,8 @@ def unsettled(observed: Observed) -> bool:
     """
     rollout = rollout_of(observed.deployment, observed.spec)
     moving = not rollout.seen or rollout.updated < rollout.wanted
-    return observed.deployment is not None and moving and not (rollout.stuck or rollout.failure)
+    stands = rollout.stuck or rollout.failure or rollout.paused
+    return observed.deployment is not None and moving and not stands
 
 
 def status(observed: Observed, now: str) -> Object:
@@ -132,6 +137,7 @@ def rollout_of(deployment: Object | None, spec: v1.Spec | None) -> Rollout:
         stuck=str(progressing.get("message", "")) or "no progress" if stuck else "",
         failure=str(failure.get("message", "")) if failure.get("status") == "True" else "",
         recreate=mapping(shape.get("strategy")).get("type") == "Recreate",
+        paused=shape.get("paused") is True,
     )
 
 
@@ -226,6 +232,8 @@ def _progressing(observed: Observed, rollout: Rollout) -> tuple[str, str, str]:
         return "False", observed.problems[0].reason, observed.problems[0].message
     if observed.waiting:
         return "True", observed.waiting.reason, observed.waiting.message
+    if paused := _paused(observed, rollout):
+        return "False", paused.reason, paused.message
     if rollout.stuck:
         return "False", "RolloutStuck", rollout.stuck
     if rollout.complete:
@@ -250,13 +258,22 @@ def _degraded(observed: Observed, rollout: Rollout) -> tuple[str, str, str]:
 
 def _troubles(observed: Observed, rollout: Rollout) -> list[Problem]:
     """Why pods are missing: refused by the API server, or made and not starting."""
-    if not rollout.failure:
-        return list(observed.troubles)
-    # `pods "x-5c9-abcde" is forbidden: exceeded quota: ...`: the pod's name means nothing.
-    _, named, why = rollout.failure.partition(" is forbidden: ")
-    reason = "QuotaExceeded" if "exceeded quota" in rollout.failure else "PodsRefused"
-    text = f"pods are refused: {why if named else rollout.failure}"
-    return [Problem(reason, text), *observed.troubles]
+    found = (refusal(rollout.failure), *observed.troubles, _paused(observed, rollout))
+    return [each for each in found if each is not None]
+
+
+def _paused(observed: Observed, rollout: Rollout) -> Problem | None:
+    """That somebody paused the Deployment, if that keeps back what is wanted. Where all pods have
+    its template nothing is kept back: it is scaled all the same."""
+    behind = rollout.updated < rollout.wanted or rollout.replicas > rollout.updated
+    if not (rollout.paused and rollout.seen and behind) or observed.deployment is None:
+        return None
+    namespace, name = key_of(observed.deployment)
+    text = (
+        f"Deployment {name} is paused (spec.paused), and the change is not rolled out; hint: "
+        f"`kubectl rollout resume deployment {name} -n {namespace}`"
+    )
+    return Problem("RolloutPaused", text)
 
 
 def conditions_of(status: Object) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from helloworld_operator.controller.observe import mapping
 from helloworld_operator.controller.observed import Problem
 from kopfkit.runtime.client import Object
+from kopfkit.runtime.errors import Forbidden, Invalid
 
 # Reasons of a waiting container (Kubernetes, pkg/kubelet/images/types.go and
 # pkg/kubelet/kuberuntime/kuberuntime_container.go).
@@ -37,6 +38,37 @@ REASONS: Final = (
     "VolumePending",
     "Unschedulable",
 )
+
+
+def refusal(message: str) -> Problem | None:
+    """Why a controller's pods are refused, in the API server's words; None where there are none.
+
+    Args:
+        message: such as `pods "x-5c9-abcde" is forbidden: exceeded quota: ...`. The pod's name
+            means nothing to anybody.
+    """
+    if not message:
+        return None
+    _, named, why = message.partition(" is forbidden: ")
+    reason = "QuotaExceeded" if is_quota(message) else "PodsRefused"
+    return Problem(reason, f"pods are refused: {why if named else message}")
+
+
+def refused(kind: str, error: Forbidden | Invalid) -> Problem:
+    """What the API server's refusal of one of our own writes is to a HelloWorld.
+
+    Args:
+        kind: of the object that was to be written.
+        error: the answer.
+    """
+    reason = "Forbidden" if isinstance(error, Forbidden) else "Rejected"
+    reason = "QuotaExceeded" if is_quota(error.message) else reason
+    return Problem(reason, f"{kind}: {error.message}")
+
+
+def is_quota(message: str) -> bool:
+    """Whether the API server refused something for a ResourceQuota, by its words."""
+    return "exceeded quota" in message
 
 
 def troubles(pods: Iterable[Object], claim: Object | None) -> tuple[Problem, ...]:

@@ -9,8 +9,9 @@ from helloworld_operator.controller import jobs
 from helloworld_operator.controller.names import selector_labels
 
 METADATA = {"name": "copy-snapshot", "namespace": "ns"}
-SNAPSHOT = jobs.snapshot(METADATA, "image:1", "http://x.ns.svc:80", "copy-snapshot")
-RESTORE = jobs.restore(METADATA, "image:1", "copy-snapshot", "x-data", "5" * 64)
+RESOURCES = {"requests": {"cpu": "10m"}, "limits": {"memory": "64Mi"}}
+SNAPSHOT = jobs.snapshot(METADATA, "image:1", RESOURCES, "http://x.ns.svc:80", "copy-snapshot")
+RESTORE = jobs.restore(METADATA, "image:1", RESOURCES, "copy-snapshot", "x-data", "5" * 64)
 
 
 @pytest.mark.parametrize("job", [SNAPSHOT, RESTORE])
@@ -55,19 +56,38 @@ def test_a_restore_only_reads_the_copy() -> None:
     ]
 
 
+@pytest.mark.parametrize("job", [SNAPSHOT, RESTORE])
+def test_it_asks_for_what_it_is_told_to_and_notes_that(job: Any) -> None:
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+
+    assert container["resources"] == RESOURCES
+    note = job["metadata"]["annotations"][jobs.RESOURCES]
+    assert json.loads(note) == RESOURCES
+
+
+UNTRIED = jobs.State(untried=True)
+
+
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        ({}, jobs.State()),
-        ({"conditions": None}, jobs.State()),
-        ({"conditions": [{"type": "Complete", "status": "False"}]}, jobs.State()),
-        ({"conditions": [{"type": "Suspended", "status": "True"}]}, jobs.State()),
+        ({}, UNTRIED),
+        ({"conditions": None}, UNTRIED),
+        ({"active": 0}, UNTRIED),
+        ({"active": 1}, jobs.State()),
+        ({"failed": 1}, jobs.State()),
+        ({"conditions": [{"type": "Complete", "status": "False"}]}, UNTRIED),
+        ({"conditions": [{"type": "Suspended", "status": "True"}]}, UNTRIED),
         # On its way to failing, its pods still end.
-        ({"conditions": [{"type": "FailureTarget", "status": "True"}]}, jobs.State()),
+        ({"conditions": [{"type": "FailureTarget", "status": "True"}], "failed": 1}, jobs.State()),
         ({"conditions": [{"type": "Complete", "status": "True"}]}, jobs.State("complete")),
         (
             {"conditions": [{"type": "Failed", "status": "True", "reason": "R", "message": "why"}]},
-            jobs.State("failed", "R: why"),
+            jobs.State("failed", "R: why", untried=True),
+        ),
+        (
+            {"failed": 4, "conditions": [{"type": "Failed", "status": "True"}]},
+            jobs.State("failed", ": "),
         ),
     ],
 )

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from helloworld_operator import controller
+from helloworld_operator.controller.snapshots import STUCK
 from helloworld_operator.controller.troubles import REASONS
 
 SOURCES = Path(controller.__file__).parent
@@ -20,7 +21,8 @@ def told() -> set[str]:
             text = path.read_text()
             found |= set(re.findall(r'(?:Problem|Waiting)\(\s*"(\w+)"', text))
             found |= set(re.findall(r'"(?:True|False)",\s*"([A-Z][A-Za-z]+)"', text))
-    return found | {"QuotaExceeded", "PodsRefused", "Forbidden", "Rejected"}
+    # A snapshot's own reasons are told of a HelloWorld that waits for it.
+    return found | {"QuotaExceeded", "PodsRefused", "Forbidden", "Rejected", *STUCK}
 
 
 def test_every_reason_is_explained_and_no_other() -> None:

@@ -15,6 +15,7 @@ from helloworld_operator.controller import desired, volumes
 from helloworld_operator.controller.observe import CLAIMS, DEPLOYMENTS, SERVICES, SNAPSHOTS
 from helloworld_operator.controller.observed import Observed
 from helloworld_operator.controller.planning import Plan
+from helloworld_operator.controller.quotas import Quotas
 from helloworld_operator.controller.records import PROVEN, REJECTED, Record, known, recorded
 from helloworld_operator.controller.sources import new_stores
 from helloworld_operator.controller.stateful import WITHOUT, Stateful
@@ -71,7 +72,14 @@ def planned(owner: Any, spec: v1.Spec, live: Any = None, volume: Any = None) -> 
     stores = new_stores()
     if volume is not None:
         stores[CLAIMS].put(volume)
-    plan = Stateful(Server(), stores, image=OURS, now=lambda: NOW, wake=lambda _: None)
+    plan = Stateful(
+        Server(),
+        stores,
+        image=OURS,
+        now=lambda: NOW,
+        wake=lambda _: None,
+        quotas=Quotas(Server(), lambda *_: None),
+    )
     return asyncio.run(plan(owner, spec, live))
 
 

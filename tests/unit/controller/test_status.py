@@ -272,6 +272,34 @@ def test_a_quota_is_named_without_the_pod_that_met_it() -> None:
     assert told(observed(deployment=deployment(conditions=other)))["Degraded"][1] == "PodsRefused"
 
 
+@pytest.mark.parametrize(
+    ("live", "expected"),
+    [
+        # What is wanted is kept back.
+        ({**full(2), "updatedReplicas": 0}, "RolloutPaused"),
+        ({**full(2), "updatedReplicas": 1, "replicas": 3}, "RolloutPaused"),
+        # Nothing is: it is scaled all the same, and its pods may fail for another reason.
+        (full(2), "RolloutComplete"),
+        ({**full(2), "availableReplicas": 1}, "RollingOut"),
+    ],
+)
+def test_a_paused_deployment_is_told_where_it_keeps_something_back(
+    live: Any, expected: str
+) -> None:
+    made = deployment(**live)
+    made["metadata"] |= {"namespace": "ns", "name": "x"}
+    made["spec"]["paused"] = True
+    seen = observed(deployment=made)
+    conditions = {item["type"]: item for item in status(seen, NOW)["conditions"]}
+
+    assert told(seen)["Progressing"][1] == expected
+    assert (told(seen)["Degraded"][1] == "RolloutPaused") == (expected == "RolloutPaused")
+    if expected == "RolloutPaused":
+        assert not unsettled(seen)
+        hint = "kubectl rollout resume deployment x -n ns"
+        assert hint in conditions["Degraded"]["message"]
+
+
 def image(live: dict[str, Any], name: str) -> dict[str, Any]:
     pod = {"spec": {"containers": [{"name": "sidecar"}, {"name": "greeting", "image": name}]}}
     return {**live, "spec": {**live["spec"], "template": pod}}

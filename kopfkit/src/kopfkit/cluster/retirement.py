@@ -8,6 +8,9 @@ next installation serves all versions again.
 
 Where objects are still stored in several versions, the webhook stays named: to fail is the only
 thing that loses nothing.
+
+Where OLM alone removes the operator, the other versions stay served, and the policy of
+`kopfkit.runtime.protection` refuses writes through them.
 """
 
 import json

@@ -81,12 +81,12 @@ def protection(account: str, *resources: CustomResource) -> Permission:
         name="conversion-protection",
         converting=True,
         rules=rules(
-            use
-            for policy in policies
-            for use in (
-                Use(policy, ("create",)),
-                Use(policy, ("get", "update"), names=names),
-            )
+            [
+                # Asked for by the API server of who makes a policy whose parameter is a CRD.
+                Use(_CRDS, ("get",)),
+                *(Use(policy, ("create",)) for policy in policies),
+                *(Use(policy, ("get", "update"), names=names) for policy in policies),
+            ]
         ),
     )
 

@@ -74,6 +74,7 @@ class Client(Session):
         namespace: str | None = None,
         *,
         labels: str = "",
+        fields: str = "",
         shape: Shape | None = None,
     ) -> tuple[Objects, str]:
         """All objects of a collection (page by page), and the list's resourceVersion.
@@ -82,21 +83,28 @@ class Client(Session):
             resource: of the collection.
             namespace: where, or None for everywhere.
             labels: a label selector, "" for all.
+            fields: a field selector, "" for all.
             shape: what is kept of each object; None for all of it.
         """
+        selectors = {"labelSelector": labels, "fieldSelector": fields}
+        selectors = {name: value for name, value in selectors.items() if value}
         for _ in range(3):
             try:
-                return await self._list(resource, namespace, labels, shape)
+                return await self._list(resource, namespace, selectors, shape)
             except Gone:
                 continue  # the continue token grew too old: from the start
-        return await self._list(resource, namespace, labels, shape)
+        return await self._list(resource, namespace, selectors, shape)
 
     async def _list(
-        self, resource: Resource, namespace: str | None, labels: str, shape: Shape | None
+        self,
+        resource: Resource,
+        namespace: str | None,
+        selectors: dict[str, str],
+        shape: Shape | None,
     ) -> tuple[Objects, str]:
         found: Objects = []
         limit, path = PAGE, resource.path(namespace)
-        params = {"labelSelector": labels} if labels else {}
+        params = dict(selectors)
         while True:
             async with self._readers:
                 try:

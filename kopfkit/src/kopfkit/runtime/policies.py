@@ -1,17 +1,23 @@
 """The ValidatingAdmissionPolicy of a CRD that converts: what would lose data is refused.
 
-Two things lose what is stored, and neither is an error for the API server: the end of a conversion
-(`protection` says how that comes about), and a write through an old version that drops what only
-a newer one has. The latter travels in one annotation of the old version's objects
-(`kopfkit.conversion`); a PUT of an object written from nothing has none, and a stale or mended one
-says something else than what is stored. So an update through an old version has to bring that
-annotation back as it was read, or the word that gives it up.
+Three things lose what is stored, and none is an error for the API server:
+
+- The end of a conversion, and then a read or write through a version that is not stored. Nobody may
+  end it, but OLM when the operator goes (`protection` says how that comes about).
+- While nothing converts, any write through a version that is not stored. The policy's parameter is
+  the CRD itself, which says whether something converts.
+- A write through an old version that drops what only a newer one has. That travels in one
+  annotation of the old version's objects (`kopfkit.conversion`); a PUT of an object written from
+  nothing has none, and a stale or mended one says something else than what is stored. So an update
+  through an old version has to bring that annotation back as it was read, or the word that gives it
+  up.
 
 Nobody who applies or patches notices. Exempt is what is about to be deleted: its finalizers are
 taken away by whoever put them there, in whatever way.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 GROUP: Final = "admissionregistration.k8s.io"
@@ -25,12 +31,25 @@ _TAKEN_AWAY: Final = (
     "has(oldObject.spec.conversion) && oldObject.spec.conversion.strategy == 'Webhook' && "
     "(!has(object.spec.conversion) || object.spec.conversion.strategy == 'None')"
 )
-_NEEDLESS: Final = (
-    "object.spec.versions.filter(v, v.served).all(v, v.storage) && "
+# All objects are stored in one version; then, that no other one is served.
+_ONE_STORED: Final = (
     "(!has(object.status) || !has(object.status.storedVersions) || "
     "object.status.storedVersions.all(s, object.spec.versions.exists(v, v.name == s && v.storage)))"
 )
+_ONE_SERVED: Final = "object.spec.versions.filter(v, v.served).all(v, v.storage)"
+# The account of OLM, in whatever namespace that is installed (its chart, and OpenShift's).
+_BY_OLM: Final = "request.userInfo.username.endsWith(':olm-operator-serviceaccount')"
+# Of a write of an object: whether it needs no conversion, or one is there. The parameter is null
+# for a moment while the policy is there and its binding is of an older release.
+_CONVERTED: Final = (
+    "params == null || "
+    "(has(params.spec.conversion) && params.spec.conversion.strategy == 'Webhook') || "
+    "(params.spec.versions.exists(v, v.storage && v.name == request.resource.version) && "
+    "params.status.storedVersions.all(s, s == request.resource.version))"
+)
 _OF_CRD: Final = f"request.resource.group == '{_CRDS}'"
+_EXEMPT: Final = f"{_OF_CRD} || has(object.metadata.deletionTimestamp)"
+_SCALE: Final = "(has(request.subResource) && request.subResource == 'scale')"
 
 
 @dataclass(frozen=True)
@@ -42,6 +61,8 @@ class Carried:
         hub: the version that has everything, such as v1.
         spokes: the other versions.
         annotation: its name, as in the Converter.
+        shown: by version, a field of the spec that every object has in it: it has a default, and
+            the converter always sets it. An object that lacks it was not converted.
     """
 
     group: str
@@ -49,6 +70,7 @@ class Carried:
     hub: str
     spokes: tuple[str, ...]
     annotation: str
+    shown: Mapping[str, str] = field(default_factory=dict)
 
 
 def policy_name(crd: str) -> str:
@@ -56,8 +78,16 @@ def policy_name(crd: str) -> str:
     return f"conversion.{crd}"
 
 
-def policy(crd: str, carried: Carried | None = None) -> dict[str, Any]:
-    """The policy that keeps a CRD's conversion, and what the conversion carries."""
+def policy(crd: str, carried: Carried | None = None, others: Iterable[str] = ()) -> dict[str, Any]:
+    """The policy that keeps a CRD's conversion, and what the conversion carries.
+
+    Args:
+        crd: its name.
+        carried: what the conversion carries; None where that is not looked after.
+        others: versions that are served and not stored.
+    """
+    plural, _, group = crd.partition(".")
+    versions = sorted({*others, *(carried.spokes if carried is not None else ())})
     rules = [
         {
             "apiGroups": [_CRDS],
@@ -70,7 +100,8 @@ def policy(crd: str, carried: Carried | None = None) -> dict[str, Any]:
     ]
     validations = [
         {
-            "expression": f"!({_OF_CRD}) || !({_TAKEN_AWAY}) || ({_NEEDLESS})",
+            "expression": f"!({_OF_CRD}) || !({_TAKEN_AWAY}) || "
+            f"({_ONE_STORED} && ({_ONE_SERVED} || {_BY_OLM}))",
             "message": f"the conversion of {crd} stays: without it, reads through a version"
             " that is not stored lose fields, and writes lose them for good. To take it "
             "away, first serve the stored version only, with nothing stored in another "
@@ -78,16 +109,18 @@ def policy(crd: str, carried: Carried | None = None) -> dict[str, Any]:
             "reason": "Forbidden",
         }
     ]
-    if carried is not None and carried.spokes:
+    if versions:
         rules.append(
             {
-                "apiGroups": [carried.group],
-                "apiVersions": [*carried.spokes],
-                "operations": ["UPDATE"],
-                "resources": [carried.plural],
+                "apiGroups": [group],
+                "apiVersions": versions,
+                "operations": ["CREATE", "UPDATE"],
+                "resources": [plural, f"{plural}/status", f"{plural}/scale"],
                 "scope": "*",
             }
         )
+        validations.append(_converted(crd, carried))
+    if carried is not None and carried.spokes:
         validations += _carrying(carried)
     return {
         "apiVersion": f"{GROUP}/v1",
@@ -95,6 +128,7 @@ def policy(crd: str, carried: Carried | None = None) -> dict[str, Any]:
         "metadata": {"name": policy_name(crd)},
         "spec": {
             "failurePolicy": "Fail",
+            "paramKind": {"apiVersion": f"{_CRDS}/v1", "kind": "CustomResourceDefinition"},
             # Exact: a write through the hub is not converted for this, and needs no webhook.
             "matchConstraints": {"matchPolicy": "Exact", "resourceRules": rules},
             "validations": validations,
@@ -108,14 +142,43 @@ def binding(crd: str) -> dict[str, Any]:
         "apiVersion": f"{GROUP}/v1",
         "kind": "ValidatingAdmissionPolicyBinding",
         "metadata": {"name": policy_name(crd)},
-        "spec": {"policyName": policy_name(crd), "validationActions": ["Deny"]},
+        "spec": {
+            "policyName": policy_name(crd),
+            "paramRef": {"name": crd, "parameterNotFoundAction": "Deny"},
+            "validationActions": ["Deny"],
+        },
+    }
+
+
+def _converted(crd: str, carried: Carried | None) -> dict[str, str]:
+    """The rule about writes while nothing converts.
+
+    An API server learns of the CRD's end of conversion and of the policy's parameter by two
+    watches, some milliseconds apart. An update in between is told by what it finds.
+    """
+    shown = carried.shown if carried is not None else {}
+    found = " && ".join(
+        f"(request.resource.version != '{version}' || "
+        f"(has(oldObject.spec) && has(oldObject.spec.{field})))"
+        for version, field in sorted(shown.items())
+    )
+    seen = f" && (request.operation == 'CREATE' || {_SCALE} || ({found}))" if found else ""
+    return {
+        "expression": f"{_EXEMPT} || (({_CONVERTED}){seen})",
+        "message": f"nothing converts {crd} now, as its operator is not installed, and this write "
+        "would lose what only the stored version has. Nothing is lost so far: write through the "
+        "stored version, or install the operator again.",
+        "reason": "Invalid",
     }
 
 
 def _carrying(carried: Carried) -> list[dict[str, str]]:
     """The rules about updates through an old version."""
     name, hub = carried.annotation, carried.hub
-    exempt = f"{_OF_CRD} || has(object.metadata.deletionTimestamp)"
+    exempt = (
+        f"{_EXEMPT} || request.operation == 'CREATE' || request.resource.version == '{hub}' || "
+        "(has(request.subResource) && request.subResource != '')"
+    )
 
     def text(of: str, where: str = "annotations") -> str:
         field = f"{of}.metadata.{where}"

@@ -1,15 +1,18 @@
-"""A CRD whose conversion nobody can take away while objects depend on it.
+"""A CRD whose objects lose nothing while its operator is not installed.
 
 OLM sets a CRD's conversion to None when the operator is uninstalled (operator-lifecycle-manager,
 pkg/controller/operators/olm/operator.go, handleClusterServiceVersionDeletion). From then on the API
 server answers a read through a version that is not stored with the other version's fields dropped,
-and a write through it loses them for good. A ValidatingAdmissionPolicy refuses exactly that update.
-It needs no process, so it holds where everything of the operator is gone already; OLM goes on with
-the uninstall. The CRD then names a webhook that no longer answers: the stored version works, the
-others fail and say why, nothing is lost, and the next installation finds all as it was.
+and a write through it would lose them for good. A ValidatingAdmissionPolicy refuses those writes.
+It needs no process, so it holds where everything of the operator is gone already.
 
-Where only the stored version is served, and nothing is stored in another one, a conversion is not
-needed, and None passes.
+OLM's None has to pass: before it installs the operator again it lists all objects in every version
+that is served and will be (pkg/controller/operators/catalog, validateExistingCRs), and one that
+asks a webhook which is gone would fail that for ever. So the stored version works, the others show
+what they share with it and take no write, and the next installation finds all as it was.
+
+From anybody but OLM the end of the conversion is refused while another version than the stored one
+is served, and from everybody while objects are stored in two versions: then no version shows all.
 
 The same policy keeps what the conversion carries for versions that lack it (`policies`).
 
@@ -40,7 +43,8 @@ INTERVAL: Final = 60.0
 class Protection:
     """Keeps policy and binding of one CRD there.
 
-    Needs get on the CRD by name; create on both kinds, and get and update of both by name.
+    Needs get on CRDs (who makes a policy with a parameter must be able to read all of its kind);
+    create on both kinds, and get and update of both by name.
 
     Args:
         client: an open client.
@@ -80,9 +84,15 @@ class Protection:
         if conversion.get("strategy") != "Webhook":
             return  # nothing to lose
         # The binding first would be an error of the API server until the policy is there.
-        wishes = ((POLICIES, policy(self._crd, self._carried)), (BINDINGS, binding(self._crd)))
-        for resource, wanted in wishes:
-            await self._ensure(resource, wanted, crd)
+        others = [
+            each["name"]
+            for each in crd["spec"]["versions"]
+            if each["served"] and not each["storage"]
+        ]
+        wanted = policy(self._crd, self._carried, others)
+        wishes = ((POLICIES, wanted), (BINDINGS, binding(self._crd)))
+        for resource, wish in wishes:
+            await self._ensure(resource, wish, crd)
 
     async def _ensure(self, resource: Resource, wanted: Object, crd: Object) -> None:
         # No controller, and no blockOwnerDeletion: the right to set finalizers is not needed.

@@ -55,13 +55,17 @@ class ViewingClient(Client):
         namespace: str | None = None,
         *,
         labels: str = "",
+        fields: str = "",
         shape: Shape | None = None,
     ) -> tuple[Objects, str]:
         """All objects of a collection (page by page), and the list's resourceVersion."""
         view = self.views.get(resource)
+        served = resource if view is None else view.served
+        found, version = await super().list(
+            served, namespace, labels=labels, fields=fields, shape=shape
+        )
         if view is None:
-            return await super().list(resource, namespace, labels=labels, shape=shape)
-        found, version = await super().list(view.served, namespace, labels=labels, shape=shape)
+            return found, version
         return [view.inbound(each) for each in found], version
 
     async def merge(

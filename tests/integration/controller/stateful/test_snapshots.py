@@ -202,7 +202,7 @@ def test_a_quota_is_told_and_the_snapshot_is_taken_when_there_is_room(
     eventually(lambda: api.get(path)["status"]["used"])
     world.snapshot("copy")
 
-    told = world.reason(HWS, "copy", "Ready", "Refused")
+    told = world.reason(HWS, "copy", "Ready", "QuotaExceeded")
     assert "exceeded quota: few" in told["message"]
     api.delete(path)
     world.reason(HWS, "copy", "Ready", "Completed")
