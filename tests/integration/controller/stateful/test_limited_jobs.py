@@ -14,8 +14,6 @@ pytestmark = pytest.mark.usefixtures("operator")
 Create = Callable[..., Any]
 SMALL = {"size": "10Mi", "storageClassName": "fixed"}
 HWS = "helloworldsnapshots"
-# Seconds from room, or another limit, to the pod.
-SOON = 45.0
 
 
 @pytest.fixture
@@ -110,12 +108,12 @@ def test_why_a_snapshots_job_has_no_pod_is_told_and_it_is_taken_when_there_is_ro
     quota(api, namespace, pods="1")
     world.snapshot("copy")
 
-    told = world.reason(HWS, "copy", "Ready", "QuotaExceeded", timeout=60)
+    told = world.reason(HWS, "copy", "Ready", "QuotaExceeded")
     assert "exceeded quota: tight, requested: pods=1" in told["message"]
     assert "copy-snapshot-" not in told["message"]  # no pod's name
     quota(api, namespace, pods="2")
 
-    world.reason(HWS, "copy", "Ready", "Completed", timeout=SOON)
+    world.reason(HWS, "copy", "Ready", "Completed")
 
 
 def test_a_snapshot_follows_limits_that_were_too_narrow_for_it(
@@ -135,12 +133,12 @@ def test_a_snapshot_follows_limits_that_were_too_narrow_for_it(
         )
     )
     world.snapshot("copy")
-    told = world.reason(HWS, "copy", "Ready", "PodsRefused", timeout=60)
+    told = world.reason(HWS, "copy", "Ready", "PodsRefused")
     assert "memory usage per Container" in told["message"]
 
     api.delete(path)
 
-    world.reason(HWS, "copy", "Ready", "Completed", timeout=SOON)
+    world.reason(HWS, "copy", "Ready", "Completed")
 
 
 def test_an_upgrade_that_waits_for_a_snapshot_without_a_pod_says_why(
@@ -150,7 +148,7 @@ def test_an_upgrade_that_waits_for_a_snapshot_without_a_pod_says_why(
     quota(api, namespace, pods="1")
     api.patch(source.path, {"spec": {"image": "example.com/hello:2"}})
 
-    told = world.reason("helloworlds", "x", "Degraded", "QuotaExceeded", timeout=60)
+    told = world.reason("helloworlds", "x", "Degraded", "QuotaExceeded")
     assert "a snapshot is taken" in told["message"]
     assert "exceeded quota: tight" in told["message"]
     assert world.image() == before
@@ -185,7 +183,7 @@ def test_why_a_restore_has_no_pod_is_told_and_it_goes_on_when_there_is_room(
     quota(api, namespace, pods="1")
     hello("y", persistence=SMALL, restoreFrom={"snapshotName": "copy"})
 
-    told = world.reason("helloworlds", "y", "Degraded", "QuotaExceeded", timeout=60)
+    told = world.reason("helloworlds", "y", "Degraded", "QuotaExceeded")
     assert "restores the volume has no pod" in told["message"]
     quota(api, namespace, pods="5")
 
