@@ -1,9 +1,11 @@
-"""Builds the programs that ask OLM's own resolvers, into kopfkit's cache: a minute, once.
+"""Builds the programs that ask OLM's own code, into kopfkit's cache: some minutes, once.
 
 OLM v0's resolver is a package of the module that OLM's other parts are built from, with the same
 go.mod. OLM v1's is internal to operator-controller, so its program is built inside a copy of that
 module, with the module's own go.mod and go.sum; the module is checked against the go.sum in v1/.
 operator-controller as a whole cannot be built from its pinned modules; its resolver can.
+What OLM v0's catalog operator asks before it updates a CRD is not exported by its package: it is
+built with a copy of that module that has one more file, which exports it.
 """
 
 import hashlib
@@ -22,34 +24,65 @@ HERE = Path(__file__).parent
 # Without C libraries for images that are never opened here.
 TAGS = "containers_image_openpgp,exclude_graphdriver_btrfs"
 CONTROLLER = "github.com/operator-framework/operator-controller"
+# Where a program's files go in the source.
+PROGRAM = "cmd/resolve"
+LIFECYCLE = "github.com/operator-framework/operator-lifecycle-manager"
 
 
 def olm_v0(progress: Progress) -> Path:
     """The program for OLM v0; see `_build`."""
-    return _build("v0", gomod.group("olm"), progress)
+    ours = {HERE / "main.go": PROGRAM, HERE / "v0" / "choose.go": PROGRAM}
+    return _build("v0", gomod.group("olm"), ours, progress)
 
 
 def olm_v1(progress: Progress) -> Path:
     """The program for OLM v1; see `_build`."""
-    return _build("v1", gomod.parse("v1", (HERE / "v1" / "go.mod").read_text()), progress)
+    group = gomod.parse("v1", (HERE / "v1" / "go.mod").read_text())
+    ours = {HERE / "main.go": PROGRAM, HERE / "v1" / "choose.go": PROGRAM}
+    return _build("v1", group, ours, progress, module=CONTROLLER)
 
 
-def _build(name: str, group: gomod.Group, progress: Progress) -> Path:
+def olm_catalog(progress: Progress) -> Path:
+    """The program that asks OLM v0's catalog operator about a new CRD; see `_build`."""
+    more = {HERE / "catalog" / "export.go": "pkg/controller/operators/catalog"}
+    ours = {HERE / "catalog" / "main.go": PROGRAM}
+    return _build("catalog", gomod.group("olm"), ours, progress, more=more)
+
+
+def _build(
+    name: str,
+    group: gomod.Group,
+    ours: dict[Path, str],
+    progress: Progress,
+    *,
+    module: str = "",
+    more: dict[Path, str] | None = None,
+) -> Path:
     """The executable, built first if it is not in the cache.
+
+    Args:
+        name: of the program.
+        group: what pins the module that is asked.
+        ours: our files, and the directory of the source that each goes into.
+        progress: told of a build.
+        module: is copied and built in; "" to build with the group's own go.mod.
+        more: our files that go into packages of a copy of OLM's module.
 
     Raises:
         KopfkitError: there is no Go, a module cannot be downloaded, or it does not compile.
     """
     modules = HERE / name if name == "v1" else group.directory
-    ours = (HERE / "main.go", HERE / name / "choose.go")
     store = paths.cache_dir() / "resolvers"
-    target = store / f"{name}-{_key(*ours, modules / 'go.mod', modules / 'go.sum')}" / "resolve"
+    more = more or {}
+    target = (
+        store / f"{name}-{_key(*ours, *more, modules / 'go.mod', modules / 'go.sum')}" / "resolve"
+    )
     if target.exists():
         return target
     store.mkdir(exist_ok=True)
     go = golang.ensure(group.go, progress)
     with (
-        progress.step(f"Building OLM {name}'s resolver") as step,
+        progress.step(f"Building what asks OLM ({name})") as step,
         files.locked(store / ".lock", lambda: step.note("waiting for another build")),
         tempfile.TemporaryDirectory(prefix=".building-", dir=store) as scratch,
     ):
@@ -58,14 +91,20 @@ def _build(name: str, group: gomod.Group, progress: Progress) -> Path:
         environment = golang.environment(Path(scratch))
         out, source = Path(scratch) / "resolve", Path(scratch) / "source"
         try:
-            if name == "v1":
-                _copy_module(go, modules, source, environment)
+            if module:
+                _copy_module(_directory(go, module, modules, environment), source)
             else:
                 shutil.copytree(modules, source)
-            program = source / "cmd" / "resolve"
-            program.mkdir(parents=True)
-            for path in ours:
-                shutil.copyfile(path, program / path.name)
+            if more:
+                copy = source / "olm"
+                _copy_module(_directory(go, LIFECYCLE, modules, environment), copy)
+                for path, directory in more.items():
+                    shutil.copyfile(path, copy / directory / path.name)
+                words = [go, "mod", "edit", f"-replace={LIFECYCLE}=./olm"]
+                process.run(words, cwd=source, env=environment)
+            for path, directory in ours.items():
+                (source / directory).mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, source / directory / path.name)
             process.run(
                 [go, "build", "-v", "-trimpath", "-buildvcs=false", f"-tags={TAGS}", "-o", out,
                  "./cmd/resolve"],
@@ -80,10 +119,15 @@ def _build(name: str, group: gomod.Group, progress: Progress) -> Path:
     return target
 
 
-def _copy_module(go: Path, pinned: Path, to: Path, environment: dict[str, str]) -> None:
-    """operator-controller's files; the module cache's own are not writable."""
-    told = process.run([go, "mod", "download", "-json", CONTROLLER], cwd=pinned, env=environment)
-    shutil.copytree(json.loads(told)["Dir"], to, copy_function=shutil.copyfile)
+def _directory(go: Path, module: str, pinned: Path, environment: dict[str, str]) -> Path:
+    """Where the module cache has a module, in the version that `pinned` (a directory) names."""
+    told = process.run([go, "mod", "download", "-json", module], cwd=pinned, env=environment)
+    return Path(json.loads(told)["Dir"])
+
+
+def _copy_module(module: Path, to: Path) -> None:
+    """The module's files; the module cache's own are not writable."""
+    shutil.copytree(module, to, copy_function=shutil.copyfile)
     for directory in [to, *(path for path in to.rglob("*") if path.is_dir())]:
         directory.chmod(0o755)
 

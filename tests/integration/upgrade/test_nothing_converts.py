@@ -222,6 +222,31 @@ def test_no_write_through_the_version_that_is_not_stored_changes_what_is_stored(
     assert taken == []
 
 
+async def test_an_api_server_that_has_not_heard_of_the_end_refuses_updates_by_what_it_finds(
+    uninstalled: Any, client: Client
+) -> None:
+    # As in the milliseconds before the policy's parameter is up to date: without one at all.
+    hello, of = uninstalled, uninstalled.installed
+    bound = await client.get(BINDINGS, None, policy_name(hello.name))
+    del bound["spec"]["paramRef"]
+    await client.replace(BINDINGS, None, bound)
+    new = of.object(hello.other, "new", spec={})
+    hello.eventually(
+        lambda: of.api("POST", of.path(hello.other) + "?dryRun=All", new),
+        lambda answer: answer.status == 201,
+    )
+    before = stored(hello)
+
+    note = {"metadata": {"annotations": {"note": "x"}}}
+    answer = of.api("PATCH", of.path(hello.other, "hello-0000"), note, **MERGE)
+    status = of.api(
+        "PATCH", of.path(hello.other, "hello-0000", "status"), {"status": {"replicas": 1}}, **MERGE
+    )
+
+    assert (answer.status, status.status) == (422, 422)
+    assert stored(hello) == before
+
+
 def test_what_is_stored_can_be_written_and_deleted_through_its_own_version(
     uninstalled: Any,
 ) -> None:
