@@ -138,27 +138,24 @@ def _look(kubeconfig: Path, new: Mapping[str, Object]) -> Situation:
 
 
 def asked(crds: Mapping[str, Object], objects: Objects) -> list[tuple[str, str, str, str, str]]:
-    """What an API server, started for this, says against the objects by the new CRDs.
+    """What an API server, started for this, says against the CRDs and against the objects by them.
 
     Returns:
-        (CRD, version, key, field, sentence) for each refusal.
+        (CRD, version, key, field, sentence) for each refusal; version and key are "" for the CRD.
     """
     from kopfkit.cluster.dryrun import ask
     from kopfkit.cluster.progress import Progress
 
-    trials: list[tuple[str, str, Object]] = [("", "", crd) for crd in crds.values()]
-    places = {}
+    trials: list[tuple[str, str, Object]] = [(name, "", crd) for name, crd in crds.items()]
+    places = {name: (name, "", "") for name in crds}
     for crd, groups in objects.items():
         for version, group in groups.items():
             for obj in group:
-                number = str(len(trials))
+                number = f"object {len(trials)}"
                 places[number] = (crd, version, key_of(obj))
                 trials.append((number, "", _created(obj)))
-    found = []
-    for number, field, why in ask(trials, Progress()):
-        if number in places:
-            found.append((*places[number], field, why))
-    return found
+    answers = ask(trials, Progress())
+    return [(*places[one.file], one.field, one.why) for one in answers.refusals if one.refused]
 
 
 def _created(obj: Object) -> Object:
