@@ -251,6 +251,7 @@ def legacy(crd: Any) -> None:
     spec.update(version="v1", validation=spec.pop("versions")[0]["schema"])
 
 
+ACCOUNT = "helloworld-operator"
 # What OLM, opm or the API server refuse, and the severity of the rule.
 REFUSED: list[tuple[str, Change, str, str]] = [
     (CSV, lambda csv: hook(csv, 1).update(generateName="g" * 64), "webhook-name-label", "error"),
@@ -291,6 +292,18 @@ REFUSED: list[tuple[str, Change, str, str]] = [
     (CRD, lambda crd: crd.update(kind="Deployment"), "unsupported-kind", "error"),
     (
         CRD,
+        lambda crd: crd.update(kind="ServiceAccount", metadata={"name": ACCOUNT}),
+        "service-account-twice",
+        "error",
+    ),
+    (
+        CSV,
+        examples(lambda found: found[0]["metadata"].update(labels={"a": 1})),
+        "examples-types",
+        "warning",
+    ),
+    (
+        CRD,
         lambda crd: crd["metadata"].update(annotations={"a": "x" * (257 << 10)}),
         "annotations-size",
         "error",
@@ -306,6 +319,14 @@ def test_what_olm_opm_or_the_api_server_refuse_is_an_error(
     edit(bundle.parent / file, change)
     found = {one.rule: one.severity for one in checks.check(bundle)}
     assert found.get(rule) == severity, found
+
+
+def test_a_boolean_in_the_annotations_is_the_text_that_opm_reads(bundle: Path) -> None:
+    edit(bundle.parent / ANNOTATIONS, lambda data: data["annotations"].update(backport=True))
+    loaded, findings = checks.load(bundle)
+    assert findings == []
+    assert loaded is not None
+    assert loaded.annotations["backport"] == "true"
 
 
 def test_what_olm_takes_is_no_error(bundle: Path) -> None:

@@ -17,7 +17,8 @@ METADATA = {
     "annotations": Each(str),
 }
 OBJECT = {"apiVersion": str, "kind": str, "metadata": METADATA}
-ANNOTATIONS = {"annotations": Each(str)}
+# opm takes numbers and booleans there for the texts that they are.
+ANNOTATIONS = {"annotations": Each(Either(str, bool, float))}
 
 _SELECTOR = {
     "matchLabels": Each(str),
@@ -82,6 +83,7 @@ CSV = {
     "spec": {
         "version": str,
         "replaces": str,
+        "skips": [str],
         "installModes": [{"type": str, "supported": bool}],
         "relatedImages": [{"name": str, "image": str}],
         "customresourcedefinitions": {"owned": [_API], "required": [_API]},

@@ -16,8 +16,9 @@ def examples(bundle: Bundle) -> Iterator[Finding]:
     file = bundle.csv_file
     found, wrong = parsed(bundle.csv)
     for field, why in wrong:
-        yield Finding(file, field, why, "examples-json")
-    if wrong:
+        # Of the text as a whole, or of a value in one of the objects.
+        yield Finding(file, field, why, "examples-json" if field == _EXAMPLES else "examples-types")
+    if any(field == _EXAMPLES for field, _ in wrong):
         return
     seen = {(one.get("apiVersion", ""), one.get("kind", "")) for one in found}
     served = {
@@ -127,6 +128,13 @@ def _used(bundle: Bundle) -> Iterator[tuple[str, str]]:
 def service_accounts(bundle: Bundle) -> Iterator[Finding]:
     """Rights are given to accounts that a Deployment uses; OLM makes the accounts of the rights."""
     install = bundle.spec.get("install", {}).get("spec", {})
+    named = {_pod(one).get("serviceAccountName", "") for one in bundle.deployments}
+    for file, one in bundle.others:
+        if one.get("kind") == "ServiceAccount" and one["metadata"]["name"] in named:
+            why = (
+                f"OLM makes the account {one['metadata']['name']} itself, as a Deployment names it"
+            )
+            yield Finding(file, "metadata.name", why, "service-account-twice")
     used = {_pod(one).get("serviceAccountName", "default") for one in bundle.deployments}
     for kind in ("permissions", "clusterPermissions"):
         for index, one in enumerate(install.get(kind, [])):

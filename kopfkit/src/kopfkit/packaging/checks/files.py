@@ -1,5 +1,6 @@
 """Reads a bundle's directory. What cannot be read is a finding; the rest is read all the same."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,7 +155,10 @@ class _Reading:
                 tell = self._tell(self._name(path), "wrong-type")
                 found = fitted(one, shapes.ANNOTATIONS, tell)
                 if found.get("annotations"):
-                    self.read.annotations = found["annotations"]
+                    self.read.annotations = {
+                        key: value if isinstance(value, str) else json.dumps(value)
+                        for key, value in found["annotations"].items()
+                    }
                     self.read.annotations_file = self._name(path)
                     return
 
