@@ -10,6 +10,7 @@ from typing import Any
 Schema = dict[str, Any]
 KEYS = ("a", "b", "c", "d")
 TEXTS = ("", "a", "ab", "abc", "A1", "10.0.0.1", "2026-11-24", "1h", "x y", "ü")
+FORMATTED = {"ipv4": "10.0.0.1", "date": "2026-11-24"}
 NUMBERS = (-3, 0, 1, 2, 4, 7, 1.5, 100)
 SCALARS: tuple[Schema, ...] = (
     {"type": "string"},
@@ -97,16 +98,16 @@ def _places(holder: Any, key: str) -> Any:
 
 def _other(old: Schema, chance: random.Random) -> Schema:
     kind = chance.random()
-    if kind < 0.25:
+    if kind < 0.2:
         return schema(chance, 1)
     found = copy.deepcopy(old)
-    if kind < 0.5 and "properties" in found:
+    if kind < 0.6 and found.get("properties"):
         found["properties"].pop(chance.choice(list(found["properties"])))
         found.pop("required", None)
-    elif kind < 0.7 and found.get("type") == "object":
+    elif kind < 0.75 and found.get("type") == "object":
         found.pop("x-kubernetes-preserve-unknown-fields", None)
         found.pop("additionalProperties", None)
-    elif kind < 0.8 and found.get("type") == "object" and "additionalProperties" not in found:
+    elif kind < 0.85 and found.get("type") == "object" and "additionalProperties" not in found:
         found["x-kubernetes-preserve-unknown-fields"] = True
     elif found.get("type") in ("string", "integer"):
         same = [one for one in SCALARS if one.get("type") == found["type"]]
@@ -130,11 +131,22 @@ def value(of: Schema, chance: random.Random, depth: int = 4) -> Any:
         return _object(of, chance, depth)
     if kind == "boolean":
         return chance.random() < 0.5
-    if kind == "integer":
-        return chance.choice([one for one in NUMBERS if isinstance(one, int)])
-    if kind == "number":
-        return chance.choice(NUMBERS)
-    return chance.choice(TEXTS)
+    if kind in ("integer", "number"):
+        whole = [one for one in NUMBERS if kind == "number" or isinstance(one, int)]
+        return chance.choice([one for one in whole if _within(of, one)])
+    length = (of.get("minLength", 0), of.get("maxLength", 100))
+    texts = [one for one in TEXTS if length[0] <= len(one) <= length[1]]
+    return FORMATTED.get(of.get("format", "")) or chance.choice(texts)
+
+
+def _within(of: Schema, number: float) -> bool:
+    low = of.get("minimum", -1000) < number or (
+        of.get("minimum") == number and not of.get("exclusiveMinimum")
+    )
+    high = of.get("maximum", 1000) > number or (
+        of.get("maximum") == number and not of.get("exclusiveMaximum")
+    )
+    return low and high and number % of.get("multipleOf", 1) in (0, number % 1)
 
 
 def _object(of: Schema, chance: random.Random, depth: int) -> dict[str, Any]:

@@ -21,9 +21,9 @@ from kopfkit.simulation.preflight import By
 
 from .schemas import changed, schema, value
 
-PAIRS = examples(ci=60, soak=200)
+PAIRS = examples(ci=60, soak=120)
 # Objects of each pair.
-OBJECTS = examples(ci=6, soak=15)
+OBJECTS = examples(ci=6, soak=10)
 GROUP = "pairs.example.com"
 NAME = f"things.{GROUP}"
 OPEN = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kopfkit.cluster.dryrun import as_written
 from kopfkit.cluster.refusals import refusals
 from kopfkit.packaging import checks, sdk
 from kopfkit.packaging.checks import Bundle
@@ -118,3 +119,19 @@ def test_every_cause_of_a_refusal_gets_its_field(
     message: str | None, causes: list[dict[str, str]] | None, expected: list[tuple[str, str]]
 ) -> None:
     assert refusals({"message": message, "details": {"causes": causes}}) == expected
+
+
+def test_what_a_csv_leaves_out_is_written_by_olm_as_gos_zero_value() -> None:
+    item = {
+        "type": "object",
+        "required": ["name", "kind", "selector"],
+        "properties": {
+            "name": {"type": "string"},
+            "kind": {"type": "string"},
+            "selector": {"type": "object"},
+        },
+    }
+    schema = {"properties": {"resources": {"type": "array", "items": item}}}
+    written = as_written({"resources": [{"kind": "Pod"}], "other": 1}, schema)
+    # A struct that is missing is for the API server to refuse.
+    assert written == {"resources": [{"kind": "Pod", "name": ""}], "other": 1}

@@ -59,7 +59,7 @@ def everything(choice: Choice) -> Outcome:
         KopfkitError: one of the tools cannot be had, or the baseline is none.
     """
     choice.check()
-    place, dockerfile, findings = _own(choice)
+    bundle, dockerfile, findings = _own(choice)
     hidden = {rule for rule in RULES if not choice.strict and RULES[rule].severity == HOUSE}
     found = [
         Fault(one.file, one.field, one.why, "kopfkit", one.severity, one.rule)
@@ -67,7 +67,6 @@ def everything(choice: Choice) -> Outcome:
         if one.rule not in hidden | choice.skip
     ]
     outcome = Outcome(asked=["kopfkit's checks"])
-    bundle, _ = checks.load(place)
     if bundle is not None:
         found += _tools(choice, bundle, dockerfile, outcome)
     # What a CSV contains is asked about twice: as a part of it, and as the object it becomes.
@@ -109,28 +108,22 @@ def _tools(choice: Choice, bundle: Bundle, dockerfile: Path, outcome: Outcome) -
             yield Fault(file, "", why, LINTER, WARNING)
 
 
-def _own(choice: Choice) -> tuple[Path, Path, list[Finding]]:
-    """The bundle's directory, its Dockerfile, and what kopfkit's own checks find."""
+def _own(choice: Choice) -> tuple[Bundle | None, Path, list[Finding]]:
+    """The bundle, its Dockerfile, and what kopfkit's own checks find."""
     if choice.directory is not None:
         place = choice.directory.resolve()
-        return place, place.parent / "bundle.Dockerfile", _without(choice, checks.load(place))
+        bundle, findings = checks.load(place)
+        for name, check in CHECKS.items():
+            if bundle is not None and name not in choice.skip:
+                findings += check(bundle)
+        return bundle, place.parent / "bundle.Dockerfile", findings
     # Imported here: the description of a project is loaded for a checkout only.
     from kopfkit.cli._generation import Checkout
     from kopfkit.packaging.validation import bundle_findings
 
     checkout = Checkout()
-    place = checkout.root / "bundle"
-    return (
-        place,
-        checkout.root / "bundle.Dockerfile",
-        bundle_findings(checkout.project, checkout.root),
-    )
-
-
-def _without(choice: Choice, loaded: tuple[Bundle | None, list[Finding]]) -> list[Finding]:
-    bundle, findings = loaded
-    asked = [check for name, check in CHECKS.items() if name not in choice.skip]
-    return [*findings, *(one for each in asked for one in (each(bundle) if bundle else ()))]
+    bundle, findings = bundle_findings(checkout.project, checkout.root)
+    return bundle, checkout.root / "bundle.Dockerfile", findings
 
 
 def _sdk(choice: Choice, bundle: Bundle, dockerfile: Path) -> Iterator[sdk.Remark]:

@@ -63,6 +63,7 @@ _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _CSV_CRD = "chart/crds/0000_50_olm_00-clusterserviceversions.crd.yaml"
 # Seconds for a CRD to be established and found, of which it needs one.
 _ESTABLISHED = 20.0
+_ZEROS = {"string": "", "boolean": False, "integer": 0}
 
 
 def ask(trials: Sequence[Trial], progress: Progress, crds: Sequence[Object] = ()) -> Answers:
@@ -85,6 +86,7 @@ def ask(trials: Sequence[Trial], progress: Progress, crds: Sequence[Object] = ()
         with progress.step("Asking the API server") as step:
             asking = _Asking(client)
             olms = yamls.read(toolchain.module_dir(olm.MODULE, progress) / "deploy" / _CSV_CRD)
+            asking.csv = olms["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
             asking.prepare([olms, *crds], trials)
             for file, place, one in trials:
                 step.glance(f"{one.get('kind')} {(one.get('metadata') or {}).get('name')}")
@@ -98,6 +100,7 @@ class _Asking:
         self.client, self.answers = client, Answers()
         self.own: set[str] = set()  # API groups of the CRDs that are asked about
         self.absent: set[str] = set()  # "apiVersion kind" of CRDs that are refused
+        self.csv: Object = {}  # schema of ClusterServiceVersions
 
     def prepare(self, given: Sequence[Object], trials: Sequence[Trial]) -> None:
         """Make the namespace and the CRDs, after these were asked about."""
@@ -111,7 +114,9 @@ class _Asking:
             self._install(crd)
         for file, place, one in trials:
             if one.get("kind") == _CRD:
-                self._try(file, place, one, _CRDS)
+                # One of v1beta1 is refused whatever it says.
+                if one.get("apiVersion") == "apiextensions.k8s.io/v1":
+                    self._try(file, place, one, _CRDS)
                 self._install(one)
                 self.own.add(_spec(one).get("group", ""))
 
@@ -126,6 +131,8 @@ class _Asking:
             if f"{version} {name}" not in {*self.absent, *self.answers.skipped}:
                 self.answers.skipped.append(f"{version} {name}".strip())
             return
+        if name == "ClusterServiceVersion":
+            one = as_written(one, self.csv)
         metadata = dict(one.get("metadata") or {})
         base = prefix(version)
         if kind.namespaced:
@@ -186,6 +193,25 @@ class _Asking:
                 return True
             time.sleep(0.1)
         return False
+
+
+def as_written(value: Any, schema: Object) -> Any:
+    """A value as OLM writes it, which decodes a bundle's objects into Go structs first.
+
+    A scalar that the schema requires is a field without omitempty, so it is always written, if
+    need be with the type's zero value (operator-framework/api pkg/operators/v1alpha1).
+    """
+    if isinstance(value, list):
+        return [as_written(item, schema.get("items", {})) for item in value]
+    if not isinstance(value, dict):
+        return value
+    known = schema.get("properties", {})
+    found = {key: as_written(item, known.get(key, {})) for key, item in value.items()}
+    for key in schema.get("required", []):
+        kind = known.get(key, {}).get("type")
+        if key not in found and kind in _ZEROS:
+            found[key] = _ZEROS[kind]
+    return found
 
 
 def _spec(crd: Object) -> Object:

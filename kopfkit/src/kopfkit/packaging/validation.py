@@ -11,7 +11,7 @@ from typing import Any
 from kopfkit import yamls
 from kopfkit.manifests import fitted
 from kopfkit.packaging import checks, historyfile, releases
-from kopfkit.packaging.checks import Finding
+from kopfkit.packaging.checks import Bundle, Finding
 from kopfkit.packaging.editions import edition
 from kopfkit.packaging.releases import History
 from kopfkit.project import Faults, Project
@@ -33,15 +33,15 @@ def _load(faults: Faults, path: Path) -> list[dict[str, Any]]:
     ]
 
 
-def bundle_findings(project: Project, root: Path) -> list[Finding]:
-    """Every fault of bundle/ and bundle.Dockerfile in a checkout: those that `checks` finds, and
-    the CRDs of the project that its release serves and the bundle lacks."""
+def bundle_findings(project: Project, root: Path) -> tuple[Bundle | None, list[Finding]]:
+    """bundle/ of a checkout as far as it can be read, and every fault of it and bundle.Dockerfile:
+    those that `checks` finds, and the CRDs of the project that its release serves and it lacks."""
     directory = root / "bundle"
     bundle, findings = checks.load(directory, root / "bundle.Dockerfile")
     if bundle is None:
         # Of a bundle that kopfkit makes, this is what to do about it.
         hints = {"no-manifests": " (run make bundle)"}
-        return [replace(one, why=one.why + hints.get(one.rule, "")) for one in findings]
+        return None, [replace(one, why=one.why + hints.get(one.rule, "")) for one in findings]
     findings += checks.found_in(bundle)
     history = root / releases.NAME
     if history.is_file():
@@ -54,7 +54,7 @@ def bundle_findings(project: Project, root: Path) -> list[Finding]:
         if resource.crd_name not in bundle.crds:
             why = f"lacks {resource.crd_name}"
             findings.append(Finding("bundle/manifests", "", why, "project-crds"))
-    return findings
+    return bundle, findings
 
 
 def catalog_faults(project: Project, history: History, root: Path) -> Faults:
