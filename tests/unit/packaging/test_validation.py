@@ -1,5 +1,6 @@
 """kopfkit's own checks find each fault in a bundle and a catalog on the disk."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -117,3 +118,22 @@ def test_a_catalog_without_a_release_or_with_bundle_objects_is_refused(
     text = str(catalog_faults(project, history, checkout).found)
     assert "lacks helloworld-operator.v0.4.0" in text
     assert "olm.bundle.object" in text
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"schema": "olm.bundle", "name": []}, "name is a list, not a string"),
+        ({"schema": {}}, "schema is an object, not a string"),
+        ({"schema": "olm.bundle", "properties": {"a": 1}}, "properties is an object, not a list"),
+        ({"schema": "olm.bundle", "properties": [1]}, "properties[0] is an integer, not an object"),
+        ([], "is a list, not an object"),
+    ],
+)
+def test_a_catalog_with_a_value_of_another_type_is_a_fault(
+    project: Project, history: History, checkout: Path, document: Any, said: str
+) -> None:
+    path = checkout / "catalog" / project.name / "catalog.yaml"
+    path.write_text(f"{path.read_text()}\n---\n{json.dumps(document)}\n")
+    found = catalog_faults(project, history, checkout).found
+    assert any(said in f"{place} {why}" for place, why in found), found
