@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 
 from kopfkit import yamls
 from kopfkit.cli import kopfkit
-from kopfkit.errors import KopfkitError
+from kopfkit.cluster import dryrun
+from kopfkit.cluster.progress import Progress
 
 ROOT = Path(__file__).parents[2]
 CSV = "bundle/manifests/helloworld-operator.clusterserviceversion.yaml"
@@ -42,9 +43,10 @@ def spoil(csv: Any) -> None:
 
 
 def test_the_committed_bundle_is_valid_for_everybody() -> None:
-    done = run("--output=json", str(ROOT / "bundle"))
+    done = run("--strict", "--output=json", str(ROOT / "bundle"))
     told = json.loads(done.stdout)
     assert told["faults"] == []
+    assert told["notes"] == []
     assert [who.split(" v")[0] for who in told["asked"]] == [
         "kopfkit's checks",
         "operator-sdk",
@@ -54,32 +56,95 @@ def test_the_committed_bundle_is_valid_for_everybody() -> None:
     assert done.exit_code == 0
 
 
-def test_every_fault_is_reported_at_once_with_file_and_field(tmp_path: Path) -> None:
+def add(path: Path, **document: Any) -> None:
+    document.setdefault("metadata", {"name": path.stem})
+    path.write_text(yamls.dump(document))
+
+
+def test_every_finding_is_reported_at_once_with_file_and_field(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "bundle", tmp_path / "bundle")
     edit(tmp_path / CSV, spoil)
     edit(tmp_path / SNAPSHOT, lambda crd: crd["spec"]["names"].update(shortNames=["No Name"]))
-    done = run("--output=json", str(tmp_path / "bundle"))
-    faults = json.loads(done.stdout)["faults"]
-    found = {(one["by"], one["file"], one["field"]) for one in faults}
+    manifests = tmp_path / "bundle" / "manifests"
+    monitoring = {"apiVersion": "monitoring.coreos.com/v1", "spec": {"endpoints": 1}}
+    add(manifests / "monitor.yaml", kind="ServiceMonitor", **monitoring)
+    add(manifests / "rule.yaml", kind="PrometheusRule", **monitoring)
+    names = {"kind": "ServiceMonitor", "plural": "servicemonitors"}
+    endpoints = {
+        "type": "object",
+        "properties": {"endpoints": {"type": "array", "items": {"type": "object"}}},
+    }
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": endpoints}}}
+    version = {"name": "v1", "served": True, "storage": True, "schema": schema}
+    add(
+        tmp_path / "crds.yaml",
+        apiVersion="apiextensions.k8s.io/v1",
+        kind="CustomResourceDefinition",
+        metadata={
+            "name": "servicemonitors.monitoring.coreos.com",
+            "annotations": {"api-approved.kubernetes.io": "unapproved, a test"},
+        },
+        spec={
+            "group": "monitoring.coreos.com",
+            "scope": "Namespaced",
+            "names": names,
+            "versions": [version],
+        },
+    )
+    crds = f"--crds={tmp_path / 'crds.yaml'}"
+    done = run("--strict", crds, "--output=json", str(tmp_path / "bundle"))
+    told = json.loads(done.stdout)
+    faults = told["faults"]
+    found = {(one["by"], one["severity"], one["file"], one["field"]) for one in faults}
     deployment = "spec.install.spec.deployments[0]"
     assert found >= {
-        ("kopfkit", CSV, "spec.webhookdefinitions[0].admissionReviewVersions"),
-        ("API server", CSV, "spec.surprise"),
-        ("API server", CSV, f"{deployment}.spec.progressDeadlineSeconds"),
-        ("API server", CSV, "metadata.annotations.alm-examples[0].spec.replicas"),
-        ("API server", CSV, "metadata.annotations.alm-examples[1].spec.sise"),
-        ("API server", SNAPSHOT, "spec.names.shortNames[0]"),
+        ("kopfkit", "error", CSV, "spec.webhookdefinitions[0].admissionReviewVersions"),
+        ("API server", "warning", CSV, "spec.surprise"),
+        ("API server", "error", CSV, f"{deployment}.spec.progressDeadlineSeconds"),
+        # Nobody creates an example, so what is wrong with one refuses no bundle.
+        ("API server", "warning", CSV, "metadata.annotations.alm-examples[0].spec.replicas"),
+        ("API server", "warning", CSV, "metadata.annotations.alm-examples[1].spec.sise"),
+        ("API server", "error", SNAPSHOT, "spec.names.shortNames[0]"),
+        ("API server", "error", "bundle/manifests/monitor.yaml", "spec.endpoints"),
     }, found
     said = [one["why"] for one in faults if one["by"] == "operator-sdk"]
     assert any("capabilities" in why.lower() for why in said), said
     assert any("nobody" in why for why in said), said
+    assert [note.partition(" was")[0] for note in told["notes"]] == [
+        "monitoring.coreos.com/v1 PrometheusRule"
+    ]
     assert done.exit_code == 1
+    # The same findings again, all of them known.
+    (tmp_path / "known.json").write_text(done.stdout)
+    known = f"--baseline={tmp_path / 'known.json'}"
+    done = run("--strict", crds, known, str(tmp_path / "bundle"))
+    assert done.exit_code == 0
+    assert f"bundle: valid, {len(faults)} in the baseline (" in done.stdout
+
+
+def test_a_list_of_400_objects_is_asked_about_one_after_the_other() -> None:
+    roles = [
+        ("roles.yaml", f"[{number}]", role(number, ["pods"] if number % 100 else 3))
+        for number in range(400)
+    ]
+    answers = dryrun.ask(roles, Progress())
+    assert [(one.field.partition("]")[0], one.refused) for one in answers.refusals] == [
+        (f"[{number}", True) for number in (0, 100, 200, 300)
+    ]
+    assert answers.skipped == []
+
+
+def role(number: int, resources: Any) -> dict[str, Any]:
+    rule = {"apiGroups": [""], "resources": resources, "verbs": ["get"]}
+    kind = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role"}
+    return {**kind, "metadata": {"name": f"r{number}"}, "rules": [rule]}
 
 
 def test_a_directory_that_is_no_bundle_says_so(tmp_path: Path) -> None:
     done = run(str(tmp_path))
-    assert isinstance(done.exception, KopfkitError)
-    assert "holds no manifests" in str(done.exception)
+    assert "error: manifests: holds no manifests [kopfkit: no-manifests]" in done.stdout.replace(
+        f"{tmp_path.name}/", ""
+    )
     assert done.exit_code == 1
 
 
@@ -88,4 +153,4 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path, missing: str) -> None:
     shutil.copytree(ROOT / "bundle", tmp_path / "bundle")
     (tmp_path / "bundle" / missing).unlink()
     done = run("--no-api-server", str(tmp_path / "bundle"))
-    assert f"bundle/{missing}: cannot be read" in str(done.exception)
+    assert f"error: bundle/{missing}: cannot be read" in done.stdout

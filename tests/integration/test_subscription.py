@@ -184,3 +184,67 @@ def test_deleting_crds_asks_first_and_says_how_many_objects_go(
         assert kubectl.get(CRDS, THINGS) is None
     finally:
         kubectl.delete(CRDS, THINGS)
+
+
+@pytest.fixture
+def held(kubectl: Kubectl, namespace: str) -> Iterator[str]:
+    """The namespace, with an operator's CSV and an object that has a finalizer of the operator."""
+    mark = f"{GROUP}/hello.{namespace}"
+    kubectl.apply(thing(mark))
+    kubectl.run("wait", "--for=condition=Established", f"{CRDS}/{THINGS}")
+    kubectl.apply(
+        {
+            "apiVersion": "example.com/v2",
+            "kind": "Thing",
+            "metadata": {"name": "one", "namespace": namespace, "finalizers": ["example.com/kopf"]},
+        },
+        {
+            "apiVersion": f"{GROUP}/v1alpha1",
+            "kind": "ClusterServiceVersion",
+            "metadata": {"name": "hello.v1.0.0", "namespace": namespace, "labels": {mark: ""}},
+            "spec": {
+                "displayName": "Hello",
+                "install": {"strategy": "deployment", "spec": {"deployments": []}},
+            },
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": f"{namespace}-viewer", "labels": {mark: ""}},
+            "rules": [],
+        },
+    )
+    yield namespace
+    if kubectl.get(CRDS, THINGS) is not None:
+        release(kubectl, namespace)
+        kubectl.delete(CRDS, THINGS)
+    kubectl.delete("clusterroles", f"{namespace}-viewer")
+
+
+def release(kubectl: Kubectl, namespace: str) -> None:
+    """What the operator does once an object is deleted."""
+    if kubectl.get(THINGS, "one", namespace) is not None:
+        patch = '{"metadata": {"finalizers": null}}'
+        kubectl.run("patch", THINGS, "one", f"--namespace={namespace}", "--type=merge", "-p", patch)
+
+
+@pytest.mark.usefixtures("olm_crds")
+def test_an_object_that_the_operator_holds_stops_the_removal_before_the_operator_goes(
+    kubectl: Kubectl, held: str
+) -> None:
+    with pytest.raises(KopfkitError) as refused:
+        unsubscribe(kubectl, held, crds=True, patience=2.0)
+    assert f"objects of {THINGS}: are not gone after 2 s: {held}/one" in str(refused.value)
+    assert "finalizers: example.com/kopf" in str(refused.value)
+    # The operator that has to remove the finalizer is still there, and so is the way to find it.
+    assert names(kubectl, held)["clusterserviceversions"] == ["hello.v1.0.0"]
+    assert kubectl.get(CRDS, THINGS) is not None
+    assert unsubscription.namespaces(kubectl, "hello") == [held]
+    release(kubectl, held)
+    (gone,) = unsubscribe(kubectl, held, crds=True)
+    assert (gone.name, gone.objects) == (THINGS, 0)
+    assert kubectl.get(CRDS, THINGS) is None
+    assert names(kubectl, held)["clusterserviceversions"] == []
+    assert unsubscription.namespaces(kubectl, "hello") == []
+    left = unsubscription.left(kubectl.kubeconfig, package="hello", namespace=held)
+    assert left == [f"namespace/{held}", f"clusterrole/{held}-viewer"]

@@ -1,7 +1,7 @@
 """Kubernetes quantities as numbers, with the API server's grammar and limits.
 
 k8s.io/apimachinery pkg/api/resource/quantity.go: nothing is finer than a nano (rounded up, away
-from zero), nothing larger than 2^63-1 (capped).
+from zero), and nothing with a suffix such as Gi is larger than 2^63-1 (capped).
 """
 
 import re
@@ -20,6 +20,9 @@ _FACTORS: Final = {
     **{f"{unit}i": Decimal(1024) ** (power + 1) for power, unit in enumerate("KMGTPE")},
 }
 _MOST: Final = Decimal(2**63 - 1)
+# An exponent that nothing but a mistake exceeds, and a number that has no nanos in _CONTEXT.
+_POWER: Final = 4_000
+_WHOLE: Final = Decimal("1e150")
 _NANO: Final = Decimal("1e-9")
 _MILLI: Final = Decimal("1e-3")
 # Enough digits for the largest number in nanos; the default context's 28 are not.
@@ -36,12 +39,13 @@ def parse_quantity(text: str) -> Decimal | None:
         factor = _FACTORS[suffix]
     else:
         power = int(suffix[1:])
-        if abs(power) > 100:  # far beyond both limits
-            power = 100 if power > 0 else -100
+        power = max(min(power, _POWER), -_POWER)
         factor = Decimal(1).scaleb(power, _CONTEXT)
     number = _CONTEXT.multiply(Decimal(found[1]), factor)
-    if abs(number) >= _MOST:
+    if suffix.endswith("i") and abs(number) >= _MOST:
         return _MOST.copy_sign(number)
+    if abs(number) >= _WHOLE:
+        return number
     return number.quantize(_NANO, rounding=ROUND_UP, context=_CONTEXT)
 
 
@@ -58,4 +62,6 @@ def resource_quantity(value: object) -> Decimal | None:
         None where it is no quantity.
     """
     number = parse_quantity(str(value))
-    return number and number.quantize(_MILLI, rounding=ROUND_UP, context=_CONTEXT)
+    if number is None or abs(number) >= _WHOLE:
+        return number
+    return number.quantize(_MILLI, rounding=ROUND_UP, context=_CONTEXT)

@@ -35,7 +35,7 @@ def met(outcome: Outcome) -> Verdict:
 def no_worse(outcome: Outcome, report: Report) -> None:
     """Fails if the clients met something worse than was predicted."""
     found = met(outcome)
-    assert found.exit_code <= report.verdict.exit_code, (
+    assert found.harm <= report.verdict.harm, (
         f"met {found.value}: {outcome.record.failures[:3]} {outcome.record.wrong[:3]}\n"
         f"{as_text(report)}"
     )

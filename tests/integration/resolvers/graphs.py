@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kopfkit.packaging.ranges import Range
 from kopfkit.packaging.releases import History, Release
+from kopfkit.ranges import Range
 
 DAY = datetime.date(2027, 1, 2)
 CHANNELS = ("stable", "candidate")

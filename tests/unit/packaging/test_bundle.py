@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kopfkit import yamls
 from kopfkit.errors import KopfkitError
-from kopfkit.packaging import bundle, kustomize, workloads
+from kopfkit.packaging import bundle, kustomize, webhooks, workloads
 from kopfkit.packaging.csv import csv as make_csv
 from kopfkit.packaging.descriptors import descriptors, title
 from kopfkit.packaging.editions import edition
@@ -44,6 +44,31 @@ def test_the_conversion_webhook_is_declared_as_olm_wants_it(csv: dict[str, Any])
     deployments = {one["name"]: one for one in csv["spec"]["install"]["spec"]["deployments"]}
     assert hook["deploymentName"] in deployments
     assert "." not in hook["deploymentName"]
+
+
+def in_group(project: Project, group: str) -> Project:
+    kept = project.resources[0]
+    samples = tuple(
+        {**one, "apiVersion": one["apiVersion"].replace(kept.group, group)}
+        for one in project.samples
+        if one["kind"] == kept.kind
+    )
+    return replace(project, resources=(replace(kept, group=group),), samples=samples)
+
+
+def test_the_name_of_the_guard_fits_into_a_label_however_long_the_group_is(
+    project: Project,
+) -> None:
+    names = set()
+    for letter in "ab":
+        group = f"{letter * 50}.example.com"
+        conversion, guard = webhooks.definitions(in_group(project, group))
+        assert conversion["generateName"] == f"convert.helloworlds.{group}"
+        assert len(guard["generateName"]) <= 63
+        # The API server wants three labels.
+        assert guard["generateName"].count(".") >= 2
+        names.add(guard["generateName"])
+    assert len(names) == 2
 
 
 def test_the_guard_is_asked_about_updates_of_our_crd_and_may_be_down(

@@ -1,6 +1,7 @@
 """Each check of a bundle finds its faults, and says in which file and field they are."""
 
 import json
+import random
 import re
 import shutil
 import subprocess
@@ -233,3 +234,124 @@ def test_the_checks_run_with_what_the_scorecards_image_has(tmp_path: Path, bundl
         timeout=60,
     )
     assert done.stdout == "[]\n"
+
+
+def hook(csv: Any, number: int) -> Any:
+    return csv["spec"]["webhookdefinitions"][number]
+
+
+def group(name: str, resources: list[str]) -> Change:
+    return lambda csv: hook(csv, 1)["rules"][0].update(apiGroups=[name], resources=resources)
+
+
+def legacy(crd: Any) -> None:
+    """The CRD as apiextensions.k8s.io/v1beta1 has it, with one version and one schema."""
+    crd["apiVersion"] = "apiextensions.k8s.io/v1beta1"
+    spec = crd["spec"]
+    spec.update(version="v1", validation=spec.pop("versions")[0]["schema"])
+
+
+ACCOUNT = "helloworld-operator"
+# What OLM, opm or the API server refuse, and the severity of the rule.
+REFUSED: list[tuple[str, Change, str, str]] = [
+    (CSV, lambda csv: hook(csv, 1).update(generateName="g" * 64), "webhook-name-label", "error"),
+    (CSV, lambda csv: hook(csv, 1).update(generateName="-g"), "webhook-name-label", "error"),
+    (CSV, group("*", ["pods"]), "webhook-rules", "error"),
+    (CSV, group("operators.coreos.com", ["subscriptions"]), "webhook-rules", "error"),
+    (CSV, group("admissionregistration.k8s.io", ["*"]), "webhook-rules", "error"),
+    (
+        CSV,
+        lambda csv: hook(csv, 0).update(admissionReviewVersions=["v1alpha1"]),
+        "review-versions",
+        "error",
+    ),
+    (
+        CSV,
+        lambda csv: hook(csv, 0).update(admissionReviewVersions=["v1alpha1", "v1beta1"]),
+        "review-versions-v1",
+        "house rule",
+    ),
+    (CSV, lambda csv: hook(csv, 0).update(conversionCRDs=[]), "conversion-crds", "error"),
+    (CSV, lambda csv: hook(csv, 0).update(conversionCRDs=["a.b.c"]), "conversion-crds", "error"),
+    (
+        CSV,
+        lambda csv: csv["spec"]["installModes"][0].update(supported=True),
+        "conversion-modes",
+        "error",
+    ),
+    (CSV, lambda csv: hook(csv, 0).pop("deploymentName"), "webhook-deployment", "error"),
+    (CSV, lambda csv: csv["spec"].update(version="1.2"), "csv-version", "error"),
+    (CSV, lambda csv: csv["spec"].update(version=1.2), "wrong-type", "error"),
+    (
+        CRD,
+        lambda crd: crd["spec"].update(preserveUnknownFields=True),
+        "conversion-preserves",
+        "error",
+    ),
+    (CRD, legacy, "crd-v1beta1", "error"),
+    (CRD, lambda crd: crd.update(kind="Deployment"), "unsupported-kind", "error"),
+    (
+        CRD,
+        lambda crd: crd.update(kind="ServiceAccount", metadata={"name": ACCOUNT}),
+        "service-account-twice",
+        "error",
+    ),
+    (
+        CSV,
+        examples(lambda found: found[0]["metadata"].update(labels={"a": 1})),
+        "examples-types",
+        "warning",
+    ),
+    (
+        CRD,
+        lambda crd: crd["metadata"].update(annotations={"a": "x" * (257 << 10)}),
+        "annotations-size",
+        "error",
+    ),
+    (CRD, lambda crd: crd["spec"].update(text="x" * (3 << 19)), "object-size", "error"),
+]
+
+
+@pytest.mark.parametrize(("file", "change", "rule", "severity"), REFUSED)
+def test_what_olm_opm_or_the_api_server_refuse_is_an_error(
+    bundle: Path, file: str, change: Change, rule: str, severity: str
+) -> None:
+    edit(bundle.parent / file, change)
+    found = {one.rule: one.severity for one in checks.check(bundle)}
+    assert found.get(rule) == severity, found
+
+
+def test_a_boolean_in_the_annotations_is_the_text_that_opm_reads(bundle: Path) -> None:
+    edit(bundle.parent / ANNOTATIONS, lambda data: data["annotations"].update(backport=True))
+    loaded, findings = checks.load(bundle)
+    assert findings == []
+    assert loaded is not None
+    assert loaded.annotations["backport"] == "true"
+
+
+def test_what_olm_takes_is_no_error(bundle: Path) -> None:
+    def legal(csv: Any) -> None:
+        hook(csv, 0).update(admissionReviewVersions=["v1alpha1", "v1beta1"])
+        # Only the name of an admission webhook becomes a label.
+        hook(csv, 0).update(generateName="c" * 64)
+        hook(csv, 1).update(generateName="g" * 63)
+        hook(csv, 1)["rules"].append(
+            {"apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingwebhooks"]}
+        )
+
+    edit(bundle.parent / CSV, legal)
+    assert checks.check(bundle, house=False) == []
+
+
+def test_a_bundle_that_does_not_fit_into_a_config_map_is_an_error(bundle: Path) -> None:
+    noise = random.Random(4711).randbytes(700_000).hex()
+    (bundle / "manifests" / "noise_v1_configmap.yaml").write_text(
+        json.dumps({"kind": "ConfigMap", "metadata": {"name": "noise"}, "data": {"a": noise}})
+    )
+    assert {one.rule for one in checks.check(bundle)} == {"bundle-size"}
+
+
+def test_a_second_document_of_a_file_is_told_because_nobody_reads_it(bundle: Path) -> None:
+    path = bundle.parent / CRD
+    path.write_text(f"{path.read_text()}\n---\nkind: Service\nmetadata: {{name: a}}\n")
+    assert [one.rule for one in checks.check(bundle)] == ["second-document"]

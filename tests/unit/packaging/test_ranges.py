@@ -2,7 +2,7 @@
 
 import pytest
 
-from kopfkit.packaging.ranges import Range
+from kopfkit.ranges import Range
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """kopfkit's own checks find each fault in a bundle and a catalog on the disk."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from kopfkit import yamls
 from kopfkit.packaging.releases import History
-from kopfkit.packaging.validation import bundle_faults, catalog_faults
+from kopfkit.packaging.validation import bundle_findings, catalog_faults
 from kopfkit.project import Project
 
 CSV = "bundle/manifests/helloworld-operator.clusterserviceversion.yaml"
@@ -34,7 +35,7 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
 def test_the_committed_bundle_and_catalog_have_no_fault(
     project: Project, live: History, root: Path
 ) -> None:
-    assert bundle_faults(project, root).found == []
+    assert bundle_findings(project, root)[1] == []
     assert catalog_faults(project, live, root).found == []
 
 
@@ -92,19 +93,18 @@ def test_a_fault_in_the_bundle_is_found(
     project: Project, checkout: Path, path: str, change: Callable[[Any], object], why: str
 ) -> None:
     edit(checkout / path, change)
-    found = bundle_faults(project, checkout).found
-    assert any(why in f"{place}: {text}" for place, text in found), found
+    _, found = bundle_findings(project, checkout)
+    assert any(why in f"{one.place}: {one.why}" for one in found), found
 
 
 def test_an_empty_bundle_says_what_to_run(project: Project, tmp_path: Path) -> None:
-    ((_, why),) = bundle_faults(project, tmp_path).found
-    assert "make bundle" in why
+    _, (found,) = bundle_findings(project, tmp_path)
+    assert "make bundle" in found.why
 
 
 def test_a_broken_file_is_a_fault_with_its_path(project: Project, checkout: Path) -> None:
     (checkout / CRD).write_text("a: [")
-    places = [place for place, _ in bundle_faults(project, checkout).found]
-    assert CRD in places
+    assert CRD in {one.place for one in bundle_findings(project, checkout)[1]}
 
 
 def test_a_catalog_without_a_release_or_with_bundle_objects_is_refused(
@@ -118,3 +118,22 @@ def test_a_catalog_without_a_release_or_with_bundle_objects_is_refused(
     text = str(catalog_faults(project, history, checkout).found)
     assert "lacks helloworld-operator.v0.4.0" in text
     assert "olm.bundle.object" in text
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"schema": "olm.bundle", "name": []}, "name is a list, not a string"),
+        ({"schema": {}}, "schema is an object, not a string"),
+        ({"schema": "olm.bundle", "properties": {"a": 1}}, "properties is an object, not a list"),
+        ({"schema": "olm.bundle", "properties": [1]}, "properties[0] is an integer, not an object"),
+        ([], "is a list, not an object"),
+    ],
+)
+def test_a_catalog_with_a_value_of_another_type_is_a_fault(
+    project: Project, history: History, checkout: Path, document: Any, said: str
+) -> None:
+    path = checkout / "catalog" / project.name / "catalog.yaml"
+    path.write_text(f"{path.read_text()}\n---\n{json.dumps(document)}\n")
+    found = catalog_faults(project, history, checkout).found
+    assert any(said in f"{place} {why}" for place, why in found), found

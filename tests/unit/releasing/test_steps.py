@@ -291,3 +291,10 @@ def test_what_community_operators_would_refuse_is_named(
     where[place[-1]] = value
     faults = community.faults(project, history.newest, found)
     assert [one for one, _ in faults.found] == [named]
+
+
+def test_a_history_that_is_not_utf8_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "releases.yaml"
+    path.write_text("releases: []\n", "utf-16")
+    with pytest.raises(KopfkitError, match="is not UTF-8"):
+        entry.text_of(path)

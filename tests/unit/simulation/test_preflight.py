@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from kopfkit.simulation import Bundle, Situation, Verdict, preflight, simulate
-from kopfkit.simulation.differences import lost, stricter
+from kopfkit.simulation.differences import stricter
+from kopfkit.simulation.losses import lost
 from kopfkit.simulation.objects import seen_through, sort_objects
+from kopfkit.simulation.preflight import By
 
 from .conftest import HELLOWORLDS, schema, without_conversion
 
@@ -34,8 +36,8 @@ def crds(old: Bundle, new: Bundle) -> tuple[Any, Any]:
 def test_an_object_that_the_new_schema_refuses_is_named_with_its_field(changed: Make) -> None:
     old, new = crds(changed("0.1.0"), changed("0.1.0", smaller))
     found = preflight(old, new, {"v1alpha1": [hello(size=2), hello(name="big", size=3)]})
-    assert [(each.key, each.path, each.by_olm) for each in found] == [
-        ("default/big", "spec.size", True)
+    assert [(each.key, each.path, each.by) for each in found] == [
+        ("default/big", "spec.size", By.OLM)
     ]
 
 
@@ -96,8 +98,8 @@ def test_a_rule_is_left_to_the_api_server(changed: Make) -> None:
     objects = {"v1alpha1": [hello(size=3)]}
     old, new = changed("0.1.0"), changed("0.1.0", rule)
     found = preflight(*crds(old, new), objects)
-    assert [(each.path, each.reason, each.by_olm) for each in found] == [
-        ("spec", "too many", False)
+    assert [(each.path, each.reason, each.by) for each in found] == [
+        ("spec", "too many", By.API_SERVER)
     ]
     report = simulate(old, new, Situation(objects={HELLOWORLDS: objects}))
     assert not report.stopped

@@ -2,108 +2,149 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kopfkit import yamls
+from kopfkit.cli._bundlereport import Fault, Outcome, without_known
 from kopfkit.cluster import dryrun, process, toolchain
 from kopfkit.cluster.process import CommandFailed
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
 from kopfkit.packaging import checks, sdk
-from kopfkit.packaging.checks import Bundle, Finding
-from kopfkit.packaging.trials import trials
+from kopfkit.packaging.checks import CHECKS, ERROR, HOUSE, RULES, WARNING, Bundle, Finding
+from kopfkit.packaging.trials import EXAMPLES, trials
 
 # Not obtainable as a Go module everywhere, so it is used where somebody has installed it.
 LINTER = "kube-linter"
+SDK = "operator-sdk"
+API_SERVER = "api-server"
+TOOLS = (SDK, API_SERVER, LINTER)
 # Seconds for operator-sdk with images to pull, over a slow line.
 _PULLING = 600.0
 
 
 @dataclass(frozen=True)
-class Fault:
-    """A finding, and who has found it."""
+class Choice:
+    """What to ask about a bundle.
 
-    file: str
-    field: str
-    why: str
-    by: str
+    Attributes:
+        directory: the bundle; None is that of the checkout, with its Dockerfile and description.
+        strict: ask kopfkit's house rules and operator-sdk's optional validators, too.
+        skip: names of checks, rules or TOOLS that are not asked.
+        images: ask the validator that pulls images.
+        crds: files of CRDs that the bundle's objects need and the bundle does not have.
+        baseline: known findings, which do not count.
+    """
 
-    @property
-    def place(self) -> str:
-        """File and field in one."""
-        return f"{self.file}: {self.field}" if self.field else self.file
+    directory: Path | None
+    strict: bool
+    skip: frozenset[str] = frozenset()
+    images: bool = False
+    crds: Sequence[Path] = ()
+    baseline: Path | None = None
 
-    def as_dict(self) -> dict[str, str]:
-        """For JSON."""
-        return {"file": self.file, "field": self.field, "why": self.why, "by": self.by}
+    def check(self) -> None:
+        """Raises KopfkitError if there is no such check."""
+        known = {*CHECKS, *RULES, *TOOLS}
+        for name in sorted(self.skip - known):
+            raise KopfkitError(f"--skip {name}", "is no check", f"There are: {_listed(known)}.")
 
 
-def everything(
-    directory: Path | None, *, api_server: bool, images: bool
-) -> tuple[list[Fault], list[str]]:
+def everything(choice: Choice) -> Outcome:
     """Every fault of a bundle, and who was asked.
 
-    Args:
-        directory: the bundle; None is that of the checkout, with its Dockerfile and description.
-        api_server: start an API server and ask it.
-        images: ask the validator that pulls images.
-
     Raises:
-        KopfkitError: one of the tools cannot be had.
+        KopfkitError: one of the tools cannot be had, or the baseline is none.
     """
-    place, dockerfile, found = _own(directory)
-    asked = ["kopfkit's checks"]
-    bundle, _ = checks.load(place)
-    if bundle is None:
-        return found, asked
-    progress = Progress()
-    asked.append(f"operator-sdk {toolchain.choose('operator-sdk').version}")
-    shown = _shown(place)
-    found += [_by("operator-sdk", one) for one in _sdk(bundle, place, dockerfile, shown, images)]
-    if api_server:
-        asked.append(f"an API server {toolchain.version('kube-apiserver')}")
-        asking = trials(bundle, dryrun.NAMESPACE)
-        found += [Fault(*refusal, "API server") for refusal in dryrun.ask(asking, progress)]
-    if shutil.which(LINTER):
-        asked.append(LINTER)
-        found += [_by(LINTER, one) for one in _linter(place)]
+    choice.check()
+    bundle, dockerfile, findings = _own(choice)
+    hidden = {rule for rule in RULES if not choice.strict and RULES[rule].severity == HOUSE}
+    found = [
+        Fault(one.file, one.field, one.why, "kopfkit", one.severity, one.rule)
+        for one in findings
+        if one.rule not in hidden | choice.skip
+    ]
+    outcome = Outcome(asked=["kopfkit's checks"])
+    if bundle is not None:
+        found += _tools(choice, bundle, dockerfile, outcome)
     # What a CSV contains is asked about twice: as a part of it, and as the object it becomes.
-    return list(dict.fromkeys(found)), asked
+    outcome.faults, outcome.known = without_known(dict.fromkeys(found), choice.baseline)
+    return outcome
 
 
-def _own(directory: Path | None) -> tuple[Path, Path, list[Fault]]:
-    """The bundle's directory, its Dockerfile, and what kopfkit's own checks find."""
-    if directory is not None:
-        place = directory.resolve()
-        findings = checks.check(place)
-        return place, place.parent / "bundle.Dockerfile", [_by("kopfkit", one) for one in findings]
+def _tools(choice: Choice, bundle: Bundle, dockerfile: Path, outcome: Outcome) -> Iterator[Fault]:
+    progress = Progress()
+    wanted = {SDK: ["operator-sdk"], API_SERVER: ["kube-apiserver", "etcd"]}
+    names = [one for tool in (SDK, API_SERVER) if tool not in choice.skip for one in wanted[tool]]
+    absent = [name for name in names if toolchain.choose(name).origin == "to be built"]
+    if absent:
+        progress.say(
+            f"{' and '.join(absent)} must be built first: about ten minutes, once on this machine."
+            f" Without: --skip {SDK} --skip {API_SERVER}"
+        )
+    if SDK not in choice.skip:
+        outcome.asked.append(f"operator-sdk {toolchain.choose('operator-sdk').version}")
+        for remark in _sdk(choice, bundle, dockerfile):
+            yield Fault(remark.file, remark.field, remark.why, SDK, remark.severity)
+    if API_SERVER not in choice.skip:
+        outcome.asked.append(f"an API server {toolchain.version('kube-apiserver')}")
+        given = [one for path in choice.crds for one in yamls.read_all(path)]
+        answers = dryrun.ask(trials(bundle), progress, [one for one in given if _is_crd(one)])
+        outcome.notes += [
+            f"{kind} was not tried: nothing here has its CustomResourceDefinition"
+            " (give it with --crds)"
+            for kind in answers.skipped
+        ]
+        for one in answers.refusals:
+            # Nothing that installs the bundle creates its examples.
+            wrong = one.refused and not one.field.startswith(EXAMPLES)
+            severity = ERROR if wrong else WARNING
+            yield Fault(one.file, one.field, one.why, "API server", severity)
+    if LINTER not in choice.skip and shutil.which(LINTER):
+        outcome.asked.append(LINTER)
+        for file, why in _linter(bundle.directory):
+            yield Fault(file, "", why, LINTER, WARNING)
+
+
+def _own(choice: Choice) -> tuple[Bundle | None, Path, list[Finding]]:
+    """The bundle, its Dockerfile, and what kopfkit's own checks find."""
+    if choice.directory is not None:
+        place = choice.directory.resolve()
+        bundle, findings = checks.load(place)
+        for name, check in CHECKS.items():
+            if bundle is not None and name not in choice.skip:
+                findings += check(bundle)
+        return bundle, place.parent / "bundle.Dockerfile", findings
     # Imported here: the description of a project is loaded for a checkout only.
     from kopfkit.cli._generation import Checkout
-    from kopfkit.packaging.validation import bundle_faults
+    from kopfkit.packaging.validation import bundle_findings
 
     checkout = Checkout()
-    faults = []
-    for spot, why in bundle_faults(checkout.project, checkout.root).found:
-        file, _, field = spot.partition(": ")
-        faults.append(Fault(file, field, why, "kopfkit"))
-    return checkout.root / "bundle", checkout.root / "bundle.Dockerfile", faults
+    bundle, findings = bundle_findings(checkout.project, checkout.root)
+    return bundle, checkout.root / "bundle.Dockerfile", findings
 
 
-def _sdk(
-    bundle: Bundle, place: Path, dockerfile: Path, shown: str, images: bool
-) -> Iterator[Finding]:
+def _sdk(choice: Choice, bundle: Bundle, dockerfile: Path) -> Iterator[sdk.Remark]:
     newest = toolchain.version("kube-apiserver").removeprefix("v").rpartition(".")[0]
-    words = sdk.arguments(str(place), dockerfile=str(dockerfile), images=images, kubernetes=newest)
+    place = bundle.directory
+    words = sdk.arguments(
+        str(place),
+        optional=choice.strict,
+        dockerfile=str(dockerfile),
+        images=choice.images,
+        kubernetes=newest,
+    )
     tool = toolchain.tool("operator-sdk")
     try:
-        said = process.run([tool, *words], timeout=_PULLING if images else 120)
+        said = process.run([tool, *words], timeout=_PULLING if choice.images else 120)
     except CommandFailed as error:
         said = error.output
-    yield from sdk.findings(said, bundle, shown)
+    yield from sdk.findings(said, bundle, place.name)
 
 
-def _linter(place: Path) -> Iterator[Finding]:
+def _linter(place: Path) -> Iterator[tuple[str, str]]:
     """kube-linter reads what a Deployment says in a file of its own, not what is inside a CSV."""
     try:
         text = process.run([LINTER, "lint", "--format=json", str(place / "manifests")], timeout=120)
@@ -116,12 +157,12 @@ def _linter(place: Path) -> Iterator[Finding]:
     for one in reports:
         path = Path(one["Object"]["Metadata"]["FilePath"])
         why = f"{one['Diagnostic']['Message']} ({one['Check']})"
-        yield Finding(f"{_shown(place)}/manifests/{path.name}", "", why)
+        yield f"{place.name}/manifests/{path.name}", why
 
 
-def _shown(place: Path) -> str:
-    return place.name
+def _is_crd(one: object) -> bool:
+    return isinstance(one, dict) and one.get("kind") == "CustomResourceDefinition"
 
 
-def _by(who: str, finding: Finding) -> Fault:
-    return Fault(finding.file, finding.field, finding.why, who)
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))

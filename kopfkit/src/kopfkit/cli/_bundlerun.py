@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from kopfkit.cli.subscription import _confirm, _count
+from kopfkit.cli.subscription import _confirm, _count, tell_left, way_back
 from kopfkit.cluster import bundlerun, manager, rendering, subscription, unsubscription
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
@@ -75,19 +75,20 @@ def run_bundle(
     place = namespace or annotations.get(_SUGGESTED) or "default"
     watched = injection.targets(bundle, place, install_mode)
     bundlerun.refuse_second(target, package, csv)
-    done = bundlerun.install(
-        target,
-        package=package,
-        channel=injection.CHANNEL,
-        catalog=injection.first(bundle),
-        namespace=place,
-        targets=watched,
-        progress=progress,
-        timeout=timeout,
-        starting_csv=csv,
-        secrets=pull_secret_name,
-        opm_image=opm_image,
-    )
+    with way_back(package, place, name, kubeconfig, ["cleanup", package, "--namespace", place]):
+        done = bundlerun.install(
+            target,
+            package=package,
+            channel=injection.CHANNEL,
+            catalog=injection.first(bundle),
+            namespace=place,
+            targets=watched,
+            progress=progress,
+            timeout=timeout,
+            starting_csv=csv,
+            secrets=pull_secret_name,
+            opm_image=opm_image,
+        )
     click.echo(f"{done.csv} {done.phase} in {place}")
 
 
@@ -120,18 +121,20 @@ def run_bundle_upgrade(
     catalog = injection.above(
         bundlerun.content(target, before.source, progress), before.channel, before.csv, bundle
     )
-    done = bundlerun.install(
-        target,
-        package=package,
-        channel=before.channel,
-        catalog=catalog,
-        namespace=before.namespace,
-        targets=before.targets,
-        progress=progress,
-        timeout=timeout,
-        secrets=pull_secret_name,
-        opm_image=opm_image,
-    )
+    words = ["cleanup", package, "--namespace", before.namespace]
+    with way_back(package, before.namespace, name, kubeconfig, words):
+        done = bundlerun.install(
+            target,
+            package=package,
+            channel=before.channel,
+            catalog=catalog,
+            namespace=before.namespace,
+            targets=before.targets,
+            progress=progress,
+            timeout=timeout,
+            secrets=pull_secret_name,
+            opm_image=opm_image,
+        )
     if done.csv != bundle["name"]:
         raise KopfkitError(f"package {package}", f"is at {done.csv}, not at {bundle['name']}")
     click.echo(f"{before.csv} -> {done.csv} {done.phase} in {before.namespace}")
@@ -176,3 +179,4 @@ def cleanup(
         what = f"CRD {one.name} and {_count(one)}"
         click.echo(f"{what} were deleted" if delete_crds else f"{what} stay")
     click.echo(f"package {package} was removed from {place}")
+    tell_left(unsubscription.left(target, package=package, namespace=place))

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from kopfkit.errors import KopfkitError
-from kopfkit.simulation.bundles import CRD, Bundle, bundle_of, checked_crd, read_bundle
+from kopfkit.manifests import CRD, CSV
+from kopfkit.simulation.bundles import Bundle, bundle_of, checked_crd, read_bundle
 from kopfkit.simulation.documents import read_documents
 from kopfkit.simulation.objects import Convert, seen_through, sort_objects
 from kopfkit.simulation.preflight import key_of
 from kopfkit.simulation.situation import Objects, Situation
+from kopfkit.simulation.webhooks import as_installed
 
 Object = dict[str, Any]
 
@@ -42,13 +44,26 @@ def bundle_at(text: str) -> Bundle:
     return bundle_of(manifests(checkout.project, release, image).values(), text)
 
 
-def crds_at(text: str) -> Mapping[str, Object]:
-    """The CRDs that an argument names: those of a bundle or release, or in a file or directory."""
+def installed(bundle: Bundle) -> Mapping[str, Object]:
+    """The CRDs of a bundle as they are in a cluster, with the conversion that OLM writes."""
+    return {name: as_installed(bundle, crd) for name, crd in bundle.crds.items()}
+
+
+def crds_at(text: str, *, before: bool = False) -> Mapping[str, Object]:
+    """The CRDs that an argument names: those of a bundle or release, or in a file or directory.
+
+    Args:
+        before: they are in a cluster, with the conversion that OLM has written into those of a
+            bundle.
+    """
     path = Path(text)
     if not path.exists():
-        return bundle_at(text).crds
+        bundle = bundle_at(text)
+        return installed(bundle) if before else bundle.crds
     inner = path / "manifests"
     documents = read_documents(inner if inner.is_dir() else path)
+    if before and any(each.get("kind") == CSV for each in documents):
+        return installed(bundle_of(documents, text))
     found = [checked_crd(each, text) for each in documents if each.get("kind") == CRD]
     if not found:
         raise KopfkitError(text, "holds no CustomResourceDefinition")
@@ -138,27 +153,24 @@ def _look(kubeconfig: Path, new: Mapping[str, Object]) -> Situation:
 
 
 def asked(crds: Mapping[str, Object], objects: Objects) -> list[tuple[str, str, str, str, str]]:
-    """What an API server, started for this, says against the objects by the new CRDs.
+    """What an API server, started for this, says against the CRDs and against the objects by them.
 
     Returns:
-        (CRD, version, key, field, sentence) for each refusal.
+        (CRD, version, key, field, sentence) for each refusal; version and key are "" for the CRD.
     """
     from kopfkit.cluster.dryrun import ask
     from kopfkit.cluster.progress import Progress
 
-    trials: list[tuple[str, str, Object]] = [("", "", crd) for crd in crds.values()]
-    places = {}
+    trials: list[tuple[str, str, Object]] = [(name, "", crd) for name, crd in crds.items()]
+    places = {name: (name, "", "") for name in crds}
     for crd, groups in objects.items():
         for version, group in groups.items():
             for obj in group:
-                number = str(len(trials))
+                number = f"object {len(trials)}"
                 places[number] = (crd, version, key_of(obj))
                 trials.append((number, "", _created(obj)))
-    found = []
-    for number, field, why in ask(trials, Progress()):
-        if number in places:
-            found.append((*places[number], field, why))
-    return found
+    answers = ask(trials, Progress())
+    return [(*places[one.file], one.field, one.why) for one in answers.refusals if one.refused]
 
 
 def _created(obj: Object) -> Object:

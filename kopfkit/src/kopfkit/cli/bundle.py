@@ -1,12 +1,10 @@
 """`kopfkit bundle generate|validate`."""
 
-import json
 from pathlib import Path
 
 import click
 
 from kopfkit.cli._generation import Checkout, check_option, overwrite_option
-from kopfkit.project import Faults
 
 
 @click.group()
@@ -68,6 +66,35 @@ def generate(
     "directory", required=False, type=click.Path(file_okay=False, exists=True, path_type=Path)
 )
 @click.option(
+    "--strict/--no-strict",
+    default=None,
+    help="Ask kopfkit's house rules and operator-sdk's optional validators, too "
+    "[default: for the bundle of this checkout only].",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(("error", "warning", "house rule", "never")),
+    help="Exit with 1 for findings of this severity or worse [default: house rule with --strict, "
+    "else error].",
+)
+@click.option(
+    "--skip",
+    multiple=True,
+    metavar="NAME",
+    help="Do not ask a check, a rule, operator-sdk, api-server or kube-linter; may be repeated.",
+)
+@click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="Do not count findings that this file has (an earlier --output json).",
+)
+@click.option(
+    "--crds",
+    multiple=True,
+    type=click.Path(dir_okay=False, exists=True, path_type=Path),
+    help="File of CRDs that objects of the bundle need (ServiceMonitor); may be repeated.",
+)
+@click.option(
     "--api-server/--no-api-server",
     default=True,
     show_default=True,
@@ -76,24 +103,34 @@ def generate(
 @click.option(
     "--images", is_flag=True, help="Also run the validator that pulls the images (multiarch)."
 )
-@click.option("--output", type=click.Choice(("text", "json")), default="text", show_default=True)
-def validate(directory: Path | None, api_server: bool, images: bool, output: str) -> None:
-    """Check a bundle, and report every fault at once with its file and its field.
+@click.option(
+    "--output", type=click.Choice(("text", "json", "sarif")), default="text", show_default=True
+)
+def validate(
+    directory: Path | None,
+    strict: bool | None,
+    fail_on: str | None,
+    skip: tuple[str, ...],
+    baseline: Path | None,
+    crds: tuple[Path, ...],
+    api_server: bool,
+    images: bool,
+    output: str,
+) -> None:
+    """Check a bundle, and report every finding at once with its file and its field.
 
     DIRECTORY has manifests/ and metadata/; by default it is bundle/ of this checkout, which is
-    compared with the project's description, too. Asked are kopfkit's own checks, every validator
-    of operator-sdk, a real API server, and kube-linter where it is on PATH.
+    compared with the project's description, too. Asked are kopfkit's own checks, operator-sdk, a
+    real API server, and kube-linter where it is on PATH. An error is what OLM, opm or the API
+    server refuses, a warning what they warn of.
     """
-    from kopfkit.cli._bundlechecks import everything
+    from kopfkit.cli._bundlechecks import API_SERVER, Choice, everything
+    from kopfkit.cli._bundlereport import show
     from kopfkit.cli._signals import sigterm_like_ctrl_c
-    from kopfkit.cli._validation import report
 
     sigterm_like_ctrl_c()
-    faults, asked = everything(directory, api_server=api_server, images=images)
-    if output == "json":
-        click.echo(json.dumps({"asked": asked, "faults": [one.as_dict() for one in faults]}))
-        raise SystemExit(1 if faults else 0)
-    found = Faults("bundle")
-    for one in faults:
-        found.add(one.place, f"{one.why} [{one.by}]")
-    report(found, f"bundle: valid ({', '.join(asked)})")
+    strict = directory is None if strict is None else strict
+    left_out = frozenset({*skip, *(() if api_server else (API_SERVER,))})
+    outcome = everything(Choice(directory, strict, left_out, images, crds, baseline))
+    show(outcome, output)
+    raise SystemExit(outcome.fails(fail_on or ("house rule" if strict else "error")))

@@ -4,16 +4,20 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from kopfkit.simulation import Violation
 
 
 @click.group()
 def simulate() -> None:
     """Say what an upgrade by OLM will do, before it does it.
 
-    Exit code: 0 all is well, 3 something fails, 4 data is lost, 1 wrong input.
+    Exit code: 0 all is well, 3 something fails, 4 data is lost, 5 only an API server can tell,
+    1 wrong input.
     """
 
 
@@ -91,18 +95,18 @@ def upgrade(
     """Go through OLM's upgrade from OLD to NEW, with a verdict at each step.
 
     OLD and NEW are bundle directories, or versions of this checkout's catalog/releases.yaml. The
-    verdict is ok, fails (calls are refused) or corrupts (data is lost, with HTTP 200).
+    verdict is ok, unknown, fails (calls are refused) or corrupts (data is lost, with HTTP 200).
     """
     from dataclasses import replace
 
-    from kopfkit.cli._simulation import bundle_at, situation_of, with_stored
+    from kopfkit.cli._simulation import bundle_at, installed, situation_of, with_stored
     from kopfkit.simulation import as_json, as_text
     from kopfkit.simulation import simulate as run
 
     cluster = _kubeconfig(live, objects, name, kubeconfig)
     before, after = bundle_at(old), bundle_at(new)
     situation = situation_of(
-        before.crds, after.crds, objects=objects, live=cluster, converter=converter
+        installed(before), after.crds, objects=objects, live=cluster, converter=converter
     )
     situation = with_stored(situation, before.crds, stored_versions)
     if secret_owner != "auto":
@@ -136,35 +140,36 @@ def preflight(
 
     NEW is a bundle's directory, a version of catalog/releases.yaml, or a file of CRDs.
     """
-    from kopfkit.cli._simulation import crds_at, situation_of
-    from kopfkit.simulation.preflight import is_webhook, lost_versions
+    from kopfkit.cli._simulation import asked, crds_at, situation_of
+    from kopfkit.simulation.preflight import By, lost_versions
     from kopfkit.simulation.preflight import preflight as run
 
     cluster = _kubeconfig(live, objects, name, kubeconfig)
     if objects is None and not live:
         raise click.UsageError("name objects with --objects, or a cluster with --live")
     after = crds_at(new)
-    before = crds_at(old) if old else after
+    before = crds_at(old or new, before=True)
     situation = situation_of(before, after, objects=objects, live=cluster, converter=converter)
     found: list[dict[str, Any]] = []
-    count = 0
+    count, codes = 0, {0}
     for crd, groups in (situation.objects or {}).items():
-        was = situation.crds.get(crd, before[crd] if crd in before else after[crd])
+        was = situation.crds.get(crd, before.get(crd, after[crd]))
         count += sum(map(len, groups.values()))
-        kept = (was.get("status") or {}).get("storedVersions") or ()
+        kept = was.get("status", {}).get("storedVersions", ())
         for version in lost_versions(kept, after[crd]):
             why = f"status.storedVersions names {version}, which the new CRD does not have"
             found.append(_row(crd, "", "", "", why, "OLM refuses"))
+            codes.add(3)
         for each in run(was, after[crd], groups):
-            who = "the API server refuses a later write"
-            if each.by_olm:
-                who = "OLM warns" if is_webhook(after[crd]) else "OLM refuses"
-            found.append(_row(crd, each.version, each.key, each.path, each.reason, who))
+            # What an API server says itself counts for more than what we say about it.
+            if not api_server or each.by in (By.OLM, By.NOBODY):
+                who = _who(each, after[crd])
+                found.append(_row(crd, each.version, each.key, each.path, each.reason, who))
+                codes.add({By.NOBODY: 4, By.UNKNOWN: 5}.get(each.by, 3))
     if api_server:
-        from kopfkit.cli._simulation import asked
-
         refused = asked(after, situation.objects or {})
         found += [_row(*each, "an API server refuses") for each in refused]
+        codes.add(3 if refused else 0)
     if as_json_:
         click.echo(json.dumps({"objects": count, "faults": found}, indent=2, ensure_ascii=False))
     else:
@@ -172,7 +177,18 @@ def preflight(
             place = " ".join(row[key] for key in ("crd", "version", "key", "path") if row[key])
             click.echo(f"{place}: {row['reason']} ({row['who']})")
         click.echo(f"{len(found)} faults in {count} objects, seen through every version served.")
-    sys.exit(3 if found else 0)
+    sys.exit(next(code for code in (4, 3, 5, 0) if code in codes))
+
+
+def _who(violation: "Violation", after: dict[str, Any]) -> str:
+    from kopfkit.simulation.preflight import By, is_webhook
+
+    return {
+        By.OLM: "OLM warns" if is_webhook(after) else "OLM refuses",
+        By.API_SERVER: "the API server refuses a later write",
+        By.NOBODY: "the API server drops it",
+        By.UNKNOWN: "ask an API server: --api-server",
+    }[violation.by]
 
 
 def _row(crd: str, version: str, key: str, path: str, reason: str, who: str) -> dict[str, Any]:

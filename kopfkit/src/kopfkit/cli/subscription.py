@@ -1,6 +1,8 @@
 """`kopfkit subscribe` and `kopfkit unsubscribe`: install an operator by OLM, and remove it."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +48,21 @@ def subscribe(
     """Install the operator from a catalog image by Subscription and wait for it."""
     progress = Progress()
     package, namespace = _operator(package, namespace)
-    installed = subscription.subscribe(
-        _kubeconfig(name, kubeconfig),
-        package=package,
-        channel=channel,
-        catalog_image=_pinned(catalog_image, progress),
-        namespace=namespace,
-        catalog_namespace=catalog_namespace or namespace,
-        progress=progress,
-        timeout=timeout,
-        starting_csv=starting_csv,
-    )
+    words = ["unsubscribe", "--package", package, "--namespace", namespace]
+    if catalog_namespace:
+        words += ["--catalog-namespace", catalog_namespace]
+    with way_back(package, namespace, name, kubeconfig, words):
+        installed = subscription.subscribe(
+            _kubeconfig(name, kubeconfig),
+            package=package,
+            channel=channel,
+            catalog_image=_pinned(catalog_image, progress),
+            namespace=namespace,
+            catalog_namespace=catalog_namespace or namespace,
+            progress=progress,
+            timeout=timeout,
+            starting_csv=starting_csv,
+        )
     click.echo(f"{installed.csv} {installed.phase}")
 
 
@@ -75,8 +81,9 @@ def unsubscribe(
 ) -> None:
     """Remove the operator that OLM has installed; its CRDs and objects stay without --crds."""
     package, namespace = _operator(package, namespace)
+    target = _kubeconfig(name, kubeconfig)
     definitions = unsubscription.unsubscribe(
-        _kubeconfig(name, kubeconfig),
+        target,
         package=package,
         namespace=namespace,
         catalog_namespace=catalog_namespace or namespace,
@@ -96,6 +103,37 @@ def unsubscribe(
                 f"  Until an operator converts again, use {stored} only: objects are stored in "
                 f"more than one version, and through {', '.join(others)} no request succeeds."
             )
+
+    tell_left(unsubscription.left(target, package=package, namespace=namespace))
+
+
+def tell_left(names: Sequence[str]) -> None:
+    """Say what stays after a removal, and how to remove that, too."""
+    if names:
+        click.echo(f"These stay: {', '.join(names)} (kubectl delete {' '.join(names)}).")
+
+
+@contextlib.contextmanager
+def way_back(
+    package: str, namespace: str, name: str, kubeconfig: Path | None, words: Sequence[str]
+) -> Iterator[None]:
+    """Where Ctrl-C ends an installation, say what stays on the cluster and how to remove it.
+
+    Args:
+        name, kubeconfig: which cluster, as the command was told.
+        words: the command of kopfkit that removes it.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        where = ["--kubeconfig", str(kubeconfig)] if kubeconfig else ["--name", name]
+        click.echo(
+            f"\nInterrupted: the Subscription of {package} in {namespace}, its CatalogSource, and "
+            "what OLM makes of them stay on the cluster, where the installation goes on.\n"
+            f"  To remove them: {shlex.join(['kopfkit', *words, *where])}",
+            err=True,
+        )
+        raise
 
 
 def _confirm(definitions: Sequence[Definition]) -> bool:

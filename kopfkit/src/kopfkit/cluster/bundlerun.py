@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kopfkit.cluster import rendering, servedcatalog, subscription, toolchain
+from kopfkit.cluster import rendering, servedcatalog, subscription, toolchain, unsubscription
 from kopfkit.cluster.installation import current_csv
 from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.cluster.olmobjects import CATALOGS, GROUPS, SUBSCRIPTIONS
@@ -139,7 +139,8 @@ def content(kubeconfig: Path, source: dict[str, Any], progress: Progress) -> lis
 
 
 def namespace_of(kubeconfig: Path, package: str, namespace: str | None) -> str | None:
-    """Where the package is subscribed to; None if it is nowhere.
+    """Where the package is installed, whether its Subscription is still there or not; None if it
+    is nowhere.
 
     Raises KopfkitError if that is in several namespaces.
     """
@@ -149,7 +150,14 @@ def namespace_of(kubeconfig: Path, package: str, namespace: str | None) -> str |
     if namespace is not None:
         return namespace
     if not _subscriptions(kubectl, package):
-        return None
+        # A removal that was interrupted deletes the Subscription first.
+        places = unsubscription.namespaces(kubectl, package)
+        if len(places) > 1:
+            where = ", ".join(places)
+            raise KopfkitError(
+                f"package {package}", f"left something in {where}", "Name one: --namespace."
+            )
+        return places[0] if places else None
     return str(_one(kubectl, package, None)["metadata"]["namespace"])
 
 

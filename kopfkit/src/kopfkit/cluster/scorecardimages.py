@@ -15,7 +15,7 @@ from kopfkit.errors import KopfkitError
 
 # The package whose checks become tests, what it needs as a whole, and what it needs of its parents.
 _CHECKS = "kopfkit.packaging.checks"
-_WHOLE = (_CHECKS, "kopfkit.yamls", "yaml")
+_WHOLE = (_CHECKS, "kopfkit.manifests", "kopfkit.yamls", "yaml")
 _MODULES = ("kopfkit/__init__.py", "kopfkit/errors.py", "kopfkit/packaging/__init__.py")
 
 

@@ -1,20 +1,24 @@
 """Removes an operator that OLM has installed: what `subscription` made, and what OLM made of it.
 
-The CRDs and their objects stay unless they are asked for: deleting a CRD deletes all its objects.
+The CRDs and their objects stay unless they are asked for. If they are, objects go first, while the
+operator runs and can remove its finalizers; what is found of an operator does not depend on its
+Subscription, so that a removal that was interrupted can be run again.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kopfkit.cluster import olmobjects, retirement
 from kopfkit.cluster.kubectl import Kubectl, Object
 from kopfkit.cluster.olmobjects import CATALOGS, CRDS, CSVS, GROUPS, SUBSCRIPTIONS
 from kopfkit.cluster.process import CommandFailed
-from kopfkit.cluster.progress import Progress
+from kopfkit.cluster.progress import Progress, Step
 from kopfkit.errors import KopfkitError
 
+# Seconds until the operator must have let its objects go (`on.delete`, finalizers).
+_OBJECTS = 300.0
 # Seconds until the operator's pods must have ended after their Deployment is gone; longer than the
 # longest usual grace period.
 _PODS = 120.0
@@ -34,6 +38,12 @@ class Definition:
     objects: int | None
     versions: tuple[str, ...]
 
+    @property
+    def resource(self) -> str:
+        """For kubectl, in the stored version: reading that needs no webhook."""
+        plural, _, group = self.name.partition(".")
+        return f"{plural}.{self.versions[0]}.{group}"
+
 
 def unsubscribe(
     kubeconfig: Path,
@@ -44,12 +54,14 @@ def unsubscribe(
     progress: Progress,
     crds: bool = False,
     confirm: Callable[[Sequence[Definition]], bool] = lambda definitions: True,
+    patience: float = _OBJECTS,
 ) -> list[Definition]:
     """Remove Subscription, CSV, CatalogSource and OperatorGroup of `package`. Idempotent.
 
     Args:
         crds: delete the operator's CRDs too, and with them every object.
         confirm: asked before anything is deleted if `crds` is set; False ends the call.
+        patience: seconds until the operator must have let the objects go.
 
     Returns:
         The CRDs that stay, or with `crds` those that were deleted.
@@ -66,11 +78,14 @@ def unsubscribe(
     if crds and definitions and not confirm(definitions):
         raise KopfkitError(f"package {package}", "was left as it is", "")
     with progress.step(f"Removing {package}") as step:
+        if crds:
+            # Before anything of the operator goes, which may have finalizers to remove; and before
+            # their CRD, with which an operator may lose sight of them.
+            _delete_objects(kubectl, definitions, step, patience)
         step.note("Subscription")
         kubectl.delete(SUBSCRIPTIONS, package, namespace=namespace)
         if crds:
-            # Before the operator goes, which may have a finalizer to remove.
-            step.note("CRDs and their objects")
+            step.note("CRDs")
             kubectl.delete(CRDS, *(d.name for d in definitions), timeout=300)
         step.note("ClusterServiceVersion and pods")
         kubectl.delete(CSVS, *(c["metadata"]["name"] for c in csvs), namespace=namespace)
@@ -91,6 +106,45 @@ def unsubscribe(
     return [_definition(kubectl, crd) for crd in left if crd is not None]
 
 
+def left(kubeconfig: Path, *, package: str, namespace: str) -> list[str]:
+    """What stays of an operator that was removed, as kubectl names it: its namespace, and what
+    people's rights hang on (editor and viewer ClusterRoles)."""
+    kubectl = Kubectl.at(kubeconfig)
+    found = ["namespace/" + namespace] if kubectl.get("namespaces", namespace) else []
+    roles = kubectl.list("clusterroles", selector=_mark(package, namespace))
+    return found + [f"clusterrole/{one['metadata']['name']}" for one in roles]
+
+
+def _delete_objects(
+    kubectl: Kubectl, definitions: Sequence[Definition], step: Step, patience: float
+) -> None:
+    """Delete all objects and wait; KopfkitError, and nothing else deleted, if some stay."""
+    for one in definitions:
+        step.note(f"objects of {one.name}")
+        kubectl.run("delete", one.resource, "--all", "--all-namespaces", "--wait=false")
+    deadline = time.monotonic() + patience
+    for one in definitions:
+        while staying := kubectl.list(one.resource, "*"):
+            if time.monotonic() > deadline:
+                raise _staying(one, staying, patience)
+            time.sleep(0.5)
+
+
+def _staying(definition: Definition, objects: list[Object], patience: float) -> KopfkitError:
+    names = [
+        "/".join(filter(None, (one["metadata"].get("namespace"), one["metadata"]["name"])))
+        for one in objects
+    ]
+    held = sorted({name for one in objects for name in one["metadata"].get("finalizers", [])})
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return KopfkitError(
+        f"objects of {definition.name}",
+        f"are not gone after {patience:.0f} s: {', '.join(names[:3])}{more} (finalizers: "
+        f"{', '.join(held) or 'none'}). The operator still runs; nothing else was deleted",
+        "See what the operator's log says about them, then run this again.",
+    )
+
+
 def _csvs(kubectl: Kubectl, package: str, namespace: str) -> list[Object]:
     """The package's CSVs in its namespace; a leftover without a Subscription is one too."""
     found = kubectl.list(CSVS, namespace)
@@ -105,6 +159,17 @@ def _csvs(kubectl: Kubectl, package: str, namespace: str) -> list[Object]:
         if "olm.copiedFrom" not in csv["metadata"].get("labels", {})
         and (csv["metadata"]["name"] in names or mark in csv["metadata"].get("labels", {}))
     ]
+
+
+def namespaces(kubectl: Kubectl, package: str) -> list[str]:
+    """Where there is something of a package that OLM installed, with or without a Subscription."""
+    found = set()
+    for csv in kubectl.list(CSVS, "*"):
+        place, labels = csv["metadata"]["namespace"], csv["metadata"].get("labels", {})
+        if _mark(package, place) in labels and "olm.copiedFrom" not in labels:
+            found.add(place)
+    ours = kubectl.list(CATALOGS, "*", olmobjects.selector(package))
+    return sorted(found | {one["metadata"]["namespace"] for one in ours})
 
 
 def _mark(package: str, namespace: str) -> str:
@@ -129,16 +194,12 @@ def _definition(kubectl: Kubectl, crd: Object) -> Definition:
     name = crd["metadata"]["name"]
     versions = sorted(crd["spec"]["versions"], key=lambda version: not version["storage"])
     served = tuple(version["name"] for version in versions if version["served"])
-    plural, _, group = name.partition(".")
+    found = Definition(name, None, served)
     try:
-        # The stored version: reading it needs no webhook.
-        listed = kubectl.run(
-            "get", f"{plural}.{served[0]}.{group}", "--all-namespaces", "--output=name"
-        )
-        count: int | None = len(listed.split())
+        listed = kubectl.run("get", found.resource, "--all-namespaces", "--output=name")
     except CommandFailed:
-        count = None
-    return Definition(name, count, served)
+        return found
+    return replace(found, objects=len(listed.split()))
 
 
 def _await_pods(kubectl: Kubectl, namespace: str, csvs: list[Object]) -> None:

@@ -3,7 +3,7 @@ it removes the fields that the schema does not have, fills in defaults, and asks
 
 k8s.io/apiextensions-apiserver pkg/apiserver/schema (pruning, defaulting, cel). Left out: types,
 limits and formats (generated objects have the right ones, and a JSON Schema validator knows them),
-`x-kubernetes-embedded-resource`, and metadata, which has no part in either.
+and metadata, which has no part in either.
 """
 
 import copy
@@ -28,7 +28,8 @@ def schema_in(crd: dict[str, Any], version: str) -> Schema:
 def admit(obj: dict[str, Any], schema: Schema) -> dict[str, Any]:
     """An object as it is when the API server has read it in this schema's version: pruned and
     defaulted. The argument stays as it is."""
-    inner = {key: schema["properties"][key] for key in schema["properties"] if key not in _ENVELOPE}
+    known = schema.get("properties", {})
+    inner = {key: one for key, one in known.items() if key not in _ENVELOPE}
     content = {key: value for key, value in obj.items() if key not in _ENVELOPE}
     admitted = defaulted(pruned(content, {**schema, "properties": inner}), schema)
     return {**{key: obj[key] for key in _ENVELOPE if key in obj}, **admitted}
@@ -42,8 +43,9 @@ def pruned(value: Any, schema: Schema) -> Any:
         others = schema.get("additionalProperties")
         keep = schema.get("x-kubernetes-preserve-unknown-fields", False)
         kept = {}
+        embedded = _ENVELOPE if schema.get("x-kubernetes-embedded-resource") else ()
         for key, item in value.items():
-            inner = known.get(key, others)
+            inner = known.get(key, key in embedded or others)
             if isinstance(inner, dict):
                 if item is not None or inner.get("nullable") or "default" in inner:
                     kept[key] = pruned(item, inner)

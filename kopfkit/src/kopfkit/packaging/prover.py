@@ -12,11 +12,11 @@ from itertools import pairwise
 import semver
 
 from kopfkit.packaging.editions import edition
-from kopfkit.packaging.ranges import Range, check_range
 from kopfkit.packaging.releases import NAME, History, Release
 from kopfkit.packaging.routes import OLM_V1, Route, route_v0, route_v1
 from kopfkit.packaging.ways import SKIP_RANGE, heads, members, off_the_chain, offered
 from kopfkit.project import Faults, Project
+from kopfkit.ranges import Range
 
 
 def prove(project: Project, history: History) -> Faults:
@@ -24,7 +24,7 @@ def prove(project: Project, history: History) -> Faults:
     faults = Faults(NAME)
     for release in history.releases:
         if release.skip_range:
-            check_range(faults, f"release {release.version}.skipRange", release.skip_range)
+            _check_range(faults, release)
     if faults.found:
         return faults
     for release in history.releases:
@@ -157,3 +157,11 @@ def _keeps(
         if why:
             told.add((name_from, name_to))
             faults.add(step, f"{why} (on the way {way}, {way.resolver})")
+
+
+def _check_range(faults: Faults, release: Release) -> None:
+    try:
+        Range(release.skip_range)
+    except ValueError as error:
+        place, text = f"release {release.version}.skipRange", release.skip_range
+        faults.add(place, f"{text!r} is no range such as '>=0.1.0 <0.4.0' ({error})")

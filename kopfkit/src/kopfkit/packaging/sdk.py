@@ -4,8 +4,25 @@ field where it can be found out."""
 import json
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from kopfkit.packaging.checks.files import Bundle, Finding
+from kopfkit.packaging.checks import ERROR, WARNING, Bundle
+
+
+class Remark(NamedTuple):
+    """What a validator says.
+
+    Attributes:
+        file, field: what about; the bundle's directory and "" where it does not tell.
+        why: in its words.
+        severity: ERROR or WARNING.
+    """
+
+    file: str
+    field: str
+    why: str
+    severity: str
+
 
 # Every optional validator of operator-sdk 1.42 but multiarch, which pulls images.
 VALIDATORS = (
@@ -28,35 +45,41 @@ _MESSAGE = re.compile(
 _GO_FIELD = re.compile(r"\bcsv\.((?:Metadata|Spec)(?:\.\w+)+)", re.IGNORECASE)
 
 
-def arguments(directory: str, *, dockerfile: str, images: bool, kubernetes: str) -> list[str]:
-    """operator-sdk's arguments for one run of all validators.
+def arguments(
+    directory: str, *, optional: bool, dockerfile: str, images: bool, kubernetes: str
+) -> list[str]:
+    """operator-sdk's arguments for one run.
 
     Args:
         directory: the bundle's.
+        optional: ask the optional validators, too, which judge by the rules of OperatorHub.
         dockerfile: path of bundle.Dockerfile, which the community validator reads.
         images: ask the validator that pulls the images, too.
         kubernetes: the version, such as "1.34", whose removed APIs must not be used.
     """
-    names = [*VALIDATORS, *([IMAGES] if images else [])]
+    names = [*(VALIDATORS if optional else []), *([IMAGES] if images else [])]
+    words = ["bundle", "validate", directory, "--output", "json-alpha1"]
+    if not names:
+        return words
     return [
-        "bundle", "validate", directory, "--output", "json-alpha1",
+        *words,
         "--select-optional", f"name in ({','.join(names)})",
         "--optional-values", f"index-path={dockerfile}",
         "--optional-values", f"k8s-version={kubernetes}",
     ]  # fmt: skip
 
 
-def findings(report: str, bundle: Bundle, directory: str) -> Iterator[Finding]:
+def findings(report: str, bundle: Bundle, directory: str) -> Iterator[Remark]:
     """What the JSON of a run says against the bundle, warnings included, each once."""
     start = report.find("{")
     try:
         outputs = json.JSONDecoder().raw_decode(report[start:])[0]["outputs"] or []
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         # It did not come to a report: what it printed is the finding.
         told = re.findall(r'level=(?:fatal|error) msg="((?:[^"\\]|\\.)*)"', report) or [report]
         for text in told:
             clean = " ".join(text.replace('\\"', '"').split())
-            yield Finding(directory, "", clean or "operator-sdk gave no report")
+            yield Remark(directory, "", clean or "operator-sdk gave no report", ERROR)
         return
     seen = set()
     for output in outputs:
@@ -64,13 +87,15 @@ def findings(report: str, bundle: Bundle, directory: str) -> Iterator[Finding]:
         if text in seen or _DEPRECATED.search(text):
             continue
         seen.add(text)
-        yield _finding(text, bundle, directory)
+        severity = WARNING if output.get("type") == "warning" else ERROR
+        yield Remark(*_told(text, bundle, directory), severity)
 
 
-def _finding(text: str, bundle: Bundle, directory: str) -> Finding:
+def _told(text: str, bundle: Bundle, directory: str) -> tuple[str, str, str]:
+    """(file, field, why) of a message."""
     match = _MESSAGE.fullmatch(text)
     if match is None:
-        return Finding(directory, "", " ".join(text.split()))
+        return directory, "", " ".join(text.split())
     field, value, why = match["field"] or "", match["value"] or "", match["why"].strip(" :")
     csv = str(bundle.csv["metadata"]["name"])
     why = why.removeprefix(f"({csv}) ").removeprefix(f"{field}: ")
@@ -80,14 +105,14 @@ def _finding(text: str, bundle: Bundle, directory: str) -> Finding:
         # The field as operator-sdk's own code calls it.
         words = named[1].split(".")
         field = field or ".".join(word[:1].lower() + word[1:] for word in words)
-    return Finding(file, field, " ".join(why.split()) + told)
+    return file, field, " ".join(why.split()) + told
 
 
 def _file(text: str, value: str, bundle: Bundle) -> str:
     """The file that a message is about; "" if it does not tell."""
     csv = str(bundle.csv["metadata"]["name"])
     for name, (path, crd) in bundle.crds.items():
-        kind = (crd.get("spec") or {}).get("names", {}).get("kind", "")
+        kind = crd["spec"]["names"]["kind"]
         if name in text or (kind and value.endswith(f"Kind={kind}")):
             return path
     if csv in text or _GO_FIELD.search(text):

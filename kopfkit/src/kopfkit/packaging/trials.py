@@ -1,41 +1,32 @@
 """What an API server is asked about a bundle: the objects that OLM would write, with the place in
 the bundle where each stands. Asking is `kopfkit.cluster.dryrun`'s business."""
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 from kopfkit.packaging.checks.files import Bundle, Object
 
 # (file, field under which the object stands or "", the object).
 Trial = tuple[str, str, Object]
+# Objects that stand there are for people; OLM creates none of them.
+EXAMPLES = "metadata.annotations.alm-examples"
 _WEBHOOKS = {
     "MutatingAdmissionWebhook": "MutatingWebhookConfiguration",
     "ValidatingAdmissionWebhook": "ValidatingWebhookConfiguration",
 }
 
 
-def trials(bundle: Bundle, namespace: str) -> list[Trial]:
-    """Every object of the bundle as the API server would get it.
-
-    Args:
-        namespace: where namespaced objects go.
-    """
-    install = "spec.install.spec"
+def trials(bundle: Bundle) -> list[Trial]:
+    """Every object of the bundle as the API server would get it, but for its namespace."""
     found: list[Trial] = [(file, "", crd) for file, crd in bundle.crds.values()]
-    csv = {**bundle.csv, "metadata": {**bundle.csv["metadata"], "namespace": namespace}}
-    found.append((bundle.csv_file, "", csv))
-    found += [(file, "", _placed(one, namespace)) for file, one in bundle.others]
-    for place, one in _inside(bundle, install):
-        found.append((bundle.csv_file, place, _placed(one, namespace)))
-    found += [
-        (bundle.csv_file, f"metadata.annotations.alm-examples[{index}]", _placed(one, namespace))
-        for index, one in enumerate(_examples(bundle))
-    ]
+    found.append((bundle.csv_file, "", bundle.csv))
+    found += [(file, "", one) for file, one in bundle.others]
+    found += [(bundle.csv_file, place, one) for place, one in _inside(bundle)]
+    found += [(bundle.csv_file, f"{EXAMPLES}[{i}]", one) for i, one in enumerate(bundle.examples)]
     return found
 
 
-def _inside(bundle: Bundle, install: str) -> Iterator[tuple[str, Object]]:
+def _inside(bundle: Bundle) -> Iterator[tuple[str, Object]]:
+    install = "spec.install.spec"
     for index, deployment in enumerate(bundle.deployments):
         yield (
             f"{install}.deployments[{index}]",
@@ -44,14 +35,14 @@ def _inside(bundle: Bundle, install: str) -> Iterator[tuple[str, Object]]:
                 "kind": "Deployment",
                 "metadata": {
                     "name": deployment.get("name"),
-                    "labels": deployment.get("label") or {},
+                    "labels": deployment.get("label", {}),
                 },
                 "spec": deployment.get("spec"),
             },
         )
-    rights = (bundle.spec.get("install") or {}).get("spec") or {}
+    rights = bundle.spec.get("install", {}).get("spec", {})
     for field, kind in (("permissions", "Role"), ("clusterPermissions", "ClusterRole")):
-        for index, one in enumerate(rights.get(field) or []):
+        for index, one in enumerate(rights.get(field, [])):
             yield (
                 f"{install}.{field}[{index}]",
                 {
@@ -61,7 +52,7 @@ def _inside(bundle: Bundle, install: str) -> Iterator[tuple[str, Object]]:
                     "rules": one.get("rules"),
                 },
             )
-    for index, hook in enumerate(bundle.spec.get("webhookdefinitions") or []):
+    for index, hook in enumerate(bundle.spec.get("webhookdefinitions", [])):
         if hook.get("type") in _WEBHOOKS:
             yield f"spec.webhookdefinitions[{index}]", _configuration(hook)
 
@@ -84,20 +75,3 @@ def _configuration(hook: Object) -> Object:
         "metadata": {"name": hook.get("generateName")},
         "webhooks": [webhook],
     }
-
-
-def _examples(bundle: Bundle) -> list[Object]:
-    try:
-        found = json.loads((bundle.csv["metadata"].get("annotations") or {})["alm-examples"])
-    except (KeyError, TypeError, ValueError):
-        return []  # `checks` says so
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-
-
-def _placed(one: Object, namespace: str) -> Object:
-    if one.get("kind") in ("ClusterRole", "ClusterRoleBinding", "PriorityClass"):
-        return one
-    if one.get("kind") in _WEBHOOKS.values():
-        return one
-    metadata: dict[str, Any] = {**(one.get("metadata") or {}), "namespace": namespace}
-    return {**one, "metadata": metadata}

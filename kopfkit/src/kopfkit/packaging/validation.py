@@ -4,36 +4,45 @@ operator-sdk's and opm's validators judge each format for itself; these are the 
 those of `checks`, and what the project's description and its release history say must be there.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kopfkit import yamls
+from kopfkit.manifests import fitted
 from kopfkit.packaging import checks, historyfile, releases
+from kopfkit.packaging.checks import Bundle, Finding
 from kopfkit.packaging.editions import edition
 from kopfkit.packaging.releases import History
 from kopfkit.project import Faults, Project
 
+# What is read of a file-based catalog (operator-registry alpha/declcfg).
+_DOCUMENT = {"schema": str, "name": str, "properties": [{"type": str}]}
 
-def _load(faults: Faults, path: Path) -> list[Any]:
-    """The documents of a YAML file; a file that cannot be had is a fault and an empty list."""
+
+def _load(faults: Faults, path: Path) -> list[dict[str, Any]]:
+    """The documents of a YAML file; what cannot be read is a fault and left out."""
     try:
-        return yamls.read_all(path)
+        found = yamls.read_all(path)
     except yamls.DocumentError as error:
         faults.add(str(path), error.clause)
         return []
+    return [
+        fitted(one, _DOCUMENT, lambda field, why: faults.add(f"{path}: {field}", why))
+        for one in found
+    ]
 
 
-def bundle_faults(project: Project, root: Path) -> Faults:
-    """Every fault of bundle/ and bundle.Dockerfile in a checkout: those that `checks` finds, and
-    the CRDs of the project that its release serves and the bundle lacks."""
-    faults = Faults("bundle")
+def bundle_findings(project: Project, root: Path) -> tuple[Bundle | None, list[Finding]]:
+    """bundle/ of a checkout as far as it can be read, and every fault of it and bundle.Dockerfile:
+    those that `checks` finds, and the CRDs of the project that its release serves and it lacks."""
     directory = root / "bundle"
-    dockerfile = root / "bundle.Dockerfile"
-    for finding in checks.check(directory, dockerfile=dockerfile):
-        faults.add(finding.place, finding.why)
-    bundle, _ = checks.load(directory)
+    bundle, findings = checks.load(directory, root / "bundle.Dockerfile")
     if bundle is None:
-        return faults
+        # Of a bundle that kopfkit makes, this is what to do about it.
+        hints = {"no-manifests": " (run make bundle)"}
+        return None, [replace(one, why=one.why + hints.get(one.rule, "")) for one in findings]
+    findings += checks.found_in(bundle)
     history = root / releases.NAME
     if history.is_file():
         listed = historyfile.parse(project, history.read_bytes()).releases
@@ -42,17 +51,17 @@ def bundle_faults(project: Project, root: Path) -> Faults:
             if release.version == version:
                 project = edition(project, release)
     for resource in project.resources:
-        faults.require(
-            resource.crd_name in bundle.crds, "bundle/manifests", f"lacks {resource.crd_name}"
-        )
-    return faults
+        if resource.crd_name not in bundle.crds:
+            why = f"lacks {resource.crd_name}"
+            findings.append(Finding("bundle/manifests", "", why, "project-crds"))
+    return bundle, findings
 
 
 def catalog_faults(project: Project, history: History, root: Path) -> Faults:
     """Every fault of the catalog in a checkout, against its release history."""
     faults = Faults("catalog")
     path = root / "catalog" / project.name / "catalog.yaml"
-    documents = [one for one in _load(faults, path) if isinstance(one, dict)]
+    documents = _load(faults, path)
     bundles = {one.get("name") for one in documents if one.get("schema") == "olm.bundle"}
     for release in history.releases:
         name = release.name(project.name)

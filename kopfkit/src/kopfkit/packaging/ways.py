@@ -9,8 +9,8 @@ not judged here.
 from dataclasses import dataclass
 from typing import Final
 
-from kopfkit.packaging.ranges import Range
 from kopfkit.packaging.releases import History, Release
+from kopfkit.ranges import Range
 
 REPLACES: Final = "replaces"
 SKIPS: Final = "skips"

@@ -5,6 +5,8 @@ later. The guard is a mutating admission webhook on updates of the CRD, served b
 (see `kopfkit.conversion.guard`). It helps from the upgrade on in which the *old* release has it.
 """
 
+import hashlib
+
 from kopfkit.crd import CustomResource
 from kopfkit.packaging.workloads import Object
 from kopfkit.project import Project
@@ -13,6 +15,7 @@ from kopfkit.project import Project
 GUARD = "conversion-guard"
 # Seconds that an update of the CRD waits for the guard; then it goes on without.
 GUARD_TIMEOUT = 5
+_LONGEST_LABEL = 63
 
 
 def converting(project: Project) -> list[CustomResource]:
@@ -53,7 +56,7 @@ def definitions(project: Project) -> list[Object]:
         },
         {
             "type": "MutatingAdmissionWebhook",
-            "generateName": f"guard.{suffix}",
+            "generateName": _guard_name(suffix),
             "webhookPath": webhook.guard_path,
             # A CRD must be writable when there is no pod of ours.
             "failurePolicy": "Ignore",
@@ -71,3 +74,12 @@ def definitions(project: Project) -> list[Object]:
             **common,
         },
     ]
+
+
+def _guard_name(suffix: str) -> str:
+    """A name that the API server and OLM take: a domain of three labels at least, and no longer
+    than the value of a label, which OLM makes of it."""
+    name = f"guard.{suffix}"
+    if len(name) <= _LONGEST_LABEL:
+        return name
+    return f"guard.{hashlib.sha256(suffix.encode()).hexdigest()[:16]}.webhook.kopfkit"

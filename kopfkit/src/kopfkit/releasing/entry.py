@@ -2,8 +2,18 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
-from kopfkit.packaging.releases import Release
+from kopfkit.errors import KopfkitError
+from kopfkit.packaging.releases import NAME, Release
+
+
+def text_of(path: Path) -> str:
+    """The history's text. Raises KopfkitError if it is not UTF-8, in which entries are added."""
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise KopfkitError(NAME, "is not UTF-8", "Save it as UTF-8.") from None
 
 
 def with_entry(text: str, release: Release) -> str:

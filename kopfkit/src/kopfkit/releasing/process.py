@@ -87,7 +87,7 @@ def make(root: Path, options: Options, progress: Progress) -> Made:
     version = options.wanted.version
     key = signing.private_key(options.key, options.passphrase) if options.key else None
     history = historyfile.parse(project, (root / releases.NAME).read_bytes())
-    text = (root / releases.NAME).read_text("utf-8")
+    text = entry.text_of(root / releases.NAME)
     release, new = rules.release(history, options.wanted, rules.commit_day(root))
     commit = rules.check_clean(root)
     rules.check_tag(root, version)

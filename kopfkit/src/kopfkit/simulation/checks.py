@@ -1,10 +1,12 @@
-"""The step in which OLM, and the API server, may refuse the new CRD: nothing has changed yet."""
+"""Where OLM, and then the API server, may refuse the new CRD: nothing has changed yet."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from kopfkit.simulation.bundles import Bundle
+from kopfkit.simulation.losses import of_status
 from kopfkit.simulation.preflight import (
+    By,
     Violation,
     is_webhook,
     lost_versions,
@@ -15,8 +17,8 @@ from kopfkit.simulation.preflight import (
 )
 from kopfkit.simulation.reports import Finding, Verdict
 from kopfkit.simulation.situation import Situation
-from kopfkit.simulation.steps import CHECK
-from kopfkit.simulation.webhooks import as_installed, protects, refusals
+from kopfkit.simulation.steps import CHECK, WRITE
+from kopfkit.simulation.webhooks import as_installed, protects
 
 Object = dict[str, Any]
 # Violations that a reason names; the rest is counted.
@@ -35,23 +37,19 @@ def stored_versions(old: Bundle, name: str, situation: Situation) -> tuple[str, 
 def checks(old: Bundle, new: Bundle, name: str, situation: Situation) -> Iterator[Finding]:
     """The verdicts about a CRD of both bundles; a failing one of subject "CRD" stops OLM."""
     before, after = situation.crds.get(name, old.crds[name]), new.crds[name]
-    yield from _definition(before, after, stored_versions(old, name, situation))
-    for why in refusals(new, name):
-        yield _crd(
-            name,
-            f"OLM does not install the conversion webhook: {why}.",
-            "Mend the CSV; `kopfkit bundle validate` names such faults.",
-        )
-    yield from _taken_away(old, name, after, situation)
-    yield from _objects(name, before, after, situation)
+    asked = [
+        *_definition(before, after, stored_versions(old, name, situation)),
+        *_objects(name, before, after, situation),
+    ]
+    yield from asked
+    if not any(each.subject == "CRD" and each.verdict is Verdict.FAILS for each in asked):
+        yield from _fixed(before, after)
+        yield from _taken_away(old, name, after, situation)
 
 
 def _definition(before: Object, after: Object, kept: tuple[str, ...]) -> Iterator[Finding]:
     name = str(after["metadata"]["name"])
     gone = lost_versions(kept, after)
-    fixed = [key for key in ("group", "scope") if before["spec"][key] != after["spec"][key]]
-    for key in fixed:
-        yield _crd(name, f"the API server lets nobody change spec.{key}.", "Make another CRD.")
     if gone:
         yield _crd(
             name,
@@ -60,9 +58,16 @@ def _definition(before: Object, after: Object, kept: tuple[str, ...]) -> Iterato
             "Keep the version, not served, until the objects are rewritten "
             "(kopfkit migrate storage).",
         )
-    if not gone and not fixed:
+    else:
         text = f"every stored version ({', '.join(kept)}) is in the new CRD."
         yield Finding(CHECK, name, "CRD", Verdict.OK, text)
+
+
+def _fixed(before: Object, after: Object) -> Iterator[Finding]:
+    for key in ("group", "scope"):
+        if before["spec"].get(key) != after["spec"].get(key):
+            text = f"the API server lets nobody change spec.{key}."
+            yield _crd(str(after["metadata"]["name"]), text, "Make another CRD.", step=WRITE)
 
 
 def _taken_away(old: Bundle, name: str, after: Object, situation: Situation) -> Iterator[Finding]:
@@ -81,6 +86,7 @@ def _taken_away(old: Bundle, name: str, after: Object, situation: Situation) -> 
         "the API server refuses the new CRD: a policy of the old release keeps the conversion, "
         "without which objects would lose fields.",
         "Declare the webhook in the bundle's CRD, or serve the stored version only.",
+        step=WRITE,
     )
 
 
@@ -92,34 +98,45 @@ def _objects(name: str, before: Object, after: Object, situation: Situation) -> 
         return
     objects = situation.objects.get(name, {})
     violations = preflight(before, after, objects)
-    by_olm = [each for each in violations if each.by_olm]
-    later = [each for each in violations if not each.by_olm]
-    if by_olm and not is_webhook(after):
-        text = f"OLM refuses the new CRD because of {named(by_olm)}"
+    by = {one: [each for each in violations if each.by is one] for one in By}
+    if by[By.OLM] and not is_webhook(after):
+        text = f"OLM refuses the new CRD because of {named(by[By.OLM])}"
         yield _crd(name, text, "Loosen the schema, or mend these objects first.")
-    elif by_olm:
-        yield Finding(
-            CHECK,
+    elif by[By.OLM]:
+        yield _stored(
             name,
-            "stored objects",
             Verdict.FAILS,
             "OLM only warns, as the new CRD declares a webhook, but the API server refuses a write "
-            f"that touches what is wrong with {named(by_olm)}",
+            f"that touches what is wrong with {named(by[By.OLM])}",
             "Loosen the schema, or mend these objects.",
         )
-    if later:
-        yield Finding(
-            CHECK,
-            name,
-            "stored objects",
-            Verdict.FAILS,
-            f"OLM does not ask rules, but the API server does at a write: {named(later)}",
-            "Loosen the rule, or mend these objects.",
-        )
+    if by[By.API_SERVER]:
+        text = f"OLM does not ask, but the API server does at a write: {named(by[By.API_SERVER])}"
+        yield _stored(name, Verdict.FAILS, text, "Loosen the rule, or mend these objects.")
+    if by[By.UNKNOWN]:
+        text = f"some may be refused: {named(by[By.UNKNOWN])}"
+        yield _stored(name, Verdict.UNKNOWN, text, "Ask an API server: kopfkit simulate preflight")
+    if by[By.NOBODY]:
+        yield from _losing(name, by[By.NOBODY])
     if not violations:
         numbers = [f"{len(objects.get(version, ()))} in {version}" for version in both]
         text = f"all fit the new schemas ({', '.join(numbers) or 'none'})."
         yield Finding(CHECK, name, "stored objects", Verdict.OK, text)
+
+
+def _losing(name: str, found: list[Violation]) -> Iterator[Finding]:
+    cure = "Keep the field (described as deprecated), or bring the values elsewhere first."
+    status = [each for each in found if of_status(each.path)]
+    if len(status) < len(found):
+        text = f"values vanish: {named([each for each in found if each not in status])}"
+        yield _stored(name, Verdict.CORRUPTS, text, cure)
+    if status:
+        text = f"values of the status vanish until the operator writes them: {named(status)}"
+        yield _stored(name, Verdict.FAILS, text, cure)
+
+
+def _stored(name: str, verdict: Verdict, reason: str, cure: str) -> Finding:
+    return Finding(CHECK, name, "stored objects", verdict, reason, cure)
 
 
 def named(violations: list[Violation]) -> str:
@@ -129,5 +146,5 @@ def named(violations: list[Violation]) -> str:
     return "; ".join(str(each).rstrip(".") for each in violations[:_NAMED]) + f"{more}."
 
 
-def _crd(name: str, reason: str, cure: str) -> Finding:
-    return Finding(CHECK, name, "CRD", Verdict.FAILS, reason, cure)
+def _crd(name: str, reason: str, cure: str, step: str = CHECK) -> Finding:
+    return Finding(step, name, "CRD", Verdict.FAILS, reason, cure)

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 from kopfkit.crd.structural import schema_in
-from kopfkit.simulation.differences import lost
+from kopfkit.simulation.losses import lost
 from kopfkit.simulation.preflight import served, stored, versions
 from kopfkit.simulation.reports import Finding, Verdict, worst
 
@@ -64,6 +64,8 @@ def findings(step: str, state: State) -> list[Finding]:
     for version in everyone:
         verdict, reason = _client(state, version)
         cure = state.cure if verdict is not Verdict.OK else ""
+        if version not in served(state.crd):
+            cure = "Go on serving it, marked as deprecated, until nobody uses it any more."
         found.append(Finding(step, name, f"clients of {version}", verdict, reason, cure))
     found.insert(0, _objects(step, name, state))
     return found

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kopfkit.crd.structural import admit, schema_in
+from kopfkit.errors import KopfkitError
 from kopfkit.simulation.preflight import is_webhook, served_by_both, versions
 
 Object = dict[str, Any]
@@ -20,6 +21,8 @@ def sort_objects(
     for obj in objects:
         group, _, version = str(obj.get("apiVersion")).partition("/")
         crd = kinds.get((group, str(obj.get("kind"))))
+        if not isinstance(obj.get("metadata", {}), dict):
+            raise KopfkitError(f"{obj.get('kind')}", "is an object whose metadata is none")
         if crd is not None and version in versions(crd):
             found[crd["metadata"]["name"]].setdefault(version, []).append(obj)
     return found
@@ -40,7 +43,7 @@ def seen_through(
                 continue
             schema = schema_in(old, source)
             for obj in group:
-                written = admit(obj, schema) if schema.get("properties") else obj
+                written = admit(obj, schema)
                 api_version = f"{old['spec']['group']}/{target}"
                 if is_webhook(old) and convert is not None:
                     found[target].append(convert(written, api_version))

@@ -8,11 +8,13 @@ from kopfkit.simulation.bundles import Bundle
 from kopfkit.simulation.checks import stored_versions
 from kopfkit.simulation.clients import Conversion, State
 from kopfkit.simulation.clients import findings as judged
-from kopfkit.simulation.differences import lost, stricter
+from kopfkit.simulation.differences import stricter
+from kopfkit.simulation.losses import lost, of_status
 from kopfkit.simulation.preflight import is_webhook, served, stored, versions
 from kopfkit.simulation.reports import Finding, Verdict
 from kopfkit.simulation.situation import Situation
 from kopfkit.simulation.steps import REST
+from kopfkit.simulation.webhooks import refusals
 
 Object = dict[str, Any]
 # Differences that a reason names.
@@ -24,7 +26,13 @@ def afterwards(old: Bundle, new: Bundle, name: str, situation: Situation) -> Ite
     before, after = situation.crds.get(name, old.crds[name]), new.crds[name]
     held = frozenset(stored_versions(old, name, situation))
     conversion, why, cure = Conversion.NONE, "", "Have a webhook convert."
-    if new.conversion(name) is not None:
+    refused = refusals(new, name)
+    if refused:
+        # The new CSV fails, and nobody writes the conversion that its CRD took away.
+        if is_webhook(after):
+            conversion, why = Conversion.UNTRUSTED, f"OLM does not install it, as {refused[0]}"
+        cure = "Mend the CSV; `kopfkit bundle validate` names such faults."
+    elif new.conversion(name) is not None:
         conversion = Conversion.WEBHOOK
     elif is_webhook(after):
         conversion = Conversion.UNTRUSTED
@@ -74,15 +82,27 @@ def _schemas(before: Object, after: Object) -> Iterator[Finding]:
             continue
         one, other = schema_in(before, version), schema_in(after, version)
         gone = lost(one, other)
-        if gone:
+        status = [path for path in gone if of_status(path)]
+        kept = "Keep the field (described as deprecated), or bring the values elsewhere first."
+        if len(status) < len(gone):
             yield Finding(
                 REST,
                 name,
                 "stored objects",
                 Verdict.CORRUPTS,
-                f"{version} has lost {_some(gone)}: the value vanishes from every answer, "
-                "and from the object at its next write.",
-                "Keep the field (described as deprecated), or bring the values elsewhere first.",
+                f"{version} has lost {_some([path for path in gone if path not in status])}: the "
+                "value vanishes from every answer, and from the object at its next write.",
+                kept,
+            )
+        if status:
+            yield Finding(
+                REST,
+                name,
+                "stored objects",
+                Verdict.FAILS,
+                f"{version} has lost {_some(status)}: gone from every answer, unless the operator "
+                "writes it elsewhere.",
+                kept,
             )
         narrower = stricter(one, other)
         if narrower and version in served(after):

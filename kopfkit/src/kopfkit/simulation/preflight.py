@@ -9,19 +9,29 @@ operator-lifecycle-manager, pkg/controller/operators/catalog (step.go, operator.
   is only a warning.
 
 OLM does not ask rules in CEL. The API server does at the next write, so they are asked here too and
-told apart.
+told apart. Nobody refuses a field that the new schema does not have: its value is dropped.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
-from kopfkit.crd.cel.errors import UnsupportedRule
-from kopfkit.crd.structural import admit, broken_rules, schema_in
+from kopfkit.crd.structural import admit, schema_in
+from kopfkit.simulation import writes
+from kopfkit.simulation.losses import lost_of
 from kopfkit.simulation.schemas import Validator
 
 Object = dict[str, Any]
-_ENVELOPE = ("apiVersion", "kind", "metadata")
+
+
+class By(Enum):
+    """Who minds, and when."""
+
+    OLM = "OLM, before it overwrites the CRD"
+    API_SERVER = "the API server, at the next write"
+    NOBODY = "nobody: the API server drops the value"
+    UNKNOWN = "cannot be judged here"
 
 
 @dataclass(frozen=True)
@@ -33,14 +43,14 @@ class Violation:
         key: "namespace/name", or the name alone.
         path: of the field.
         reason: a sentence.
-        by_olm: whether OLM sees it; otherwise only the API server does, at the next write.
+        by: who minds.
     """
 
     version: str
     key: str
     path: str
     reason: str
-    by_olm: bool = True
+    by: By = By.OLM
 
     def __str__(self) -> str:
         where = f"{self.path}: " if self.path else ""
@@ -91,33 +101,32 @@ def preflight(old: Object, new: Object, objects: Mapping[str, Iterable[Object]])
         validator = Validator(schema)
         for obj in objects.get(version, ()):
             # A LIST shows an object pruned and with defaults, by the schema that is there now.
-            seen = admit(obj, before) if before.get("properties") else obj
+            seen = admit(obj, before)
             found += _of(version, validator, schema, seen)
+            for path in lost_of(seen, before, schema):
+                why = "the new schema does not have it, so the value vanishes"
+                found.append(Violation(version, key_of(seen), path, why, By.NOBODY))
     return found
 
 
-def _of(version: str, validator: Validator, schema: Object, seen: Object) -> list[Violation]:
+def _of(version: str, validator: Validator, schema: Object, seen: Object) -> Iterator[Violation]:
     key = key_of(seen)
-    wrong = [Violation(version, key, path, why) for path, why in validator.faults(seen)]
-    if wrong:
+    wrong, undecided = validator.judge(seen)
+    if not wrong:
         # Rules are asked only of objects whose types are right.
-        return wrong
-    later = admit(seen, schema) if schema.get("properties") else seen
-    try:
-        broken = list(broken_rules(_content(later), schema))
-    except UnsupportedRule as error:
-        return [Violation(version, key, "", f"cannot be judged offline: {error.why}", by_olm=False)]
-    return [
-        Violation(version, key, path.removeprefix("."), why, by_olm=False) for path, why in broken
-    ]
-
-
-def _content(obj: Object) -> Object:
-    return {key: value for key, value in obj.items() if key not in _ENVELOPE[:2]}
+        later, unclear = writes.refused(admit(seen, schema), schema)
+        undecided += unclear
+        for path, why in later:
+            yield Violation(version, key, path, why, By.API_SERVER)
+    for path, why in wrong:
+        yield Violation(version, key, path, why)
+    for why in undecided:
+        yield Violation(version, key, "", f"cannot be judged offline: {why}", By.UNKNOWN)
 
 
 def key_of(obj: Object) -> str:
     """ "namespace/name", or the name alone."""
-    metadata = obj.get("metadata") or {}
+    metadata = obj.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
     names = (metadata.get("namespace"), metadata.get("name") or metadata.get("generateName"))
     return "/".join(str(each) for each in names if each) or "an object without a name"

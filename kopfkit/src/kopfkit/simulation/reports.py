@@ -15,18 +15,24 @@ class Verdict(Enum):
     """What happens to somebody or something at one step; in rising order of harm."""
 
     OK = "ok"
+    UNKNOWN = "unknown"
     FAILS = "fails"
     CORRUPTS = "corrupts"
 
     @property
     def exit_code(self) -> int:
         """Of a command that ends with this verdict; 1 and 2 are taken by errors."""
-        return {"ok": 0, "fails": 3, "corrupts": 4}[self.value]
+        return {"ok": 0, "unknown": 5, "fails": 3, "corrupts": 4}[self.value]
+
+    @property
+    def harm(self) -> int:
+        """Grows with it."""
+        return list(Verdict).index(self)
 
 
 def worst(verdicts: "list[Verdict]") -> Verdict:
     """The most harmful one; OK of none."""
-    return max(verdicts, key=lambda each: each.exit_code, default=Verdict.OK)
+    return max(verdicts, key=lambda each: each.harm, default=Verdict.OK)
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Report:
     """The findings about an upgrade from one bundle to another, in order.
 
     Attributes:
-        stopped: OLM does not get beyond its checks; nothing changes in the cluster.
+        stopped: the CRD is refused, by OLM's checks or by the API server; it stays as it is.
     """
 
     old: str
@@ -101,7 +107,7 @@ def as_text(report: Report) -> str:
         mine = [each for each in report.findings if each.crd == crd]
         parts += [f"\n{crd}\n", _table(mine), "\n", *_reasons(mine)]
     if report.stopped:
-        parts.append("\nOLM stops at its checks: the CRD stays, and the old release goes on.\n")
+        parts.append("\nThe new CRD is refused: the old one stays, and the old release goes on.\n")
     parts.append(f"\nverdict: {report.verdict.value}\n")
     return "".join(parts)
 
@@ -123,7 +129,7 @@ def _table(findings: list[Finding]) -> str:
 def _reasons(findings: list[Finding]) -> Iterator[str]:
     """Each reason once, with the steps it is true at."""
     steps: dict[Finding, list[str]] = {}
-    for each in sorted(findings, key=lambda each: -each.verdict.exit_code):
+    for each in sorted(findings, key=lambda each: -each.verdict.harm):
         steps.setdefault(replace(each, step=""), []).append(each.step)
     for finding, places in steps.items():
         yield _wrapped(f"{finding.verdict.value}: {finding.subject} ({', '.join(places)}):", "  ")

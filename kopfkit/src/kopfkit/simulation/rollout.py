@@ -47,8 +47,9 @@ class _Passage:
         self.old_knows = frozenset(versions(self.before)) if self.asked else frozenset()
         self.new_knows = frozenset(versions(self.after))
         owner = situation.secret_owner
+        self.owner_seen = bool(owner)
         if not owner and self.asked is not None:
-            kept = webhooks.keeps_secret(old, self.asked["deploymentName"])
+            kept = webhooks.keeps_secret(old, self.asked.get("deploymentName", ""))
             owner = "deployment" if kept else "csv"
         self.secret_owner = owner
 
@@ -58,6 +59,13 @@ class _Passage:
         yield from findings(WRITE, overwritten)
         overwritten = overwritten.written()
         if self.asks is None:
+            return
+        for why in webhooks.refusals(self.new, self.name):
+            text = f"OLM does not install the conversion webhook: {why}. The new release fails."
+            cure = "Mend the CSV; `kopfkit bundle validate` names such faults."
+            yield Finding(RESTORE, self.name, "CRD", Verdict.FAILS, text, cure)
+        if webhooks.refusals(self.new, self.name):
+            yield from findings(RESTORE, overwritten)
             return
         rolled = self._rolled(overwritten)
         yield from findings(ROLL, rolled)
@@ -111,8 +119,8 @@ class _Passage:
         assert self.asked is not None
         assert self.asks is not None
         gaps = []
-        if self.asked["deploymentName"] == self.asks["deploymentName"]:
-            deployment = self.new.deployment(self.asks["deploymentName"])
+        if self.asked.get("deploymentName") == self.asks.get("deploymentName"):
+            deployment = self.new.deployment(self.asks.get("deploymentName", ""))
             gaps = webhooks.gaps(self.asked, self.asks, deployment)
         if gaps:
             why = "while pods are exchanged, " + ", and ".join(gaps)
@@ -125,7 +133,7 @@ class _Passage:
         if self.asked is None:
             why = "the first pods of the webhook are not ready yet"
             return self._state(Conversion.UNTRUSTED, why=why, cure=_LATER)
-        if self.asked["deploymentName"] != self.asks["deploymentName"]:
+        if self.asked.get("deploymentName") != self.asks.get("deploymentName"):
             why = f"the Service of {self.asks['deploymentName']} has no ready pod yet"
             cure = "Never rename the webhook's Deployment: Service and Secret have its name."
             return self._state(Conversion.UNTRUSTED, why=why, cure=cure)
@@ -140,6 +148,8 @@ class _Passage:
         secret = f"{self.asked['deploymentName']}-service-cert"
         if self.secret_owner == "deployment":
             text = f"the Secret {secret} belongs to the Deployment and stays."
+            if not self.owner_seen:
+                text += " (Evidence: the webhook may write this one Secret, by its name.)"
             yield Finding(REPLACE, self.name, "CRD", Verdict.OK, text)
             yield from findings(REPLACE, self._state(Conversion.WEBHOOK, knows=self.new_knows))
             return

@@ -3,8 +3,10 @@
 A structural schema is JSON Schema of draft 4 but for what is translated here
 (apiextensions-apiserver pkg/apiserver/validation, kube-openapi pkg/validation): `nullable`,
 `x-kubernetes-int-or-string`, Go's patterns, and formats, of which unknown ones are passed over.
-Rules in CEL are asked by `kopfkit.crd.structural`. Left out: uniqueness in lists of type set and
-map, and embedded resources, which OLM does not look at either.
+Rules in CEL are asked by `kopfkit.crd.structural`, lists of type set and map and embedded resources
+by `kopfkit.simulation.writes`: OLM asks neither.
+
+Some patterns and formats only Go can judge. Objects that have them are undecided, not refused.
 """
 
 import base64
@@ -43,13 +45,24 @@ class Validator:
     """A schema that is made ready once for many objects."""
 
     def __init__(self, schema: Schema) -> None:
-        draft, formats = _draft()
-        self._validator = draft(translated(schema), format_checker=formats)
+        draft, self._formats = _draft()
+        self._validator = draft(translated(schema), format_checker=self._formats)
 
     def faults(self, obj: Any) -> list[tuple[str, str]]:
         """As the function of that name."""
-        found = list(_leaves(self._validator.iter_errors(obj)))
-        return sorted((_path(error), _sentence(error)) for error in found)
+        return self.judge(obj)[0]
+
+    def judge(self, obj: Any) -> tuple[list[tuple[str, str]], list[str]]:
+        """The faults of an object, and what cannot be judged here, as clauses."""
+        self._formats.undecided.clear()
+        try:
+            found = list(_leaves(self._validator.iter_errors(obj)))
+        except RecursionError:
+            return [], ["it is nested too deeply"]
+        undecided = list(dict.fromkeys(self._formats.undecided))
+        # What is undecided counts as fitting; where not fitting is what is asked for, it decides.
+        sure = [one for one in found if not undecided or one.validator not in ("not", "oneOf")]
+        return sorted((_path(error), _sentence(error)) for error in sure), undecided
 
 
 def translated(schema: Schema) -> Schema:
@@ -161,30 +174,60 @@ _FORMATS: Final = {
 }
 
 
-@functools.cache
+# Formats that the API server checks and that are not checked here
+# (apiextensions-apiserver pkg/apiserver/validation/formats.go).
+_UNCHECKED: Final = frozenset(
+    {
+        *("bsonobjectid", "creditcard", "email", "hexcolor", "isbn", "isbn10", "isbn13"),
+        *("k8s-long-name", "k8s-short-name", "rgbcolor", "ssn", "uri", "uuid3", "uuid4", "uuid5"),
+    }
+)
+# All that it checks; any other is passed over.
+FORMATS: Final = frozenset({*_FORMATS, *_UNCHECKED})
+
+
 def _draft() -> tuple[Any, Any]:
-    """The validator's class and its formats.
+    """The validator's class, and formats with a list of what they cannot decide.
 
     Imported when the first object is checked: with what it finds installed, jsonschema may take
     a second to import, and a simulation without objects does without it.
     """
     import jsonschema
+
+    formats: Any = jsonschema.FormatChecker(formats=())
+    formats.undecided = []
+
+    def undecided(name: str) -> Callable[[object], bool]:
+        def check(value: object) -> bool:
+            if isinstance(value, str) and value:
+                formats.undecided.append(f"{value[:_SHOWN]!r} as {name}")
+            return True
+
+        return check
+
+    formats.checkers = {name: (check, ()) for name, check in _FORMATS.items()}
+    formats.checkers |= {name: (undecided(name), ()) for name in _UNCHECKED}
+    return _class(), formats
+
+
+@functools.cache
+def _class() -> Any:
+    import jsonschema
     from jsonschema.validators import extend
 
-    def pattern(_: Any, pattern: str, value: Any, __: Any) -> "Iterator[ValidationError]":
+    def pattern(validator: Any, pattern: str, value: Any, _: Any) -> "Iterator[ValidationError]":
         if not isinstance(value, str):
             return
         try:
             regex = python_regex(pattern)
         except re.error:
             # Go knows it, Python does not; only the API server can judge.
+            validator.format_checker.undecided.append(f"the pattern {pattern}")
             return
         if not regex.search(value):
             yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
 
-    formats = jsonschema.FormatChecker(formats=())
-    formats.checkers = {name: (check, ()) for name, check in _FORMATS.items()}
     draft: Any = jsonschema.Draft4Validator
     make: Any = extend
     checker = draft.TYPE_CHECKER.redefine("integer", _is_integer)
-    return make(draft, validators={"pattern": pattern}, type_checker=checker), formats
+    return make(draft, validators={"pattern": pattern}, type_checker=checker)

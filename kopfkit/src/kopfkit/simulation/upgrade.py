@@ -22,13 +22,13 @@ Object = dict[str, Any]
 def simulate(old: Bundle, new: Bundle, situation: Situation | None = None) -> Report:
     """What the upgrade does to every CRD of both bundles, its objects and its clients."""
     known = situation or Situation()
-    found: list[Finding] = []
+    found = list(_offered(old, new))
     stopped = False
     for name in sorted({*old.crds, *new.crds}):
         if name in old.crds and name in new.crds:
             judged = list(checks(old, new, name, known))
             found += judged
-            stopped = stopped or any(each.step == CHECK and _stops(each) for each in judged)
+            stopped = stopped or any(map(_stops, judged))
         else:
             found += _alone(old, new, name)
     if not stopped:
@@ -38,6 +38,14 @@ def simulate(old: Bundle, new: Bundle, situation: Situation | None = None) -> Re
     order = {name: at for at, name in enumerate(sorted({each.crd for each in found}))}
     found.sort(key=lambda each: order[each.crd])
     return Report(old.name, new.name, tuple(found), stopped)
+
+
+def _offered(old: Bundle, new: Bundle) -> Iterator[Finding]:
+    """Whether OLM would lead from the one to the other, as far as bundles say."""
+    if new.follows(old) is False and old.name != new.name:
+        text = f"neither replaces nor skips {old.name}: no upgrade leads from there to here."
+        cure = "Name it in spec.replaces or spec.skips, or simulate the steps between."
+        yield Finding(CHECK, new.name, "upgrade", Verdict.FAILS, text, cure)
 
 
 def _stops(finding: Finding) -> bool:

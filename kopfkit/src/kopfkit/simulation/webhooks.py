@@ -36,7 +36,7 @@ def as_installed(bundle: Bundle, crd: Object, authority: str = FIRST) -> Object:
             "webhook": {
                 "clientConfig": {
                     "service": {
-                        "name": f"{webhook['deploymentName']}-service",
+                        "name": f"{webhook.get('deploymentName', '')}-service",
                         "path": webhook.get("webhookPath") or "/",
                         "port": webhook.get("containerPort") or 443,
                     },
@@ -55,16 +55,18 @@ def refusals(bundle: Bundle, crd: str) -> list[str]:
         return []
     found = []
     modes = {each.get("type"): each.get("supported") for each in spec.get("installModes") or []}
-    if any(supported is not (name == "AllNamespaces") for name, supported in modes.items()):
+    if any(bool(supported) is (name != "AllNamespaces") for name, supported in modes.items()):
         found.append("the CSV supports other install modes than AllNamespaces")
     owned = (spec.get("customresourcedefinitions") or {}).get("owned") or []
     if crd not in [each.get("name") for each in owned]:
         found.append("the CSV does not own the CRD")
     if not bundle.deployment(str(webhook.get("deploymentName"))):
         found.append(f"there is no Deployment {webhook.get('deploymentName')}")
-    versions = webhook.get("admissionReviewVersions") or []
-    if "v1" not in versions:
-        found.append(f"it reviews in {', '.join(versions) or 'no version'}, not in v1")
+    versions = webhook.get("admissionReviewVersions", [])
+    if not {"v1", "v1beta1"} & set(versions):
+        found.append(f"it reviews in {', '.join(versions) or 'no version'}, not in v1 or v1beta1")
+    if bundle.crds.get(crd, {}).get("spec", {}).get("preserveUnknownFields"):
+        found.append("the CRD has preserveUnknownFields")
     return found
 
 
@@ -108,15 +110,17 @@ def _selects(selector: Object, labels: Object) -> bool:
 
 
 def keeps_secret(bundle: Bundle, deployment: str) -> bool:
-    """Whether the webhook may write its certificate's Secret, by which it makes it its own.
+    """Whether the webhook may write this one Secret, its certificate's, by which it makes it its
+    own.
 
-    The right is the sign of it: nobody else has a use for it.
+    A right to that Secret by name is evidence of it, as nobody else has a use for it; a right to
+    write Secrets is none.
     """
     secret = f"{deployment}-service-cert"
     return any(
-        "secrets" in (rule.get("resources") or ())
-        and {"patch", "update", "*"} & set(rule.get("verbs") or ())
-        and secret in (rule.get("resourceNames") or [secret])
+        "secrets" in rule.get("resources", [])
+        and {"patch", "update", "*"} & set(rule.get("verbs", []))
+        and secret in rule.get("resourceNames", [])
         for rule in bundle.rules_of(deployment)
     )
 
@@ -163,6 +167,7 @@ def gaps(old: Object, new: Object, deployment: Object) -> list[str]:
 
 
 def _count(value: Any, replicas: int) -> int:
-    if isinstance(value, str) and value.endswith("%"):
-        return int(value[:-1]) * replicas // 100
-    return int(value)
+    number = str(value).removesuffix("%")
+    if not number.isascii() or not number.isdigit():
+        return 0  # the API server refuses the Deployment
+    return int(number) * replicas // 100 if number != str(value) else int(number)

@@ -1,27 +1,26 @@
 """What a console shows of the operator, and what its pods need: examples, descriptors, images,
 service accounts."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
+from kopfkit.manifests import examples as parsed
 from kopfkit.packaging.checks.files import Bundle, Finding, Object
 
 _EXAMPLES = "metadata.annotations.alm-examples"
+_OWNED = "spec.customresourcedefinitions.owned"
 
 
 def examples(bundle: Bundle) -> Iterator[Finding]:
     """alm-examples is JSON, of owned kinds only, and has one for every served version."""
-    annotations = bundle.csv["metadata"].get("annotations") or {}
-    try:
-        found = json.loads(annotations.get("alm-examples") or "[]")
-    except ValueError as error:
-        yield Finding(bundle.csv_file, _EXAMPLES, f"is not JSON ({error})")
+    file = bundle.csv_file
+    found, wrong = parsed(bundle.csv)
+    for field, why in wrong:
+        # Of the text as a whole, or of a value in one of the objects.
+        yield Finding(file, field, why, "examples-json" if field == _EXAMPLES else "examples-types")
+    if any(field == _EXAMPLES for field, _ in wrong):
         return
-    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        yield Finding(bundle.csv_file, _EXAMPLES, "is not a list of objects")
-        return
-    seen = {(one.get("apiVersion"), one.get("kind")) for one in found}
+    seen = {(one.get("apiVersion", ""), one.get("kind", "")) for one in found}
     served = {
         (f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"])
         for _, crd in bundle.crds.values()
@@ -29,21 +28,34 @@ def examples(bundle: Bundle) -> Iterator[Finding]:
         if version.get("served")
     }
     for version, kind in sorted(served - seen):
-        yield Finding(bundle.csv_file, _EXAMPLES, f"has no {kind} of {version}")
+        yield Finding(file, _EXAMPLES, f"has no {kind} of {version}", "examples-complete")
+    provided = served | _provided(bundle)
     for index, one in enumerate(found):
         place = f"{_EXAMPLES}[{index}]"
-        if (one.get("apiVersion"), one.get("kind")) not in served:
+        if (one.get("apiVersion", ""), one.get("kind", "")) not in provided:
             what = f"{one.get('kind')} of {one.get('apiVersion')}"
-            yield Finding(bundle.csv_file, place, f"is a {what}, which no CRD of the bundle serves")
+            why = f"is a {what}, which no CRD of the bundle serves"
+            yield Finding(file, place, why, "examples-foreign")
         if not isinstance(one.get("spec"), dict):
-            yield Finding(bundle.csv_file, f"{place}.spec", "is missing")
+            yield Finding(file, f"{place}.spec", "is missing", "examples-complete")
+
+
+def _provided(bundle: Bundle) -> set[tuple[str, str]]:
+    """What the CSV says that it owns, as (apiVersion, kind)."""
+    services = bundle.spec.get("apiservicedefinitions", {}).get("owned", [])
+    found = {(f"{one.get('group')}/{one.get('version')}", one.get("kind", "")) for one in services}
+    for one in bundle.owned:
+        group = one.get("name", "").partition(".")[2]
+        found.add((f"{group}/{one.get('version')}", one.get("kind", "")))
+    return found
 
 
 def descriptors(bundle: Bundle) -> Iterator[Finding]:
     """Every version of every CRD is described, each of its fields, and nothing else."""
+    file = bundle.csv_file
     described = {(one.get("name"), one.get("version")): one for one in bundle.owned}
     places = {
-        (one.get("name"), one.get("version")): f"spec.customresourcedefinitions.owned[{index}]"
+        (one.get("name"), one.get("version")): f"{_OWNED}[{index}]"
         for index, one in enumerate(bundle.owned)
     }
     for name, (_, crd) in sorted(bundle.crds.items()):
@@ -52,40 +64,31 @@ def descriptors(bundle: Bundle) -> Iterator[Finding]:
             one = described.pop(key, None)
             if one is None:
                 if version.get("served"):
-                    yield Finding(
-                        bundle.csv_file,
-                        "spec.customresourcedefinitions.owned",
-                        f"does not describe {version['name']} of {name}",
-                    )
+                    why = f"does not describe {version['name']} of {name}"
+                    yield Finding(file, _OWNED, why, "descriptors")
                 continue
             if not one.get("resources"):
-                yield Finding(bundle.csv_file, f"{places[key]}.resources", "is empty")
+                yield Finding(file, f"{places[key]}.resources", "is empty", "descriptors")
             schema = version["schema"]["openAPIV3Schema"]
             for part in ("spec", "status"):
-                yield from _fields(bundle.csv_file, places[key], one, part, schema)
+                for field, why in _fields(one, part, schema):
+                    yield Finding(file, f"{places[key]}.{field}", why, "descriptors")
     for left in described:
-        yield Finding(
-            bundle.csv_file,
-            places[left],
-            f"describes {left[1]} of {left[0]}, which is not in the bundle",
-        )
+        why = f"describes {left[1]} of {left[0]}, which is not in the bundle"
+        yield Finding(file, places[left], why, "owned-not-there")
 
 
-def _fields(
-    file: str, place: str, one: Object, part: str, schema: dict[str, Any]
-) -> Iterator[Finding]:
-    field = f"{place}.{part}Descriptors"
-    fields = (schema.get("properties") or {}).get(part) or {}
-    paths = [str(each.get("path", "")) for each in one.get(field.rpartition(".")[2]) or []]
+def _fields(one: Object, part: str, schema: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    field = f"{part}Descriptors"
+    fields = schema.get("properties", {}).get(part, {})
+    paths = [each.get("path", "") for each in one.get(field, [])]
     # The scorecard compares whole paths in the spec, and looks for any descriptor in the status.
     covered = set(paths) if part == "spec" else {path.partition(".")[0] for path in paths}
-    for name in sorted(set(fields.get("properties") or {}) - covered):
-        yield Finding(file, field, f"has none for {part}.{name} of {one['version']}")
+    for name in sorted(set(fields.get("properties", {})) - covered):
+        yield field, f"has none for {part}.{name} of {one['version']}"
     for index, path in enumerate(paths):
         if not _leads_somewhere(fields, path):
-            yield Finding(
-                file, f"{field}[{index}].path", f"{path!r} is no field of {one['version']}"
-            )
+            yield f"{field}[{index}].path", f"{path!r} is no field of {one['version']}"
 
 
 def _leads_somewhere(schema: dict[str, Any], path: str) -> bool:
@@ -93,7 +96,7 @@ def _leads_somewhere(schema: dict[str, Any], path: str) -> bool:
         schema = schema.get("items") or schema
         if schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("additionalProperties"):
             return True
-        if name not in (schema.get("properties") or {}):
+        if name not in schema.get("properties", {}):
             return False
         schema = schema["properties"][name]
     return True
@@ -101,41 +104,49 @@ def _leads_somewhere(schema: dict[str, Any], path: str) -> bool:
 
 def images(bundle: Bundle) -> Iterator[Finding]:
     """What the Deployments run is in relatedImages, from which mirrors are made."""
-    listed = {one.get("image") for one in bundle.spec.get("relatedImages") or []}
+    listed = {one.get("image") for one in bundle.spec.get("relatedImages", [])}
     for place, image in _used(bundle):
         if image not in listed:
-            yield Finding(bundle.csv_file, place, f"{image} is not in spec.relatedImages")
+            why = f"{image} is not in spec.relatedImages"
+            yield Finding(bundle.csv_file, place, why, "related-images")
 
 
 def _used(bundle: Bundle) -> Iterator[tuple[str, str]]:
     for index, deployment in enumerate(bundle.deployments):
         pod = _pod(deployment)
+        place = f"spec.install.spec.deployments[{index}].spec.template.spec"
         for kind in ("initContainers", "containers"):
-            for number, container in enumerate(pod.get(kind) or []):
-                place = (
-                    f"spec.install.spec.deployments[{index}].spec.template.spec.{kind}[{number}]"
-                )
+            for number, container in enumerate(pod.get(kind, [])):
                 if container.get("image"):
-                    yield f"{place}.image", container["image"]
-                for variable in container.get("env") or []:
-                    if variable["name"].startswith("RELATED_IMAGE_") and variable.get("value"):
-                        yield f"{place}.env[{variable['name']}]", variable["value"]
+                    yield f"{place}.{kind}[{number}].image", container["image"]
+                for variable in container.get("env", []):
+                    name = variable.get("name", "")
+                    if name.startswith("RELATED_IMAGE_") and variable.get("value"):
+                        yield f"{place}.{kind}[{number}].env[{name}]", variable["value"]
 
 
 def service_accounts(bundle: Bundle) -> Iterator[Finding]:
     """Rights are given to accounts that a Deployment uses; OLM makes the accounts of the rights."""
-    install = (bundle.spec.get("install") or {}).get("spec") or {}
+    install = bundle.spec.get("install", {}).get("spec", {})
+    named = {_pod(one).get("serviceAccountName", "") for one in bundle.deployments}
+    for file, one in bundle.others:
+        if one.get("kind") == "ServiceAccount" and one["metadata"]["name"] in named:
+            why = (
+                f"OLM makes the account {one['metadata']['name']} itself, as a Deployment names it"
+            )
+            yield Finding(file, "metadata.name", why, "service-account-twice")
     used = {_pod(one).get("serviceAccountName", "default") for one in bundle.deployments}
     for kind in ("permissions", "clusterPermissions"):
-        for index, one in enumerate(install.get(kind) or []):
+        for index, one in enumerate(install.get(kind, [])):
             if one.get("serviceAccountName") not in used:
                 yield Finding(
                     bundle.csv_file,
                     f"spec.install.spec.{kind}[{index}].serviceAccountName",
                     f"{one.get('serviceAccountName')!r} is used by no Deployment",
+                    "service-accounts",
                 )
 
 
 def _pod(deployment: Object) -> Object:
-    found: Object = ((deployment.get("spec") or {}).get("template") or {}).get("spec") or {}
+    found: Object = deployment.get("spec", {}).get("template", {}).get("spec", {})
     return found

@@ -11,9 +11,12 @@ from functools import lru_cache
 
 import semver
 
-from kopfkit.packaging.inputs import SEMVER
-from kopfkit.project import Faults
-
+SEMVER = re.compile(
+    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
+    r"(-(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?"
+    r"(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?",
+    re.ASCII,
+)
 # (comparator, version), all of which must hold.
 _All = tuple[tuple[str, semver.Version], ...]
 _ONE = re.compile(r"(==|=|!=|!|<=|<|>=|>|)\s*([0-9]\S*)", re.ASCII)
@@ -41,16 +44,6 @@ class Range:
             all(_HOLDS[sign](found.compare(limit)) for sign, limit in every)
             for every in self._alternatives
         )
-
-
-def check_range(faults: Faults, place: str, text: str) -> bool:
-    """Note the fault unless `text` is a range that OLM reads."""
-    try:
-        Range(text)
-    except ValueError as error:
-        faults.add(place, f"{text!r} is no range such as '>=0.1.0 <0.4.0' ({error})")
-        return False
-    return True
 
 
 @lru_cache
