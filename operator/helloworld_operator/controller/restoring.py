@@ -19,10 +19,10 @@ from helloworld_operator.controller.observe import (
     mapping,
 )
 from helloworld_operator.controller.observed import Problem, Waiting
-from helloworld_operator.controller.owned import Owned
 from helloworld_operator.controller.status import conditions_of
-from helloworld_operator.controller.waiters import Waiters
 from helloworld_operator.controller.wish import metadata
+from kopfkit.controller.owned import Owned
+from kopfkit.controller.reverseindex import ReverseIndex
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.store import Store, key_of
 
@@ -68,7 +68,7 @@ class Restoring:
     ) -> None:
         self._client, self._stores, self._image = client, stores, image
         self._owned = Owned(client, stores)
-        self.waiting = Waiters()
+        self.waiting = ReverseIndex()
 
     async def __call__(self, owner: Object, claim: Object, snapshot_name: str) -> Restored:
         """Bring the filling of a claim one step further."""

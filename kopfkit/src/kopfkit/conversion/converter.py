@@ -104,6 +104,11 @@ class Converter:
         """The names of all versions but the hub's."""
         return [*self._spokes]
 
+    def to_hub(self, spoke: str) -> Step:
+        """The operator's function that reads a spoke's content as the hub's; KeyError if there is
+        no such spoke. What an annotation carries is not restored by it."""
+        return self._spokes[spoke].to_hub
+
     @property
     def api_versions(self) -> list[str]:
         """Every apiVersion this converter knows, the hub's first."""
