@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 from msgspec import Meta, Struct
 
-from kopfkit.controller import Context, Controller, Object, Operator, rollout
-from kopfkit.controller.kinds import CONFIG_MAPS, DEPLOYMENTS, JOBS, SECRETS
+from kopfkit.controller import Context, Controller, Object, Operator, assembly, rollout
+from kopfkit.controller.kinds import CONFIG_MAPS, DEPLOYMENTS, JOBS, SECRETS, Kind
 from kopfkit.controller.serving import Primary, Serving
 from kopfkit.controller.stores import OwnedStore
 from kopfkit.conversion import Converter, Spoke
@@ -21,6 +21,7 @@ from kopfkit.runtime.errors import NotFound
 from kopfkit.runtime.kopfsettings import Watched
 from kopfkit.runtime.resources import Resource
 from kopfkit.runtime.views import ViewingClient
+from kopfkit.testing.reconcile import reconcile as run_one
 
 
 class Spec(Struct):
@@ -91,6 +92,33 @@ def test_rights_are_those_of_what_is_owned_and_watched() -> None:
         "jobs": read | {"create"},
         "secrets": read,
     }
+
+
+def test_a_kind_that_is_owned_and_reconciled_is_watched_once_and_concerns_both() -> None:
+    lids = CustomResource("example.com", "Lid", "lids", [V1])
+    owning = boxes().owns(Kind("example.com", "v1", "lids", "Lid"))
+    found = assembly.sources("o", [owning, Controller(lids, V1, reconcile=reconcile)])
+    names = [each.watched.resource.plural for each in found]
+    assert sorted(names) == ["boxes", "lids"]
+    source = found[names.index("lids")]
+    reference = {"apiVersion": "example.com/v1", "kind": "Box", "name": "b", "controller": True}
+    lid = {"metadata": {"name": "l", "namespace": "ns", "ownerReferences": [reference]}}
+    concerned = {(of.plural, key) for of, key in source.concerns(("ns", "l"), [lid])}
+    assert {("boxes", ("ns", "b")), ("lids", ("ns", "l"))} <= concerned
+    assert source.watched.labels == ""
+
+
+def test_what_an_object_names_reconciles_it() -> None:
+    watching = boxes().watches(SECRETS, named_by=lambda box: [f"secret-{box.spec.size}"])
+    found = assembly.sources("o", [watching])
+    (source,) = (each for each in found if each.watched.resource.plural == "secrets")
+    secret = {"metadata": {"name": "secret-3", "namespace": "ns"}}
+    assert not list(source.concerns(("ns", "secret-3"), [secret]))
+    metadata = {"name": "b", "namespace": "ns"}
+    done = run_one(watching, {"metadata": metadata, "spec": {"size": 3}})
+    assert done.condition("Degraded")[0] == "False"
+    concerned = list(source.concerns(("ns", "secret-3"), [secret]))
+    assert concerned == [(watching.resource, ("ns", "b"))]
 
 
 def test_a_conversion_brings_its_webhook_and_its_rights() -> None:

@@ -31,17 +31,23 @@ _ALL_LABELS: Final = Shape(("",))
 
 def sources(operator: str, controllers: Sequence[Controller[Any, Any]]) -> list[Source]:
     """What the operator watches, each resource once."""
-    found = [_primary(each) for each in controllers]
+    primaries = {each.resource: _primary(each) for each in controllers}
+    found = []
     groups = tuple(f"{group}/" for group in {each.custom_resource.group for each in controllers})
     ours = Shape((*groups, "app.kubernetes.io/"))
     for kind in kinds(controllers):
         owners = [each for each in controllers if kind in each.owned]
+        concerns = _concerns(owners, controllers, kind)
+        if (primary := primaries.get(kind.resource)) is not None:
+            # One of our own kinds: all of its objects are watched anyway.
+            primaries[kind.resource] = Source(primary.watched, _both(primary.concerns, concerns))
+            continue
         watches = [watch for each in controllers for watch in each.watched if watch.kind == kind]
         # Everybody's objects are in the cache only where somebody looks at them.
         labels = "" if watches else f"{MANAGED_BY}={operator}"
         watched = Watched(kind.resource, labels, _ALL_LABELS if watches else ours)
-        found.append(Source(watched, _concerns(owners, controllers, kind)))
-    return found
+        found.append(Source(watched, concerns))
+    return [*primaries.values(), *found]
 
 
 def kinds(controllers: Iterable[Controller[Any, Any]]) -> list[Kind]:
@@ -126,6 +132,14 @@ def _primary(controller: Controller[Any, Any]) -> Source:
     resource = controller.resource
     shape = Shape((f"{resource.group}/", "app.kubernetes.io/"))
     return Source(Watched(resource, shape=shape), lambda key, objects: [(resource, key)])
+
+
+def _both(one: Concerns, other: Concerns) -> Concerns:
+    def concerns(key: Key, objects: Iterable[Raw]) -> Iterable[Target]:
+        objects = list(objects)
+        return {*one(key, objects), *other(key, objects)}
+
+    return concerns
 
 
 def _concerns(

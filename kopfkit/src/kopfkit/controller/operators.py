@@ -96,6 +96,9 @@ class Operator:
             stores=stores,
             converters={self.converted_crd: self.conversion} if self.conversion else {},
         )
+        for kind in assembly.kinds(self.controllers):
+            # A child is read whole, also where it is of one of our own kinds.
+            manager.client.shapes.pop((kind.group, kind.plural), None)
         for each in self.controllers:
             reconcile = assembly.runner(
                 self.name, each, manager.client, stores, manager.recorder, manager.upgradeable
