@@ -10,47 +10,18 @@ from typing import Any
 
 import click
 
-from helloworld_operator.settings import (
-    CERT_DIR,
-    HEALTH_PORT,
-    WEBHOOK_PORT,
-    Settings,
-    default_image,
-)
+from helloworld_operator.settings import Settings, default_image
+from kopfkit.controller import commands
 from kopfkit.errors import KopfkitError
-
-_PORT = click.IntRange(0, 65535)
-_METRICS_PORT = click.option(
-    "--metrics-port",
-    type=_PORT,
-    default=Settings.metrics_port,
-    show_default=True,
-    help="Port of /metrics; 0 for none.",
-)
 
 
 @click.group(invoke_without_command=True)
-@click.option(
-    "--log-format",
-    type=click.Choice(("text", "json")),
-    default="text",
-    envvar="LOG_FORMAT",
-    show_default=True,
-    help="Lines for people or for a log collector (LOG_FORMAT).",
-)
-@click.option(
-    "--log-level",
-    type=click.Choice(("debug", "info", "warning", "error"), case_sensitive=False),
-    default="info",
-    envvar="LOG_LEVEL",
-    show_default=True,
-    help="The least level that is logged (LOG_LEVEL).",
-)
+@commands.logging_options
 @click.version_option(package_name="helloworld-operator")
 @click.pass_context
 def cli(context: click.Context, log_format: str, log_level: str) -> None:
     """Keeps a greeting service running for every HelloWorld."""
-    context.obj = (log_format, log_level.lower())
+    context.obj = (log_format, log_level)
     if context.invoked_subcommand is None:
         # spec.image may name this image; the Deployment then passes no arguments.
         if "GREETING_MESSAGE" in os.environ:
@@ -60,61 +31,7 @@ def cli(context: click.Context, log_format: str, log_level: str) -> None:
 
 
 @cli.command()
-@click.option(
-    "--namespace",
-    "namespaces",
-    multiple=True,
-    help="Watch only this namespace; may be given several times. All by default.",
-)
-@click.option("--lease-namespace", help="Where the Lease is. POD_NAMESPACE by default.")
-@click.option(
-    "--leader-elect/--no-leader-elect",
-    default=True,
-    show_default=True,
-    help="Act only while holding the Lease.",
-)
-@click.option(
-    "--health-port",
-    type=_PORT,
-    default=HEALTH_PORT,
-    show_default=True,
-    help="Port of /healthz and /readyz; 0 chooses a free one.",
-)
-@_METRICS_PORT
-@click.option(
-    "--metrics-objects",
-    type=click.IntRange(0, 10_000),
-    default=Settings.metrics_objects,
-    show_default=True,
-    help="How many objects of a kind get metrics of their own, with their names; all are in the "
-    "totals.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 256),
-    default=Settings.workers,
-    show_default=True,
-    help="How many objects are reconciled at a time.",
-)
-@click.option(
-    "--resync",
-    type=click.FloatRange(min=1.0),
-    default=Settings.resync,
-    show_default=True,
-    help="Seconds between two comparisons of the caches with full lists.",
-)
-@click.option(
-    "--watch-silence",
-    type=click.FloatRange(min=1.0),
-    default=Settings.watch_silence,
-    show_default=True,
-    help="Seconds after which a silent watch is opened anew; the API server speaks every 60 s.",
-)
-@click.option(
-    "--manage-certificates",
-    is_flag=True,
-    help="Make the webhook's certificates; for clusters with neither OLM nor cert-manager.",
-)
+@commands.run_options
 @click.pass_context
 def run(context: click.Context, /, namespaces: tuple[str, ...], **options: Any) -> None:
     """Run the controller."""
@@ -122,52 +39,22 @@ def run(context: click.Context, /, namespaces: tuple[str, ...], **options: Any) 
 
     from helloworld_operator.controller.process import run as run_controller
 
-    _log(context)
+    commands.set_up_logs(*context.obj)
     settings = Settings(image=default_image(), namespaces=namespaces, **options)
     asyncio.run(run_controller(settings))
 
 
 @cli.command()
-@click.option(
-    "--cert-dir",
-    type=click.Path(path_type=Path),
-    default=CERT_DIR,
-    show_default=True,
-    help="Directory of tls.crt and tls.key.",
-)
-@click.option("--port", type=_PORT, default=WEBHOOK_PORT, show_default=True, help="HTTPS port.")
-@click.option(
-    "--health-port",
-    type=_PORT,
-    default=HEALTH_PORT,
-    show_default=True,
-    help="Port of /healthz and /readyz.",
-)
-@_METRICS_PORT
+@commands.webhook_options
 @click.pass_context
-def webhook(
-    context: click.Context, cert_dir: Path, port: int, health_port: int, metrics_port: int
-) -> None:
+def webhook(context: click.Context, /, **options: Any) -> None:
     """Serve the conversion webhook."""
-    import asyncio
-    import signal
+    from helloworld_operator.api import HELLOWORLD
+    from helloworld_operator.api.conversion import CONVERTER
+    from helloworld_operator.identity import IDENTITY
 
-    from helloworld_operator import webhook as implementation
-
-    async def until_signal() -> None:
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await implementation.run(
-            cert_dir=cert_dir,
-            port=port,
-            health_port=health_port,
-            metrics_port=metrics_port,
-            stop=stop,
-        )
-
-    _log(context)
-    asyncio.run(until_signal())
+    commands.set_up_logs(*context.obj)
+    commands.serve_webhook(IDENTITY, CONVERTER, HELLOWORLD.crd_name, **options)
 
 
 @cli.command()
@@ -249,16 +136,6 @@ def _outcome() -> Iterator[None]:
         raise
 
 
-def _log(context: click.Context) -> None:
-    from kopfkit.runtime import logs
-
-    logs.setup(*context.obj)
-
-
 def main(argv: list[str] | None = None) -> None:
     """Run the command line; an expected failure is one message and exit code 1."""
-    try:
-        cli.main(args=argv, prog_name="helloworld-operator", standalone_mode=True)
-    except KopfkitError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(1)
+    commands.main(cli, "helloworld-operator", argv)

@@ -76,6 +76,7 @@ def converter(group: str = GROUP) -> Converter:
             )
         ],
         annotation=ANNOTATION,
+        shown={"v1": "replicas", "v1alpha1": "size"},
     )
 
 

@@ -1,16 +1,12 @@
 """What children and labels are called, for every name a HelloWorld can have.
 
-A HelloWorld's name is a DNS subdomain: up to 253 characters, dots allowed, a digit may come first.
-A Service's name is a DNS-1035 label and a label's value has 63 characters. Names that fit are used
-as they are; the others are cut and carry a hash of the whole name, so that two long ones never
-meet. A short name that looks like a cut one is given a hash as well, so that nobody can choose the
-name of somebody else's child. None of these functions may ever change its result: selectors of
-Deployments cannot be changed, and a volume is found again by its name.
+None of these functions may ever change its result; `kopfkit.controller.names` says why.
 """
 
 import hashlib
-import re
 from typing import Final
+
+from kopfkit.controller.names import HASH, fitting
 
 MANAGER: Final = "helloworld-operator"
 APP: Final = "helloworld"
@@ -21,14 +17,8 @@ SELECTOR: Final = f"app.kubernetes.io/managed-by={MANAGER},app.kubernetes.io/nam
 _DATA: Final = "-data"
 _SNAPSHOT: Final = "-snapshot"
 _RESTORE: Final = "-restore"
-# RFC 1035 label as the API server checks Service names.
-_DNS_1035: Final = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-_LONGEST: Final = 63
 # Characters of an object's name, where it is not also a label's value.
 _LONGEST_OBJECT: Final = 253
-# Hexadecimal digits of SHA-256: 40 bits, a chance of 1 in 10^6 among a thousand such names.
-_HASH: Final = 10
-_HASHED: Final = re.compile(rf".*-[0-9a-f]{{{_HASH}}}")
 
 
 def child_name(name: str) -> str:
@@ -63,20 +53,13 @@ def snapshot_name(name: str, what: str) -> str:
     room = _LONGEST_OBJECT - len(what) - 1
     if len(name) <= room:
         return f"{name}-{what}"
-    digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH]
-    return f"{name[: room - _HASH - 1].rstrip('-.')}-{digest}-{what}"
+    digest = hashlib.sha256(name.encode()).hexdigest()[:HASH]
+    return f"{name[: room - HASH - 1].rstrip('-.')}-{digest}-{what}"
 
 
 def _fitting(name: str, suffix: str) -> str:
     """`name` with the suffix, cut to a DNS-1035 label with a hash where it has to be."""
-    room = _LONGEST - len(suffix)
-    if _DNS_1035.fullmatch(name) and len(name) <= room and not _HASHED.fullmatch(name):
-        return name + suffix
-    slug = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
-    if not slug[:1].isalpha():
-        slug = f"hw-{slug}"
-    digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH]
-    return f"{slug[: room - _HASH - 1].rstrip('-')}-{digest}{suffix}"
+    return fitting(name, suffix, initial="hw")
 
 
 def selector_labels(name: str) -> dict[str, str]:

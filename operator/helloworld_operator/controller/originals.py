@@ -19,7 +19,7 @@ from helloworld_operator.controller.observe import (
 )
 from helloworld_operator.controller.retention import MADE_BY, OF_UID
 from helloworld_operator.controller.status import conditions_of
-from helloworld_operator.errors import InvalidSpec
+from kopfkit.controller.errors import InvalidSpec
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import NotFound
 from kopfkit.runtime.store import Key, Store, key_of

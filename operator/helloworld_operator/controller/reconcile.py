@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from helloworld_operator.controller import autoscaling, records, upgrades, volumes
-from helloworld_operator.controller.children import Children, Result
 from helloworld_operator.controller.desired import CONTAINER
 from helloworld_operator.controller.kinds import KINDS, Kind
 from helloworld_operator.controller.observe import CLAIMS, DEPLOYMENTS, HELLOWORLDS, spec_of
@@ -23,7 +22,9 @@ from helloworld_operator.controller.status import rollout_of, unsettled
 from helloworld_operator.controller.telling import Teller
 from helloworld_operator.controller.troubles import refused
 from helloworld_operator.controller.wish import Wish, hash_of
-from helloworld_operator.errors import InvalidSpec, Vanished
+from kopfkit.controller import refusals
+from kopfkit.controller.children import Children, Result
+from kopfkit.controller.errors import InvalidSpec, Vanished
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import ApiError, Forbidden, Invalid, Unavailable
 from kopfkit.runtime.store import Key, Store, key_of
@@ -38,15 +39,6 @@ _SETTLE_EACH: Final = 0.2
 _SETTLE_LONGEST: Final = 30.0
 # Seconds between two looks at an obstacle that sends us no events.
 _RECHECK: Final = 10.0
-# What the API server says when something is to be made in a namespace that is being deleted
-# (plugin/pkg/admission/namespace/lifecycle). All that is in it goes, the HelloWorld too.
-_LEAVING: Final = "because it is being terminated"
-# What the API server says of a field that is set once and for all (apimachinery,
-# api/validation: FieldImmutableErrorMsg; core/validation, ValidatePersistentVolumeClaimUpdate).
-_IMMUTABLE: Final = ("field is immutable", "is immutable after creation", "may not change once set")
-# What OwnerReferencesPermissionEnforcement says (plugin/pkg/admission/gc): setting owners takes
-# the right to delete, and the operator has it only for what it deletes.
-_OWNERLESS: Final = "cannot set an ownerRef on a resource you can't delete"
 # On a Deployment: the state of the quota (its resourceVersion) in which its pods were tried again.
 RETRIED: Final = "test.jiaozi.com/room-in-quota"
 # Answers 500 in a row after which they are told.
@@ -178,7 +170,7 @@ class Reconciler:
             return _Acted(Observed(owner, None, found, (problem,), fields=record.fields))
         before = self._as_they_are(owner)
         plan = await self._plan(owner, spec, before[DEPLOYMENTS])
-        if plan.failure is not None and _LEAVING in plan.failure.message:
+        if plan.failure is not None and refusals.terminating(plan.failure):
             raise Vanished(plan.failure.message)
         if plan.image is None:
             seen = Observed(owner, None, before, plan.problems, waiting=plan.waiting)
@@ -202,9 +194,10 @@ class Reconciler:
         wrote = False
         # What is no longer wanted might work against what is wanted instead.
         for kind, child in wanted.items():
-            if child is None and kind.remove and await self._children.remove(owner, kind):
-                wrote = True
-        results = {kind.resource: Result(self._children.ours(owner, kind)) for kind in KINDS}
+            if child is None and kind.remove:
+                name = kind.name(owner["metadata"]["name"])
+                wrote |= await self._children.remove(owner, kind.resource, name)
+        results = {kind.resource: Result(self._ours(owner, kind)) for kind in KINDS}
         problems = list(plan.problems)
         failure = plan.failure
         for kind, child in wanted.items():
@@ -214,10 +207,10 @@ class Reconciler:
                 first = kind.first(wish, child)
                 results[kind.resource] = await self._children.ensure(owner, kind, child, first)
             except (Forbidden, Invalid) as error:
-                if _LEAVING in error.message:
+                if refusals.terminating(error):
                     raise Vanished(error.message) from error
                 failure = error
-                problems.append(_refused(owner, kind, error, self._children.ours(owner, kind)))
+                problems.append(_refused(owner, kind, error, self._ours(owner, kind)))
             except Unavailable as error:
                 # A server that is away comes back; one that answers 500 again and again (no address
                 # is left, an admission webhook is broken) waits for a person.
@@ -249,7 +242,10 @@ class Reconciler:
         return count >= _FAILURES
 
     def _as_they_are(self, owner: Object) -> dict[Resource, Object | None]:
-        return {kind.resource: self._children.ours(owner, kind) for kind in KINDS}
+        return {kind.resource: self._ours(owner, kind) for kind in KINDS}
+
+    def _ours(self, owner: Object, kind: Kind) -> Object | None:
+        return self._children.ours(owner, kind.resource, kind.name(owner["metadata"]["name"]))
 
 
 def _refused(owner: Object, kind: Kind, error: Forbidden | Invalid, live: Object | None) -> Problem:
@@ -257,18 +253,10 @@ def _refused(owner: Object, kind: Kind, error: Forbidden | Invalid, live: Object
         # The admission plugin PersistentVolumeClaimResize.
         return Problem("VolumeCannotGrow", volumes.cannot_grow(live, error.message))
     found = refused(kind.kind, error)
-    return replace(found, message=found.message + _way_out(owner, kind, error))
+    return replace(found, message=found.message + _hint(owner, kind, error))
 
 
-def _way_out(owner: Object, kind: Kind, error: ApiError) -> str:
-    """How a child becomes what is wanted where it cannot be changed: somebody made it otherwise, or
-    took its owner reference away."""
-    if not any(each in error.message for each in (*_IMMUTABLE, _OWNERLESS)):
-        return ""
+def _hint(owner: Object, kind: Kind, error: ApiError) -> str:
     namespace, name = key_of(owner)
     lost = "; what is on its volume is lost" if kind.resource is CLAIMS else ""
-    return (
-        "; hint: this cannot be changed on an object that exists: "
-        f"`kubectl delete {kind.kind.lower()} {kind.name(name)} -n {namespace}`, and it is made "
-        f"again{lost}"
-    )
+    return refusals.hint(error, kind.kind, kind.name(name), namespace, lost)

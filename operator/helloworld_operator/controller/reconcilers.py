@@ -4,13 +4,14 @@ another."""
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
-from helloworld_operator.controller.children import Children
+from helloworld_operator.controller.children import new_children
 from helloworld_operator.controller.observe import HELLOWORLDS, SNAPSHOTS
 from helloworld_operator.controller.quotas import Quotas
 from helloworld_operator.controller.reconcile import Reconciler
 from helloworld_operator.controller.snapshots import SnapshotReconciler
 from helloworld_operator.controller.stateful import Stateful
-from helloworld_operator.controller.telling import Objections, Recorder, Teller
+from helloworld_operator.controller.telling import Teller
+from kopfkit.controller.statuswriter import Recorder, UpgradeBlocker
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.store import Key, Store
 
@@ -40,7 +41,7 @@ class Reconcilers:
         *,
         image: str | None,
         recorder: Recorder,
-        upgradeable: Objections,
+        upgradeable: UpgradeBlocker,
         concern: Callable[[Resource, Key], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -64,7 +65,7 @@ class Reconcilers:
             client,
             stores,
             plan=self._plan,
-            children=Children(client, stores, recorder=recorder),
+            children=new_children(client, stores, recorder=recorder),
             teller=Teller(client, stores, recorder=recorder, upgradeable=upgradeable),
             quotas=self.quotas,
         )

@@ -20,11 +20,11 @@ from helloworld_operator.controller.observe import (
     mapping,
 )
 from helloworld_operator.controller.observed import Problem, Waiting
-from helloworld_operator.controller.owned import Owned
 from helloworld_operator.controller.quotas import Quotas, Waiter
 from helloworld_operator.controller.status import conditions_of
-from helloworld_operator.controller.waiters import Waiters
 from helloworld_operator.controller.wish import metadata
+from kopfkit.controller.owned import Owned
+from kopfkit.controller.reverseindex import ReverseIndex
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.store import Store, key_of
 
@@ -77,7 +77,7 @@ class Restoring:
         self._stores, self._image = stores, image
         self._attempts = Attempts(client, quotas)
         self._owned = Owned(client, stores)
-        self.waiting = Waiters()
+        self.waiting = ReverseIndex()
 
     async def __call__(
         self, owner: Object, spec: v1.Spec, claim: Object, snapshot_name: str

@@ -15,10 +15,10 @@ from helloworld_operator.controller import schedule
 from helloworld_operator.controller.names import child_name, snapshot_name
 from helloworld_operator.controller.observe import SNAPSHOTS, mapping
 from helloworld_operator.controller.observed import Problem
-from helloworld_operator.controller.owned import Owned
 from helloworld_operator.controller.schedule import Due, Made
 from helloworld_operator.controller.status import conditions_of
-from helloworld_operator.errors import InvalidSpec
+from kopfkit.controller.errors import InvalidSpec
+from kopfkit.controller.owned import Owned
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import AlreadyExists
 from kopfkit.runtime.store import Key, Store, key_of

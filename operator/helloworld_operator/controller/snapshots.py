@@ -24,12 +24,12 @@ from helloworld_operator.controller.observe import (
     mapping,
 )
 from helloworld_operator.controller.originals import Obstacle, Originals
-from helloworld_operator.controller.owned import Owned, metadata
 from helloworld_operator.controller.quotas import Quotas, Waiter
 from helloworld_operator.controller.status import condition, conditions_of
-from helloworld_operator.controller.telling import about, lives
 from helloworld_operator.controller.troubles import is_quota
-from helloworld_operator.controller.waiters import Waiters
+from kopfkit.controller.owned import Owned, metadata
+from kopfkit.controller.reverseindex import ReverseIndex
+from kopfkit.controller.statuswriter import about, lives
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import Conflict, Forbidden, Invalid, NotFound
 from kopfkit.runtime.store import Key, Store, key_of
@@ -95,7 +95,7 @@ class SnapshotReconciler:
         self._owned = Owned(client, stores)
         self._originals = Originals(client, stores)
         self._quotas, self._attempts = quotas, Attempts(client, quotas)
-        self.waiting = Waiters()
+        self.waiting = ReverseIndex()
 
     async def __call__(self, key: Key) -> float | None:
         """Reconcile one snapshot; returns seconds after which to look again, or None.

@@ -6,7 +6,7 @@ people. Conditions of other writers are kept.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from helloworld_operator.api import v1
 from helloworld_operator.controller.desired import CONTAINER, TARGETS, url
@@ -14,8 +14,12 @@ from helloworld_operator.controller.names import selector_labels, selector_text
 from helloworld_operator.controller.observe import SERVICES, mapping
 from helloworld_operator.controller.observed import Observed, Problem
 from helloworld_operator.controller.troubles import refusal
+from kopfkit.controller.conditions import condition, conditions_of, patch
 from kopfkit.runtime.client import Object
 from kopfkit.runtime.store import key_of
+
+__all__ = ["MADE", "TYPES", "Rollout", "condition", "conditions_of", "image_of", "patch"]
+__all__ += ["rollout_of", "status", "unsettled"]
 
 TYPES: Final = ("Available", "Progressing", "Degraded")
 # Reasons of Progressing that are told only when all children are there.
@@ -106,16 +110,6 @@ def status(observed: Observed, now: str) -> Object:
     conditions = [condition(kind, *told[kind], generation, before.get(kind), now) for kind in TYPES]
     others = [each for kind, each in before.items() if kind not in told]
     return {**new, "conditions": conditions + others}
-
-
-def patch(owner: Object, new: Object) -> Object | None:
-    """The merge patch from the stored status to `new`; None where they agree."""
-    old = mapping(owner.get("status"))
-    if old == new:
-        return None
-    stale = {key: None for key in old if key not in new}
-    # The uid is a precondition: never write on a successor of the same name.
-    return {"metadata": {"uid": owner["metadata"]["uid"]}, "status": {**stale, **new}}
 
 
 def rollout_of(deployment: Object | None, spec: v1.Spec | None) -> Rollout:
@@ -274,36 +268,3 @@ def _paused(observed: Observed, rollout: Rollout) -> Problem | None:
         f"`kubectl rollout resume deployment {name} -n {namespace}`"
     )
     return Problem("RolloutPaused", text)
-
-
-def conditions_of(status: Object) -> dict[str, dict[str, Any]]:
-    """The conditions of a status by their type, whatever it holds."""
-    found = status.get("conditions")
-    return {
-        str(item["type"]): item
-        for item in (found if isinstance(found, list) else [])
-        if isinstance(item, dict) and "type" in item
-    }
-
-
-def condition(
-    kind: str,
-    state: str,
-    reason: str,
-    message: str,
-    generation: int,
-    before: dict[str, Any] | None,
-    now: str,
-) -> Object:
-    """A metav1.Condition; its time is that of `before`, the same condition as it is stored, if that
-    has the same state."""
-    same = before is not None and before.get("status") == state
-    since = before.get("lastTransitionTime", now) if same and before is not None else now
-    return {
-        "type": kind,
-        "status": state,
-        "reason": reason,
-        "message": message[:32768],  # metav1.Condition's limit
-        "lastTransitionTime": since,
-        "observedGeneration": generation,
-    }

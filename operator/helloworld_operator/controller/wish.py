@@ -4,16 +4,15 @@ A wish is decided before anything is built: which image runs now (`planning`), w
 pods is ours to set, and what persistence adds to the pods. A builder reads nothing else.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
-
 from helloworld_operator.api import KIND, v1
 from helloworld_operator.controller.names import child_name, labels
 from helloworld_operator.controller.records import EMPTY, Record
+from kopfkit.controller.desiredhash import sign
+from kopfkit.controller.owners import owner_reference
 
 Object = dict[str, Any]
 
@@ -71,19 +70,6 @@ class Wish:
     hash: str = ""
 
 
-def owner_reference(owner: Object) -> Object:
-    """The reference that makes `owner` the controller of an object."""
-    return {
-        # As it was read: the garbage collector must find the owner in a version that is served.
-        "apiVersion": owner["apiVersion"],
-        "kind": KIND,
-        "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
-
-
 def metadata(owner: Object, name: str | None = None) -> Object:
     """The metadata of a child; `name` where it is not that of the Deployment."""
     of = owner["metadata"]
@@ -91,15 +77,13 @@ def metadata(owner: Object, name: str | None = None) -> Object:
         "name": name or child_name(of["name"]),
         "namespace": of["namespace"],
         "labels": labels(of["name"]),
-        "ownerReferences": [owner_reference(owner)],
+        "ownerReferences": [owner_reference({"kind": KIND, **owner})],
     }
 
 
 def signed(child: Object) -> Object:
     """The child with the hash of itself among its annotations."""
-    digest = hashlib.sha256(msgspec.json.encode(child, order="deterministic")).hexdigest()
-    child["metadata"].setdefault("annotations", {})[HASH] = digest[:16]
-    return child
+    return sign(child, HASH)
 
 
 def hash_of(child: Object | None) -> str:

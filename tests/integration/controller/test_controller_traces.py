@@ -159,8 +159,9 @@ def test_the_webhook_traces_reviews_under_a_name_of_its_own(
 def test_what_is_not_used_is_not_imported() -> None:
     code = (
         "import sys\n"
-        "from helloworld_operator.insight import Insight\n"
-        "Insight(0)\n"
+        "from helloworld_operator.identity import IDENTITY\n"
+        "from kopfkit.controller.telemetry import Telemetry\n"
+        "Telemetry(IDENTITY, 0)\n"
         "loaded = {name for name in sys.modules if 'otlp' in name or 'tracing' in name"
         " or 'prometheus' in name}\n"
         "assert not loaded, loaded\n"

@@ -6,26 +6,27 @@ from typing import Any
 
 import aiohttp
 
-from helloworld_operator.insight import Insight
+from helloworld_operator.identity import IDENTITY
 from kopfkit.cluster import ports
+from kopfkit.controller.telemetry import Telemetry
 from kopfkit.runtime.store import Store
 
 
 async def test_promtool_has_no_objection_to_any_metric(promtool: Callable[..., str]) -> None:
     (port,) = ports.free(1)
-    insight, store = Insight(port), Store()
+    telemetry, store = Telemetry(IDENTITY, port), Store()
     condition = {"type": "Ready", "status": "True", "reason": "Ready"}
     store.put({"metadata": {"namespace": "a", "name": "b"}, "status": {"conditions": [condition]}})
     silent: Any = SimpleNamespace(observers=[], sent=0, dropped=0)
-    insight.client(silent)
-    insight.queue("helloworld")
-    insight.stores({"HelloWorld": store}, 10)
-    insight.watches({"/apis/x": 0.0})
-    insight.leader(lambda: True)
-    insight.events(silent)
-    insight.migration(lambda: None)
-    insight.conversion(("v1", "v1alpha1"))
-    await insight.start()
+    telemetry.client(silent)
+    telemetry.queue("helloworld")
+    telemetry.stores({"HelloWorld": store}, 10)
+    telemetry.watches({"/apis/x": 0.0})
+    telemetry.leader(lambda: True)
+    telemetry.events(silent)
+    telemetry.migration(lambda: None)
+    telemetry.conversion(("v1", "v1alpha1"))
+    await telemetry.start()
     try:
         async with (
             aiohttp.ClientSession() as session,
@@ -33,6 +34,6 @@ async def test_promtool_has_no_objection_to_any_metric(promtool: Callable[..., s
         ):
             text = await reply.text()
     finally:
-        await insight.stop()
+        await telemetry.stop()
 
     assert promtool("check", "metrics", "--lint=all", stdin=text) == ""

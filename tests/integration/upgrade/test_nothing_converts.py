@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from budgets import budget
 from helloworld_operator.api.conversion import CONVERTER
-from helloworld_operator.controller.beside import SHOWN
 from kopfkit import pki
 from kopfkit.runtime.client import Client
 from kopfkit.runtime.policies import Carried
@@ -46,7 +45,9 @@ def ends(hello: Any, *, by: dict[str, str] = OLM, dry: bool = False) -> Any:
 def protection(hello: Any, client: Client) -> Protection:
     plural = hello.installed.resource.plural
     spokes = tuple(CONVERTER.spokes)
-    carried = Carried(hello.group, plural, CONVERTER.hub, spokes, CONVERTER.annotation, SHOWN)
+    carried = Carried(
+        hello.group, plural, CONVERTER.hub, spokes, CONVERTER.annotation, CONVERTER.shown
+    )
     return Protection(client, hello.name, may=lambda: True, carried=carried)
 
 
@@ -73,7 +74,10 @@ async def uninstalled(request: Any, flippable: Any, client: Client) -> Any:
         lambda: hello.installed.api("GET", hello.installed.path(hello.other)),
         lambda answer: (
             answer.status == 200
-            and not any(SHOWN[hello.other] in each.get("spec", {}) for each in answer.body["items"])
+            and not any(
+                CONVERTER.shown[hello.other] in each.get("spec", {})
+                for each in answer.body["items"]
+            )
         ),
     )
     frozen(hello)
@@ -118,7 +122,7 @@ def installed_again(hello: Any) -> None:
     del bare["webhook"]["clientConfig"]["caBundle"]
     hello.change(lambda spec: spec.update(conversion=bare))
     hello.change(lambda spec: spec.update(conversion=conversion))
-    field = SHOWN[hello.other]
+    field = CONVERTER.shown[hello.other]
     hello.eventually(
         lambda: hello.installed.api("GET", hello.installed.path(hello.other)),
         lambda answer: (

@@ -6,7 +6,7 @@ import pytest
 
 from helloworld_operator.api import v1
 from helloworld_operator.controller import autoscaling
-from helloworld_operator.controller.children import Children
+from helloworld_operator.controller.children import new_children
 from helloworld_operator.controller.kinds import KINDS, Kind
 from helloworld_operator.controller.names import MANAGER
 from helloworld_operator.controller.observe import AUTOSCALERS, HELLOWORLDS, SERVICES
@@ -94,7 +94,7 @@ class World:
         self.server, self.events = Server(), Events()
         self.stores = new_stores()
         self.stores[HELLOWORLDS].put(OWNER)
-        self.children = Children(self.server, self.stores, recorder=self.events)
+        self.children = new_children(self.server, self.stores, recorder=self.events)
 
     async def ensure(self, kind: Kind, wish: Wish = WISH) -> Any:
         wanted = kind.build(wish)
@@ -117,6 +117,15 @@ async def test_a_child_that_went_unseen_is_made_again_at_once(world: World) -> N
     assert world.server.asked[-1] == "create services"
 
 
+async def test_a_name_that_has_just_become_free_is_taken_at_once(world: World) -> None:
+    foreign = {"metadata": {"name": "x", "namespace": "ns", "uid": "f", "resourceVersion": "5"}}
+    world.stores[SERVICES].put(foreign)  # and it is gone from the server
+    result = await world.ensure(SERVICE)
+
+    assert result.live is not None
+    assert world.server.asked[-1] == "create services"
+
+
 async def test_what_agreed_is_not_compared_again_until_one_of_both_changes(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,7 +136,7 @@ async def test_what_agreed_is_not_compared_again_until_one_of_both_changes(
         compared.append(wanted)
         return []
 
-    monkeypatch.setattr("helloworld_operator.controller.children.differences", differences)
+    monkeypatch.setattr("kopfkit.controller.children.differences", differences)
     for _ in range(3):
         await world.ensure(SERVICE)
     assert len(compared) == 1
@@ -147,9 +156,9 @@ async def test_what_agreed_is_not_compared_again_until_one_of_both_changes(
 async def test_what_is_no_longer_wanted_is_deleted_by_its_uid(world: World) -> None:
     await world.ensure(SCALER)
 
-    assert await world.children.remove(OWNER, SCALER)
+    assert await world.children.remove(OWNER, AUTOSCALERS, "x")
     assert world.server.asked[-1] == "delete horizontalpodautoscalers child"
-    assert not await world.children.remove(OWNER, SCALER)
+    assert not await world.children.remove(OWNER, AUTOSCALERS, "x")
 
 
 async def test_a_conflict_on_deleting_what_still_lives_is_tried_again(world: World) -> None:
@@ -157,9 +166,9 @@ async def test_a_conflict_on_deleting_what_still_lives_is_tried_again(world: Wor
     world.server.fails = Conflict("too many writers")
 
     with pytest.raises(Conflict):
-        await world.children.remove(OWNER, SCALER)
+        await world.children.remove(OWNER, AUTOSCALERS, "x")
     world.server.fails = NotFound("gone")
-    assert await world.children.remove(OWNER, SCALER)
+    assert await world.children.remove(OWNER, AUTOSCALERS, "x")
 
 
 async def test_one_of_somebody_else_is_not_deleted(world: World) -> None:
@@ -168,7 +177,7 @@ async def test_one_of_somebody_else_is_not_deleted(world: World) -> None:
     del foreign["metadata"]["ownerReferences"]
     world.stores[AUTOSCALERS].put(foreign)
 
-    assert not await world.children.remove(OWNER, SCALER)
+    assert not await world.children.remove(OWNER, AUTOSCALERS, "x")
     assert world.server.asked == []
 
 
@@ -241,7 +250,7 @@ class Insisting(Server):
 
 async def test_who_insists_on_a_contradiction_is_let(world: World) -> None:
     world.server = Insisting()
-    world.children = Children(world.server, world.stores, recorder=world.events)
+    world.children = new_children(world.server, world.stores, recorder=world.events)
     await world.ensure(SERVICE)
     await world.ensure(SERVICE)
     assert world.server.asked.count("apply services") == 1
@@ -268,7 +277,7 @@ async def test_a_refusal_for_what_no_rule_knows_takes_all_that_others_set(world:
     lost["metadata"] |= {"uid": "child", "resourceVersion": "3", "managedFields": [foreign]}
     world.server = Refusing()
     world.server.objects[(SERVICES, "x")] = lost
-    world.children = Children(world.server, world.stores, recorder=world.events)
+    world.children = new_children(world.server, world.stores, recorder=world.events)
     world.stores[SERVICES].put(lost)
     result = await world.ensure(SERVICE)
     assert result.wrote

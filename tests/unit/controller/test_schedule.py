@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from helloworld_operator.controller.schedule import Made, due, read, spell, superfluous
-from helloworld_operator.errors import InvalidSpec
+from kopfkit.controller.errors import InvalidSpec
 
 
 def at(text: str) -> datetime:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from helloworld_operator.controller import sources as sources_module
 from helloworld_operator.controller.observe import DEPLOYMENTS, HELLOWORLDS, SERVICES
-from helloworld_operator.controller.sources import Sources, new_stores
+from helloworld_operator.controller.sources import SOURCES, new_stores
+from kopfkit.controller import sources as sources_module
+from kopfkit.controller.sources import Sources
 from kopfkit.runtime.client import Client, Resource
 from kopfkit.runtime.errors import Unavailable
 from kopfkit.runtime.queue import WorkQueue
@@ -46,9 +47,18 @@ def child(name: str, owner: str | None, version: int = 1) -> dict[str, Any]:
     return made
 
 
+def sources_of(truth: Client, queue: WorkQueue[Key], resync: float = 600.0) -> Sources:
+    queues = {HELLOWORLDS: queue}
+    return Sources(truth, new_stores(), SOURCES, queues, namespaces=(), resync=resync)
+
+
 def make() -> tuple[Truth, Recorder, Sources]:
     truth, queue = Truth(), Recorder()
-    return truth, queue, Sources(truth, new_stores(), queue, namespaces=(), resync=600.0)
+    return (
+        truth,
+        queue,
+        Sources(truth, new_stores(), SOURCES, {HELLOWORLDS: queue}, namespaces=(), resync=600.0),
+    )
 
 
 async def test_an_event_that_is_no_news_wakes_nobody() -> None:
@@ -120,7 +130,7 @@ async def until(check: Callable[[], bool]) -> None:
 
 async def test_what_no_event_ever_tells_is_found_by_the_resync(resync: Any) -> None:
     truth, queue = Truth(), Recorder()
-    sources = Sources(truth, new_stores(), queue, namespaces=(), resync=0.05)
+    sources = sources_of(truth, queue, resync=0.05)
     resync(sources)
     truth.lists[HELLOWORLDS] = [hello()]
     await until(lambda: ("ns", "x") in queue.added)

@@ -10,7 +10,7 @@ from helloworld_operator.controller.observe import DEPLOYMENTS, SERVICES, spec_o
 from helloworld_operator.controller.observed import Observed, Problem, Waiting
 from helloworld_operator.controller.sources import SHAPE
 from helloworld_operator.controller.status import patch, status, unsettled
-from helloworld_operator.errors import InvalidSpec
+from kopfkit.controller.errors import InvalidSpec
 from kopfkit.runtime.shapes import trim
 
 THEN, NOW = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"

@@ -9,7 +9,7 @@ from helloworld_operator.controller.observe import DEPLOYMENTS, HELLOWORLDS
 from helloworld_operator.controller.observed import Observed, Problem, Waiting
 from helloworld_operator.controller.sources import new_stores
 from helloworld_operator.controller.telling import Teller
-from helloworld_operator.errors import Vanished
+from kopfkit.controller.errors import Vanished
 from kopfkit.runtime.client import Client, Resource
 from kopfkit.runtime.errors import Conflict, NotFound
 

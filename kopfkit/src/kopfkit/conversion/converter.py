@@ -13,8 +13,9 @@ it, and carries a label that says so: a read is answered, and the policy of
 `kopfkit.runtime.protection` refuses the write that would lose it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from kopfkit.conversion import annotation
@@ -64,6 +65,8 @@ class Converter:
             label on an object whose annotations have no room for it.
         hub_fields: what the hub's schema keeps and takes, from `known_fields`; None if that is
             everything.
+        shown: by version, a field of the spec that every object has in it: it has a default, and
+            the conversion always sets it. An object that lacks it was not converted.
     """
 
     def __init__(
@@ -75,11 +78,13 @@ class Converter:
         spokes: Sequence[Spoke],
         annotation: str,
         hub_fields: Fields = None,
+        shown: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.group = group
         self.kind = kind
         self.hub = hub
         self.annotation = annotation
+        self.shown = shown
         self._spokes = {spoke.name: spoke for spoke in spokes}
         self._known = {hub: hub_fields, **{spoke.name: spoke.fields for spoke in spokes}}
         # Status is not looked at: it is never kept, so nothing has to be known about it.
@@ -103,6 +108,11 @@ class Converter:
     def spokes(self) -> list[str]:
         """The names of all versions but the hub's."""
         return [*self._spokes]
+
+    def to_hub(self, spoke: str) -> Step:
+        """The operator's function that reads a spoke's content as the hub's; KeyError if there is
+        no such spoke. What an annotation carries is not restored by it."""
+        return self._spokes[spoke].to_hub
 
     @property
     def api_versions(self) -> list[str]:

@@ -10,13 +10,14 @@ from kopfkit.crd.errors import CrdError
 from kopfkit.crd.hints import Rule, hints
 from kopfkit.crd.resource import Column, CustomResource, Scale, Version
 from kopfkit.crd.schema import schema_of
-from kopfkit.crd.types import QUANTITY_LENGTH, QUANTITY_RULE, Condition, Quantity
+from kopfkit.crd.types import QUANTITY_LENGTH, QUANTITY_RULE, Condition, ConditionedStatus, Quantity
 
 __all__ = [
     "QUANTITY_LENGTH",
     "QUANTITY_RULE",
     "Column",
     "Condition",
+    "ConditionedStatus",
     "CrdError",
     "CustomResource",
     "Quantity",

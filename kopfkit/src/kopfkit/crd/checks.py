@@ -6,6 +6,7 @@ shows as an empty column, or as an autoscaler that does nothing. Here it is an e
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from kopfkit.crd.errors import CrdError
 from kopfkit.crd.resource import CustomResource, Version
@@ -18,7 +19,7 @@ _VERSION_NAME = re.compile(r"^v[1-9][0-9]*((alpha|beta)[1-9][0-9]*)?$")
 _DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
 
 
-def check_resource(resource: CustomResource, versions: Sequence[Version]) -> None:
+def check_resource(resource: CustomResource, versions: Sequence[Version[Any, Any]]) -> None:
     """Refuse names the API server refuses, and anything but one storage version."""
     where = resource.crd_name
     if "." not in resource.group:
@@ -45,7 +46,7 @@ def check_resource(resource: CustomResource, versions: Sequence[Version]) -> Non
         raise CrdError(where, "serves no version", "Serve at least one.")
 
 
-def check_columns(version: Version, schema: Schema, where: str) -> None:
+def check_columns(version: Version[Any, Any], schema: Schema, where: str) -> None:
     """Refuse a column whose path does not exist or whose type does not fit the field's."""
     for column in version.columns:
         what = f"{where} column {column.name}"
@@ -58,7 +59,7 @@ def check_columns(version: Version, schema: Schema, where: str) -> None:
                 raise CrdError(what, f"is {column.type}, but {column.path} is {actual}")
 
 
-def check_scale(version: Version, schema: Schema, where: str) -> None:
+def check_scale(version: Version[Any, Any], schema: Schema, where: str) -> None:
     """Refuse a scale subresource whose paths do not lead to what the API server needs."""
     if version.scale is None:
         return

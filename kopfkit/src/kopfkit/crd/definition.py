@@ -60,7 +60,7 @@ def custom_resource_definition(
 
 def _releases(
     resource: CustomResource, served: Collection[str] | None, storage: str | None
-) -> list[Version]:
+) -> list[Version[Any, Any]]:
     """The versions with one release's served and storage flags."""
     known = {version.name for version in resource.versions}
     for name in {*(served or ()), *([storage] if storage else [])} - known:
@@ -77,7 +77,7 @@ def _releases(
     ]
 
 
-def _version(resource: CustomResource, version: Version) -> dict[str, Any]:
+def _version(resource: CustomResource, version: Version[Any, Any]) -> dict[str, Any]:
     where = f"{resource.kind} {version.name}"
     schema = _root_schema(version, where)
     check_columns(version, schema, where)
@@ -103,7 +103,7 @@ def _version(resource: CustomResource, version: Version) -> dict[str, Any]:
     return result
 
 
-def _root_schema(version: Version, where: str) -> Schema:
+def _root_schema(version: Version[Any, Any], where: str) -> Schema:
     if not version.description:
         raise CrdError(where, "has no description", "Version(description=...) is what it needs.")
     spec = schema_of(version.spec, f"{where} .spec")

@@ -4,9 +4,14 @@ Plain values without behaviour; `definition` reads them. Everything is frozen, s
 constant can be shared by the generators, the controller and the tests.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import msgspec
+
+SpecT = TypeVar("SpecT", bound=msgspec.Struct)
+StatusT = TypeVar("StatusT", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Version:
+class Version(Generic[SpecT, StatusT]):
     """One version of the API.
 
     Args:
@@ -53,8 +58,8 @@ class Version:
     """
 
     name: str
-    spec: type[msgspec.Struct]
-    status: type[msgspec.Struct]
+    spec: type[SpecT]
+    status: type[StatusT]
     description: str
     served: bool = True
     storage: bool = False
@@ -65,24 +70,34 @@ class Version:
 
 @dataclass(frozen=True)
 class CustomResource:
-    """One custom resource with all versions of its API."""
+    """One custom resource with all versions of its API.
+
+    Args:
+        singular: the kind in lower case by default.
+        list_kind: the kind with "List" by default.
+    """
 
     group: str
     kind: str
     plural: str
-    singular: str
-    list_kind: str
-    versions: tuple[Version, ...]
+    versions: Sequence[Version[Any, Any]]
+    singular: str = ""
+    list_kind: str = ""
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     scope: str = "Namespaced"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "versions", tuple(self.versions))
+        object.__setattr__(self, "singular", self.singular or self.kind.lower())
+        object.__setattr__(self, "list_kind", self.list_kind or f"{self.kind}List")
 
     @property
     def crd_name(self) -> str:
         """The CRD's metadata.name, e.g. "helloworlds.test.jiaozi.com"."""
         return f"{self.plural}.{self.group}"
 
-    def version(self, name: str) -> Version:
+    def version(self, name: str) -> Version[Any, Any]:
         """The version of that name; KeyError if the resource has none."""
         for version in self.versions:
             if version.name == name:

@@ -58,6 +58,27 @@ class Condition(msgspec.Struct, rename="camel", omit_defaults=True):
     ) = None
 
 
+class ConditionedStatus(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
+    """The fields of a status that every controller writes; a status of an API is a subclass."""
+
+    observed_generation: (
+        Annotated[
+            int, Meta(ge=0, description="The metadata.generation this status was computed from.")
+        ]
+        | None
+    ) = None
+    conditions: (
+        Annotated[
+            list[Condition],
+            Meta(
+                description="The aspects of the current state, one condition per type.",
+                extra=hints(list_type="map", list_map_keys=["type"]),
+            ),
+        ]
+        | None
+    ) = None
+
+
 # The longest sensible quantity is far shorter; the limit also bounds the cost of the CEL rule.
 QUANTITY_LENGTH = 64
 QUANTITY_RULE = Rule(

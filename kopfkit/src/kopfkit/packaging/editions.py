@@ -7,6 +7,7 @@ nor what only it needs.
 """
 
 from dataclasses import replace
+from typing import Any
 
 from kopfkit.crd import CustomResource, Version
 from kopfkit.packaging.releases import Release
@@ -91,7 +92,9 @@ def _resource(resource: CustomResource, release: Release) -> CustomResource:
     )
 
 
-def _version(resource: CustomResource, version: Version, stored: str, release: Release) -> Version:
+def _version(
+    resource: CustomResource, version: Version[Any, Any], stored: str, release: Release
+) -> Version[Any, Any]:
     found = replace(version, served=version.name in release.served, storage=version.name == stored)
     if version.name not in release.deprecated_versions or version.deprecation_warning is not None:
         return found

@@ -54,7 +54,7 @@ class Shape:
     """What is kept of a resource's objects.
 
     Attributes:
-        prefixes: of the keys of labels and annotations that are read.
+        prefixes: of the keys of labels and annotations that are read, and of finalizers.
     """
 
     prefixes: tuple[str, ...] = ()
@@ -73,6 +73,7 @@ class _Metadata(msgspec.Struct, omit_defaults=True):
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
     ownerReferences: list[dict[str, Any]] | None = None
+    finalizers: list[str] | None = None
 
 
 _PARTS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -129,6 +130,8 @@ def _metadata(metadata: Object, shape: Shape) -> Object:
     for name in ("labels", "annotations"):
         if notes := _notes(metadata.get(name), shape.prefixes):
             made[name] = notes
+    if finalizers := _finalizers(metadata.get("finalizers"), shape.prefixes):
+        made["finalizers"] = finalizers
     if owners := _owners(metadata.get("ownerReferences")):
         made["ownerReferences"] = owners
     return made
@@ -143,6 +146,13 @@ def _notes(found: Any, prefixes: tuple[str, ...]) -> dict[str, str]:
         if key.startswith(prefixes) and len(key) + len(str(value)) <= _NOTE
     }
     return kept if len(kept) <= _NOTES else dict(sorted(kept.items())[:_NOTES])
+
+
+def _finalizers(found: Any, prefixes: tuple[str, ...]) -> list[str]:
+    if not isinstance(found, list) or not prefixes:
+        return []
+    kept = [each for each in found if isinstance(each, str) and each.startswith(prefixes)]
+    return [each for each in kept if len(each) <= _NOTE][:_NOTES]
 
 
 def _owners(found: Any) -> list[Object]:

@@ -1,8 +1,7 @@
-"""HelloWorlds are stored anew by the leader after a release that stores another version.
+"""Storage version migration by the leader, after a release that stores another version.
 
 `kopfkit.migration.keeper` does it; here is who is told: OLM, so that no upgrade begins meanwhile,
-the log, and through `report` the metrics. Where nothing was flipped this is one GET a minute.
-HelloWorldSnapshot has one version only, and nothing to migrate.
+the log, and through `report` the metrics. Where nothing is to be done this is one GET a minute.
 """
 
 import logging
@@ -10,23 +9,19 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from helloworld_operator.api import GROUP, PLURAL
 from kopfkit.migration.keeper import Keeper, Report
 from kopfkit.runtime.client import Client
 from kopfkit.runtime.operatorcondition import Upgradeable
 
 log = logging.getLogger(__name__)
 
-CRD: Final = f"{PLURAL}.{GROUP}"
 REASON: Final = "StorageMigration"
-# Who objects, beside the objects' own "namespace/name".
-_OF: Final = "storage migration"
 # Seconds between two lines about a run that goes on.
 _BETWEEN: Final = 10.0
 
 
 class Migration:
-    """The storage migration of HelloWorlds.
+    """The storage version migration of one CRD's objects.
 
     A run that cannot be finished is no objection to an upgrade, which may be its cure: OLM itself
     refuses a CRD without a version that is still in `status.storedVersions` (pkg/lib/crd/
@@ -34,6 +29,7 @@ class Migration:
 
     Args:
         client: an open client.
+        crd: the CRD's name.
         may: whether this process may write now.
         upgradeable: what OLM is told by.
         clock: monotonic seconds.
@@ -45,6 +41,7 @@ class Migration:
     def __init__(
         self,
         client: Client,
+        crd: str,
         *,
         may: Callable[[], bool],
         upgradeable: Upgradeable,
@@ -52,7 +49,9 @@ class Migration:
     ) -> None:
         self.report: Report | None = None
         self._upgradeable, self._clock = upgradeable, clock
-        self._keeper = Keeper(client, CRD, may=may, report=self._told)
+        self._keeper = Keeper(client, crd, may=may, report=self._told)
+        # Who objects, beside the objects' own "namespace/name".
+        self._of = f"storage migration of {crd}"
         self._said_at = 0.0
 
     def wake(self) -> None:
@@ -69,7 +68,7 @@ class Migration:
         self.report = report
         # One sentence for the whole run: each other one would be a write.
         sentence = f"the objects of {report.crd} are being stored in another version"
-        self._upgradeable.set(not under_way, REASON, sentence, of=_OF)
+        self._upgradeable.set(not under_way, REASON, sentence, of=self._of)
         now = self._clock()
         if begins:
             log.info("storage migration begins: %s", sentence)

@@ -1,6 +1,6 @@
-"""Tasks that run as long as the process, and what ends it.
+"""Background tasks that run as long as the process, and the signals that end it.
 
-None of them may end by itself: without one of them the process is of no use, and says so by ending.
+None of the tasks may end by itself: without one of them the process is of no use, so it exits.
 """
 
 import asyncio
@@ -28,11 +28,11 @@ class Tasks:
         self.broken = ""
 
     def start(self, coroutine: Coroutine[Any, Any, None], name: str) -> None:
-        """Run it beside the others."""
+        """Run a coroutine in the background."""
         self._tasks.append(asyncio.create_task(self._guard(coroutine, name), name=name))
 
     async def end(self) -> None:
-        """Cancel them all, and wait for them."""
+        """Cancel all tasks and wait for them."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -41,7 +41,7 @@ class Tasks:
         try:
             await coroutine
         except Exception:
-            log.exception("%s ended: stops", name)
+            log.exception("%s failed: stopping the process", name)
             self.broken = name
             self._stop.set()
 

@@ -1,4 +1,4 @@
-"""Objects that are made once and never changed: Jobs, a snapshot's claim, HelloWorldSnapshots.
+"""Objects that are made once and never changed: Jobs, claims of snapshots, other custom resources.
 
 Made where they are missing, left alone where they belong to somebody else, deleted by uid only. For
 children that are kept as wanted, see `children`.
@@ -7,10 +7,9 @@ children that are kept as wanted, see `children`.
 import logging
 from collections.abc import Mapping
 
-from helloworld_operator.api import GROUP
-from helloworld_operator.controller.children import Result, collision
-from helloworld_operator.controller.observe import controller_of
-from helloworld_operator.controller.telling import about, lives
+from kopfkit.controller.children import Result
+from kopfkit.controller.owners import Ownership, called, collision, owner_reference, ownership
+from kopfkit.controller.statuswriter import about, lives
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import AlreadyExists, Conflict, NotFound
 from kopfkit.runtime.store import Store, key_of
@@ -18,24 +17,12 @@ from kopfkit.runtime.store import Store, key_of
 log = logging.getLogger(__name__)
 
 
-def reference(owner: Object) -> Object:
-    """The reference that makes a HelloWorld or a HelloWorldSnapshot the controller of an object."""
-    return {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": owner["kind"],
-        "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
-
-
 def metadata(owner: Object, name: str) -> Object:
     """The metadata of such an object, in the namespace of its owner."""
     return {
         "name": name,
         "namespace": owner["metadata"]["namespace"],
-        "ownerReferences": [reference(owner)],
+        "ownerReferences": [owner_reference(owner)],
     }
 
 
@@ -86,14 +73,11 @@ class Owned:
 
     @staticmethod
     def _judge(owner: Object, live: Object) -> Result:
-        found, metadata = controller_of(live), live["metadata"]
-        what = f"{live.get('kind', 'object')} {metadata['namespace']}/{metadata['name']}"
-        if found.get("uid") == owner["metadata"]["uid"]:
-            if metadata.get("deletionTimestamp"):
-                return Result(waiting=f"{what} of before is still being deleted")
-            return Result(live)
-        same = (found.get("kind"), found.get("name"))
-        group = str(found.get("apiVersion", "")).partition("/")[0]
-        if group == GROUP and same == (owner["kind"], owner["metadata"]["name"]):
+        what, whose = called(live), ownership(live, owner)
+        if whose is Ownership.FOREIGN:
+            return Result(collision=collision(what, live))
+        if whose is Ownership.PREDECESSOR:
             return Result(waiting=f"{what} of a deleted owner of the same name is still there")
-        return Result(collision=collision(what, live))
+        if live["metadata"].get("deletionTimestamp"):
+            return Result(waiting=f"{what} of before is still being deleted")
+        return Result(live)

@@ -1,8 +1,8 @@
-"""What our two long-running processes tell about themselves: metrics and, where asked for, traces.
+"""Telemetry of an operator's processes: metrics and, where asked for, traces.
 
-Here is which of kopfkit's metrics they have and under which names; docs/dashboards and the alerts
-(`helloworld_operator.alerts`) read them. Without a metrics port nothing is counted or served, and
-without OTEL_EXPORTER_OTLP_ENDPOINT nothing is traced; what is not used is not imported either.
+Here is which metrics they have and under which names. Without a metrics port nothing is counted or
+served, and without OTEL_EXPORTER_OTLP_ENDPOINT nothing is traced; what is not used is not imported
+either.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from helloworld_operator import __version__
+from kopfkit.controller.identity import Identity
 
 if TYPE_CHECKING:
     from kopfkit.conversion.observation import Counts
@@ -26,45 +26,43 @@ if TYPE_CHECKING:
     from kopfkit.runtime.store import Key, Store
     from kopfkit.runtime.tracing import Tracer
 
-PREFIX: Final = "helloworld_operator"
-# The types of conditions that we write.
-CONDITIONS: Final = ("Available", "Progressing", "Degraded", "Ready", "Failed")
 # Either of them asks for traces (OpenTelemetry's specification of the OTLP exporter).
 _ASKING: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 # Seconds that the last spans get at the end.
 _DRAIN: Final = 2.0
 
 
-class Insight:
+class Telemetry:
     """Metrics and traces of one process.
 
     Args:
+        identity: the operator's.
         port: of /metrics; 0 for none at all.
-        service: what traces call it.
+        service: the name of the process in traces; the operator's own by default.
 
     Raises:
         KopfkitError: a variable of OpenTelemetry's is not what it should be.
     """
 
-    def __init__(self, port: int, service: str = "helloworld-operator") -> None:
-        self._port = port
+    def __init__(self, identity: Identity, port: int, service: str = "") -> None:
+        self._identity, self._port = identity, port
         self._by_controller: dict[str, Store] = {}
         self._exporter: Exporter | None = None
         self._tracer: Tracer | None = None
         self._exporting: asyncio.Task[None] | None = None
         if any(name in os.environ for name in _ASKING):
-            self._trace(service)
+            self._trace(service or identity.name)
         self._metrics: Metrics | None = None
         self._server: Exposition | None = None
         if port:
             from kopfkit.runtime import metrics
 
-            self._metrics = metrics.Metrics(PREFIX, __version__)
+            self._metrics = metrics.Metrics(identity.metrics_prefix, identity.version)
 
     def _trace(self, service: str) -> None:
         from kopfkit.runtime import otlp, tracing
 
-        target = otlp.target(service, __version__)
+        target = otlp.target(service, self._identity.version)
         if target is not None:
             self._exporter = otlp.Exporter(target)
             self._tracer = tracing.Tracer(self._exporter.add, ratio=target.ratio)
@@ -133,7 +131,7 @@ class Insight:
         if self._metrics is not None:
             from kopfkit.runtime.metricobjects import ObjectMetrics
 
-            ObjectMetrics(self._metrics, stores, most, CONDITIONS)
+            ObjectMetrics(self._metrics, stores, most, self._identity.conditions)
 
     def watches(self, heard_at: Mapping[str, float]) -> None:
         """When each watch was heard last."""

@@ -1,0 +1,1 @@
+"""The database operator, the example of `kopfkit.controller`."""

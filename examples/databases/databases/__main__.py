@@ -1,0 +1,5 @@
+"""`python -m databases run`."""
+
+from databases.operator import OPERATOR
+
+OPERATOR.main()

@@ -1,0 +1,171 @@
+"""From the controllers of an operator to what a manager runs: sources, stores, runners, rights."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from kopfkit.controller.building import INSTANCE, MANAGED_BY, Builder
+from kopfkit.controller.children import Children, asked_before
+from kopfkit.controller.conditions import conditions_of
+from kopfkit.controller.context import Parts
+from kopfkit.controller.controllers import Controller
+from kopfkit.controller.kinds import Kind
+from kopfkit.controller.names import fitting
+from kopfkit.controller.owned import Owned as Creator
+from kopfkit.controller.owners import controller_of, mapping, owner_key
+from kopfkit.controller.runner import Runner
+from kopfkit.controller.sources import Concerns, Source, Target
+from kopfkit.controller.statuswriter import Recorder, UpgradeBlocker, utc_now
+from kopfkit.controller.stores import OwnedStore
+from kopfkit.runtime.client import Resource
+from kopfkit.runtime.kopfsettings import Watched
+from kopfkit.runtime.managedfields import was_written_by
+from kopfkit.runtime.resources import Object as Raw
+from kopfkit.runtime.rights import Use, status_of
+from kopfkit.runtime.shapes import Shape
+from kopfkit.runtime.store import Key, Store
+from kopfkit.runtime.views import ViewingClient
+
+_READ: Final = ("get", "list", "watch")
+_ALL_LABELS: Final = Shape(("",))
+
+
+def sources(operator: str, controllers: Sequence[Controller[Any, Any]]) -> list[Source]:
+    """What the operator watches, each resource once."""
+    primaries = {each.resource: _primary(each) for each in controllers}
+    found = []
+    groups = tuple(f"{group}/" for group in {each.custom_resource.group for each in controllers})
+    ours = Shape((*groups, "app.kubernetes.io/"))
+    for kind in kinds(controllers):
+        owners = [each for each in controllers if kind in each.owned]
+        concerns = _concerns(owners, controllers, kind)
+        if (primary := primaries.get(kind.resource)) is not None:
+            # One of our own kinds: all of its objects are watched anyway.
+            primaries[kind.resource] = Source(primary.watched, _both(primary.concerns, concerns))
+            continue
+        watches = [watch for each in controllers for watch in each.watched if watch.kind == kind]
+        # Everybody's objects are in the cache only where somebody looks at them.
+        labels = "" if watches else f"{MANAGED_BY}={operator}"
+        watched = Watched(kind.resource, labels, _ALL_LABELS if watches else ours)
+        found.append(Source(watched, concerns))
+    return [*primaries.values(), *found]
+
+
+def kinds(controllers: Iterable[Controller[Any, Any]]) -> list[Kind]:
+    """What is owned or watched, in the order in which it is first named."""
+    named = {
+        kind: None
+        for each in controllers
+        for kind in (*each.owned, *(watch.kind for watch in each.watched))
+    }
+    return list(named)
+
+
+def new_stores(found: Iterable[Source]) -> dict[Resource, Store]:
+    """An empty store for each watched resource."""
+    return {each.watched.resource: OwnedStore(each.watched.shape) for each in found}
+
+
+def runner(
+    operator: str,
+    controller: Controller[Any, Any],
+    client: ViewingClient,
+    stores: Mapping[Resource, Store],
+    recorder: Recorder,
+    blocker: UpgradeBlocker,
+    *,
+    now: Callable[[], str] = utc_now,
+) -> Runner[Any, Any]:
+    """What reconciles the objects of one controller."""
+
+    def is_orphan(child: Raw, owner: Raw) -> bool:
+        # An object that somebody else made has no fields of ours.
+        instance = mapping(child["metadata"].get("labels")).get(INSTANCE)
+        return (
+            not controller_of(child)
+            and was_written_by(child, operator)
+            and instance in (None, fitting(owner["metadata"]["name"]))
+        )
+
+    children = Children(
+        client,
+        stores,
+        controller.resource,
+        manager=operator,
+        recorder=recorder,
+        hash_key=controller.hash_key,
+        is_orphan=is_orphan,
+        was_complete=_was_complete,
+    )
+    owned = {each.kind: (each.immutable, each.prune) for each in controller.owned.values()}
+    parts = Parts(
+        client,
+        stores,
+        recorder,
+        children,
+        Creator(client, stores),
+        Builder(operator, controller.kind, controller.hash_key, owned),
+        frozenset(kinds([controller])),
+    )
+    return Runner(controller, client, parts, blocker=blocker, now=now)
+
+
+def uses(controllers: Iterable[Controller[Any, Any]]) -> tuple[Use, ...]:
+    """What the controllers do with which resource, and all they do."""
+    found: list[Use] = []
+    for each in controllers:
+        found.append(Use(each.resource, _READ))
+        status, owning = status_of(each.resource)
+        found.append(status)
+        if each.owned:
+            found.append(owning)
+        if each.finalize is not None:
+            found.append(Use(each.resource, ("patch",)))
+        for owned in each.owned.values():
+            verbs = ("create",) if owned.immutable else ("create", "patch")
+            delete = ("delete",) if owned.prune else ()
+            found.append(Use(owned.kind.resource, (*_READ, *verbs, *delete)))
+        found += [Use(watch.kind.resource, _READ) for watch in each.watched]
+    return tuple(found)
+
+
+def _primary(controller: Controller[Any, Any]) -> Source:
+    resource = controller.resource
+    shape = Shape((f"{resource.group}/", "app.kubernetes.io/"))
+    return Source(Watched(resource, shape=shape), lambda key, objects: [(resource, key)])
+
+
+def _both(one: Concerns, other: Concerns) -> Concerns:
+    def concerns(key: Key, objects: Iterable[Raw]) -> Iterable[Target]:
+        objects = list(objects)
+        return {*one(key, objects), *other(key, objects)}
+
+    return concerns
+
+
+def _concerns(
+    owners: Sequence[Controller[Any, Any]], controllers: Sequence[Controller[Any, Any]], kind: Kind
+) -> Concerns:
+    def concerns(key: Key, objects: Iterable[Raw]) -> Iterable[Target]:
+        objects = list(objects)
+        for each in owners:
+            group = each.custom_resource.group
+            found = {owner_key(obj, group, each.kind) for obj in objects}
+            # An object that stands in the way of a child has that child's name, and not its owner.
+            for owner in found | {key}:
+                if owner is not None:
+                    yield each.resource, owner
+        for each in controllers:
+            for watch in each.watched:
+                if watch.kind == kind:
+                    names = {name for obj in objects for name in watch.to(obj)}
+                    for target in {(key[0], name) for name in names} | {*watch.index.of(key)}:
+                        yield each.resource, target
+
+    return concerns
+
+
+def _was_complete(owner: Raw) -> bool:
+    """Whether the last reconcile of this generation made everything there is to make."""
+    conditions = conditions_of(mapping(owner.get("status")))
+    states = {conditions.get(kind, {}).get("status") for kind in ("Progressing", "Degraded")}
+    return asked_before(owner) and states == {"False"}

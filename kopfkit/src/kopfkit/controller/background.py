@@ -1,0 +1,47 @@
+"""Background tasks of the leader: the parts of `kopfkit.runtime` under the operator's names.
+
+Each is imported where it runs: a process pays for what it uses.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from kopfkit.runtime.client import Client
+
+if TYPE_CHECKING:
+    from kopfkit.conversion import Converter
+
+May = Callable[[], bool]
+
+
+async def monitoring(client: Client, namespace: str, operator: str, may: May) -> None:
+    """Keep ServiceMonitor and PrometheusRule where their API is served."""
+    from kopfkit.runtime.monitoring import MonitoringObjects
+
+    name = f"{operator}-monitoring"  # the ConfigMap that is installed with the operator
+    await MonitoringObjects(client, namespace, name, may=may).run()
+
+
+async def protection(client: Client, crd: str, converter: "Converter", may: May) -> None:
+    """Keep the CRD's conversion while objects depend on it, and what it carries."""
+    from kopfkit.runtime.protection import Carried, Protection
+
+    plural = crd.partition(".")[0]
+    carried = Carried(
+        converter.group,
+        plural,
+        converter.hub,
+        tuple(converter.spokes),
+        converter.annotation,
+        converter.shown,
+    )
+    await Protection(client, crd, may=may, carried=carried).run()
+
+
+async def certificates(client: Client, namespace: str, operator: str, crd: str, may: May) -> None:
+    """Make and renew the webhook's certificate, where OLM does not."""
+    from kopfkit.runtime.certificates import Rotator, Webhook  # cryptography, 12 MB
+
+    service = f"{operator}-webhook-service"  # the name OLM would give it
+    webhook = Webhook(namespace, service, f"{service}-cert", crd)
+    await Rotator(client, webhook, may=may).run()

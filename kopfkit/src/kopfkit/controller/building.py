@@ -1,0 +1,108 @@
+"""Children completed: names, labels, owner references, selectors; and mistakes told in words."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kopfkit.controller.desiredhash import sign
+from kopfkit.controller.kinds import WORKLOADS, Kind
+from kopfkit.controller.names import fitting
+from kopfkit.controller.outcome import Terminal
+from kopfkit.controller.owners import group_of, mapping, owner_reference
+from kopfkit.runtime.resources import Object as Raw
+
+MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+NAME: Final = "app.kubernetes.io/name"
+INSTANCE: Final = "app.kubernetes.io/instance"
+
+
+class Builder:
+    """Completes the children of one controller.
+
+    Args:
+        operator: the operator's name.
+        owner: the kind of the owners.
+        hash_key: the annotation for the hash of the desired state.
+        kinds: what the controller owns; by kind, whether it is only created, and pruned.
+    """
+
+    def __init__(
+        self,
+        operator: str,
+        owner: str,
+        hash_key: str,
+        kinds: Mapping[Kind, tuple[bool, bool]],
+    ) -> None:
+        self._operator, self._owner, self._hash_key = operator, owner, hash_key
+        self._kinds = kinds
+
+    def applied(self, owner: Raw, child: Mapping[str, Any]) -> tuple[Kind, Raw]:
+        """A child to be applied, and its kind. Raises `Terminal`, naming the mistake."""
+        kind, wanted = self._complete(owner, child)
+        if self._kinds[kind][0]:
+            raise self._mistake(kind.kind, "is owned as immutable", "create it with ctx.create")
+        return kind, sign(wanted, self._hash_key)
+
+    def created(self, owner: Raw, child: Mapping[str, Any]) -> tuple[Kind, Raw]:
+        """A child to be created once, and its kind. Raises `Terminal`, naming the mistake."""
+        return self._complete(owner, child)
+
+    def owned(self, kind: Kind) -> None:
+        """Raises `Terminal` if the controller does not own a kind."""
+        if kind not in self._kinds:
+            raise self._not_owned(kind.kind)
+
+    def check_prune(self, kind: Kind) -> None:
+        """Raises `Terminal` if the controller may not delete children of a kind."""
+        self.owned(kind)
+        if not self._kinds[kind][1]:
+            way_out = "own it with prune=True, which grants the right to delete"
+            raise self._mistake(kind.kind, "is owned without prune", way_out)
+
+    def labels(self, owner: Raw) -> dict[str, str]:
+        """The labels of everything that belongs to an owner."""
+        return {**self._selector(owner), MANAGED_BY: self._operator}
+
+    def _selector(self, owner: Raw) -> dict[str, str]:
+        return {NAME: self._owner.lower(), INSTANCE: fitting(owner["metadata"]["name"])}
+
+    def _complete(self, owner: Raw, child: Mapping[str, Any]) -> tuple[Kind, Raw]:
+        name = child.get("kind")
+        if not isinstance(name, str) or not child.get("apiVersion"):
+            raise self._mistake("a child", "has no apiVersion or no kind", "give it both")
+        group = group_of(child["apiVersion"])
+        kind = next((one for one in self._kinds if (one.group, one.kind) == (group, name)), None)
+        if kind is None:
+            raise self._not_owned(name)
+        of, given = owner["metadata"], mapping(child.get("metadata"))
+        if given.get("namespace", of["namespace"]) != of["namespace"]:
+            text = f"has the namespace {given['namespace']}, and its owner another one"
+            raise self._mistake(name, text, "leave metadata.namespace out")
+        metadata = {
+            **given,
+            "name": given.get("name") or fitting(of["name"]),
+            "namespace": of["namespace"],
+            "labels": {**self.labels(owner), **mapping(given.get("labels"))}
+            | {MANAGED_BY: self._operator},  # the caches know children by it
+            "annotations": dict(mapping(given.get("annotations"))),
+            "ownerReferences": [owner_reference(owner)],
+        }
+        wanted = {**child, "apiVersion": kind.api_version, "metadata": metadata}
+        if kind in WORKLOADS:
+            wanted["spec"] = self._workload(owner, mapping(child.get("spec")))
+        return kind, wanted
+
+    def _workload(self, owner: Raw, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """A workload's spec with a selector, and pods that it selects."""
+        template = mapping(spec.get("template"))
+        metadata = mapping(template.get("metadata"))
+        labels = {**self.labels(owner), **mapping(metadata.get("labels"))}
+        selector = spec.get("selector") or {"matchLabels": self._selector(owner)}
+        metadata = {**metadata, "labels": labels}
+        return {**spec, "selector": selector, "template": {**template, "metadata": metadata}}
+
+    def _not_owned(self, kind: str) -> Terminal:
+        return self._mistake(kind, "is not owned", "add .owns(...) of its kind to the controller")
+
+    def _mistake(self, what: str, why: str, way_out: str) -> Terminal:
+        text = f"the controller of {self._owner} is wrong: {what} {why}; hint: {way_out}"
+        return Terminal("InvalidChild", text)

@@ -1,0 +1,214 @@
+"""The command line of an operator: `run`, `webhook`, and what logs look like."""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from kopfkit.controller.settings import CERT_DIR, HEALTH_PORT, WEBHOOK_PORT, Settings
+from kopfkit.errors import KopfkitError
+
+if TYPE_CHECKING:
+    from kopfkit.controller.identity import Identity
+    from kopfkit.controller.operators import Operator
+    from kopfkit.conversion import Converter
+
+F = TypeVar("F", bound=Callable[..., Any])
+_PORT: Final = click.IntRange(0, 65535)
+_METRICS_PORT: Final = click.option(
+    "--metrics-port",
+    type=_PORT,
+    default=Settings.metrics_port,
+    show_default=True,
+    help="Port of /metrics; 0 for none.",
+)
+_LOGGING: Final = (
+    click.option(
+        "--log-format",
+        type=click.Choice(("text", "json")),
+        default="text",
+        envvar="LOG_FORMAT",
+        show_default=True,
+        help="Lines for people or for a log collector (LOG_FORMAT).",
+    ),
+    click.option(
+        "--log-level",
+        type=click.Choice(("debug", "info", "warning", "error"), case_sensitive=False),
+        default="info",
+        envvar="LOG_LEVEL",
+        show_default=True,
+        help="The least level that is logged (LOG_LEVEL).",
+    ),
+)
+_RUN: Final = (
+    click.option(
+        "--namespace",
+        "namespaces",
+        multiple=True,
+        help="Watch only this namespace; may be given several times. All by default.",
+    ),
+    click.option("--lease-namespace", help="Where the Lease is. POD_NAMESPACE by default."),
+    click.option(
+        "--leader-elect/--no-leader-elect",
+        default=True,
+        show_default=True,
+        help="Act only while holding the Lease.",
+    ),
+    click.option(
+        "--health-port",
+        type=_PORT,
+        default=HEALTH_PORT,
+        show_default=True,
+        help="Port of /healthz and /readyz; 0 chooses a free one.",
+    ),
+    _METRICS_PORT,
+    click.option(
+        "--metrics-objects",
+        type=click.IntRange(0, 10_000),
+        default=Settings.metrics_objects,
+        show_default=True,
+        help="How many objects of a kind get metrics of their own, with their names; all are in "
+        "the totals.",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(1, 256),
+        default=Settings.workers,
+        show_default=True,
+        help="How many objects are reconciled at a time.",
+    ),
+    click.option(
+        "--resync",
+        type=click.FloatRange(min=1.0),
+        default=Settings.resync,
+        show_default=True,
+        help="Seconds between two comparisons of the caches with full lists.",
+    ),
+    click.option(
+        "--watch-silence",
+        type=click.FloatRange(min=1.0),
+        default=Settings.watch_silence,
+        show_default=True,
+        help="Seconds after which a silent watch is opened anew; the API server speaks every 60 s.",
+    ),
+    click.option(
+        "--manage-certificates",
+        is_flag=True,
+        help="Make the webhook's certificates; for clusters with neither OLM nor cert-manager.",
+    ),
+)
+_WEBHOOK: Final = (
+    click.option(
+        "--cert-dir",
+        type=click.Path(path_type=Path),
+        default=CERT_DIR,
+        show_default=True,
+        help="Directory of tls.crt and tls.key.",
+    ),
+    click.option("--port", type=_PORT, default=WEBHOOK_PORT, show_default=True, help="HTTPS port."),
+    click.option(
+        "--health-port",
+        type=_PORT,
+        default=HEALTH_PORT,
+        show_default=True,
+        help="Port of /healthz and /readyz.",
+    ),
+    _METRICS_PORT,
+)
+
+
+def logging_options(command: F) -> F:
+    """Options of a group: what log lines look like, for `set_up_logs`."""
+    return _all(_LOGGING, command)
+
+
+def run_options(command: F) -> F:
+    """Options of `run`, by the names of `Settings`."""
+    return _all(_RUN, command)
+
+
+def webhook_options(command: F) -> F:
+    """Options of `webhook`: cert_dir, port, health_port, metrics_port."""
+    return _all(_WEBHOOK, command)
+
+
+def set_up_logs(log_format: str, log_level: str) -> None:
+    """Have the process write log lines as asked for."""
+    from kopfkit.runtime import logs
+
+    logs.setup(log_format, log_level.lower())
+
+
+def serve_webhook(
+    identity: "Identity",
+    converter: "Converter",
+    crd: str,
+    *,
+    cert_dir: Path,
+    port: int,
+    health_port: int,
+    metrics_port: int = 0,
+) -> None:
+    """Serve the conversion webhook until SIGTERM or SIGINT."""
+    from kopfkit.controller import tasks, webhooks
+
+    async def until_signal() -> None:
+        stop = asyncio.Event()
+        tasks.on_signals(stop)
+        await webhooks.run(
+            identity,
+            converter,
+            crd,
+            cert_dir=cert_dir,
+            port=port,
+            health_port=health_port,
+            metrics_port=metrics_port,
+            stop=stop,
+        )
+
+    asyncio.run(until_signal())
+
+
+def group(operator: "Operator") -> click.Group:
+    """The commands of an operator."""
+
+    @click.group()
+    @logging_options
+    @click.version_option(operator.identity.version, prog_name=operator.name)
+    def commands(log_format: str, log_level: str) -> None:
+        set_up_logs(log_format, log_level)
+
+    @commands.command()
+    @run_options
+    def run(namespaces: tuple[str, ...], **options: Any) -> None:
+        """Run the controllers."""
+        asyncio.run(operator.run(Settings(namespaces=namespaces, **options)))
+
+    if operator.conversion is not None:
+        converter, crd = operator.conversion, operator.converted_crd
+
+        @commands.command()
+        @webhook_options
+        def webhook(**options: Any) -> None:
+            """Serve the conversion webhook."""
+            serve_webhook(operator.identity, converter, crd, **options)
+
+    return commands
+
+
+def main(commands: click.Group, name: str, argv: list[str] | None = None) -> None:
+    """Run a command line; an expected failure is one message and exit code 1."""
+    try:
+        commands.main(args=argv, prog_name=name, standalone_mode=True)
+    except KopfkitError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+def _all(options: tuple[Callable[[F], F], ...], command: F) -> F:
+    for option in reversed(options):
+        command = option(command)
+    return command

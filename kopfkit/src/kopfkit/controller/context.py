@@ -1,0 +1,192 @@
+"""What a reconcile may do: write children, read, set conditions, record Events."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from kopfkit.controller import refusals
+from kopfkit.controller.building import Builder
+from kopfkit.controller.children import Children, Result
+from kopfkit.controller.errors import Vanished
+from kopfkit.controller.kinds import Kind
+from kopfkit.controller.outcome import Refused, Terminal, Waiting
+from kopfkit.controller.owned import Owned as Creator
+from kopfkit.controller.statuswriter import Recorder, about
+from kopfkit.controller.stores import OwnedStore
+from kopfkit.runtime.client import Client, Resource
+from kopfkit.runtime.errors import Forbidden, Invalid, NotFound
+from kopfkit.runtime.resources import Object as Raw
+from kopfkit.runtime.shapes import cut
+from kopfkit.runtime.store import Key, Store, key_of
+
+# Between two looks at an obstacle that sends no events.
+_RECHECK: Final = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the contexts of one controller work with."""
+
+    client: Client
+    stores: Mapping[Resource, Store]
+    recorder: Recorder
+    children: Children
+    creator: Creator
+    builder: Builder
+    readable: frozenset[Kind]
+    log: logging.Logger = field(default_factory=lambda: logging.getLogger("kopfkit.controller"))
+
+
+class Context:
+    """The means of one reconcile of one object.
+
+    Attributes:
+        log: writes log lines that name the object.
+    """
+
+    def __init__(self, owner: Raw, parts: Parts) -> None:
+        self._owner, self._parts = owner, parts
+        self.log = logging.LoggerAdapter(parts.log, about(owner))
+        self._kept: dict[Kind, set[Key]] = {}
+        self.conditions: dict[str, tuple[str, str, str]] = {}
+        self.blocks: tuple[str, str] | None = None
+
+    async def apply(self, child: Mapping[str, Any]) -> Raw:
+        """Bring a child to what is given, and return it as it is now.
+
+        A child that is missing is created; of one that differs the given fields are written by
+        server-side apply, and other people's fields stay. Nothing is written where nothing differs.
+
+        Args:
+            child: apiVersion, kind and content. Name (the owner's by default), namespace, owner
+                reference and labels are filled in; of a workload also selector and pod labels.
+
+        Raises:
+            Terminal: the name belongs to somebody else's object, or the child is not one that the
+                controller may make; not to be caught.
+            Waiting: a predecessor is still being deleted.
+            Refused: the API server refuses the child.
+            ApiError: the API server could not be reached.
+        """
+        kind, wanted = self._parts.builder.applied(self._owner, child)
+        self._keep(kind, wanted)
+        try:
+            found = await self._parts.children.ensure(self._owner, kind, wanted, wanted)
+        except (Forbidden, Invalid) as error:
+            raise self._refused(kind, wanted, error) from error
+        return self._judge(found, wanted)
+
+    async def create(self, child: Mapping[str, Any]) -> Raw:
+        """Create a child where it is missing; it is never changed afterwards.
+
+        Args, Raises: as `apply`.
+        """
+        kind, wanted = self._parts.builder.created(self._owner, child)
+        self._keep(kind, wanted)
+        creator, name = self._parts.creator, wanted["metadata"]["name"]
+        try:
+            found = await creator.find(self._owner, kind.resource, name)
+            if found == Result():
+                found = await creator.make(self._owner, kind.resource, wanted)
+        except (Forbidden, Invalid) as error:
+            raise self._refused(kind, wanted, error) from error
+        return self._judge(found, wanted)
+
+    async def prune(self, kind: Kind) -> int:
+        """Delete the children of a kind that this reconcile has neither applied nor created so far;
+        returns how many.
+
+        Kinds that are owned with `prune=True` are pruned at the end of each reconcile that returns.
+
+        Raises:
+            Terminal: the controller does not own the kind with `prune=True`.
+            ApiError: the API server refused or could not be reached.
+        """
+        self._parts.builder.check_prune(kind)
+        kept = self._kept.get(kind, set())
+        gone = [each for each in self.owned(kind) if key_of(each) not in kept]
+        for each in gone:
+            name = each["metadata"]["name"]
+            await self._parts.children.remove(self._owner, kind.resource, name)
+        return len(gone)
+
+    def owned(self, kind: Kind) -> list[Raw]:
+        """The children of a kind as last seen, by name."""
+        self._parts.builder.owned(kind)
+        store = self._parts.stores[kind.resource]
+        assert isinstance(store, OwnedStore)
+        return store.owned_by(self._owner["metadata"]["uid"])
+
+    async def get(self, kind: Kind, name: str) -> Raw | None:
+        """An object of a kind that is owned or watched, in the namespace of the owner; None where
+        there is none. Read from the caches, or from the API server where those keep a part only."""
+        self._check_readable(kind)
+        key = (self._owner["metadata"]["namespace"], name)
+        found = self._parts.stores[kind.resource].get(key)
+        if found is None or not cut(found):
+            return found
+        try:
+            return await self._parts.client.get(kind.resource, *key)
+        except NotFound:
+            return None
+
+    def list(self, kind: Kind) -> list[Raw]:
+        """The objects of a kind that is owned or watched, in the namespace of the owner."""
+        self._check_readable(kind)
+        store, namespace = self._parts.stores[kind.resource], self._owner["metadata"]["namespace"]
+        found = (store.get(key) for key in sorted(store.known()) if key[0] == namespace)
+        return [each for each in found if each is not None]
+
+    def condition(self, kind: str, state: bool | None, reason: str, message: str = "") -> None:
+        """Set a condition; it is stored with the status.
+
+        Progressing and Degraded follow from the outcome where they are not set.
+
+        Args:
+            kind: the type, such as Available.
+            state: None for Unknown.
+            reason: a CamelCase word for programs.
+            message: a sentence for people.
+        """
+        self.conditions[kind] = ("Unknown" if state is None else str(state), reason, message)
+
+    def event(self, reason: str, note: str, *, warning: bool = False) -> None:
+        """Record an Event about the object. The same Event again becomes a series.
+
+        Args:
+            reason: a CamelCase word for programs.
+            note: a sentence for people.
+            warning: whether a person should look at it.
+        """
+        recorder = self._parts.recorder
+        (recorder.warning if warning else recorder.normal)(self._owner, reason, note)
+
+    def block_upgrade(self, reason: str, message: str) -> None:
+        """Have OLM not upgrade the operator until a reconcile of this object does not call this."""
+        self.blocks = (reason, message)
+
+    def _keep(self, kind: Kind, wanted: Raw) -> None:
+        self._kept.setdefault(kind, set()).add(key_of(wanted))
+
+    def _judge(self, found: Result, wanted: Raw) -> Raw:
+        if found.collision:
+            raise Terminal("NameCollision", found.collision, requeue_after=_RECHECK)
+        if found.waiting or found.live is None:
+            message = found.waiting or f"{wanted['kind']} is about to change its owner"
+            raise Waiting("WaitingForDeletion", message, requeue_after=_RECHECK)
+        return found.live
+
+    def _refused(self, kind: Kind, wanted: Raw, error: Forbidden | Invalid) -> Exception:
+        if refusals.terminating(error):
+            return Vanished(error.message)
+        namespace, name = key_of(wanted)
+        reason = "Forbidden" if isinstance(error, Forbidden) else "Rejected"
+        hint = refusals.hint(error, kind.kind, name, namespace)
+        return Refused(reason, f"{kind.kind}: {error.message}{hint}", error)
+
+    def _check_readable(self, kind: Kind) -> None:
+        if kind not in self._parts.readable:
+            text = f"{kind.plural} are read, and neither owned nor watched"
+            raise Terminal("InvalidRead", f"{text}; hint: add .watches(...) to the controller")

@@ -1,0 +1,164 @@
+"""A controller: the kind that it reconciles, what it owns and watches, and its reconcile."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, Self, TypeAlias
+
+from kopfkit.controller.context import Context
+from kopfkit.controller.kinds import Kind
+from kopfkit.controller.objects import Object, SpecT, StatusT
+from kopfkit.controller.outcome import Result
+from kopfkit.controller.reverseindex import ReverseIndex
+from kopfkit.crd import CustomResource, Version
+from kopfkit.errors import KopfkitError
+from kopfkit.runtime.resources import Object as Raw
+from kopfkit.runtime.resources import Resource
+
+Reconcile: TypeAlias = Callable[[Object[SpecT, StatusT], Context], Awaitable[Result | None]]
+Finalize: TypeAlias = Callable[[Object[SpecT, StatusT], Context], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Owned:
+    """A kind that a controller owns.
+
+    Attributes:
+        kind: of the children.
+        prune: whether children that a reconcile did not apply are deleted at its end.
+        immutable: whether children are only created, with `Context.create`, and never changed.
+    """
+
+    kind: Kind
+    prune: bool = False
+    immutable: bool = False
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A kind that a controller watches and does not own.
+
+    Attributes:
+        kind: of what is watched.
+        to: the names of the objects to reconcile when one of it changes, in its namespace.
+        index: which objects named it when they were reconciled last.
+    """
+
+    kind: Kind
+    to: Callable[[Raw], Iterable[str]]
+    index: ReverseIndex
+
+
+class Controller(Generic[SpecT, StatusT]):
+    """One reconciler.
+
+    Args:
+        resource: the custom resource.
+        version: the version that `reconcile` is written for; its types are those of the object.
+        reconcile: brings one object to its desired state. It is called whenever something of it
+            may differ, needs no memory of its own, and its outcome is the status.
+        finalize: undoes what lies outside the cluster, before an object goes. With it every object
+            gets a finalizer before its first reconcile. It is repeated until it returns.
+        workers: how many objects are reconciled at a time; None for the operator's setting.
+        timeout: after which a reconcile is cancelled and tried again.
+
+    Raises:
+        KopfkitError: the resource has no such version, or its objects live in no namespace.
+    """
+
+    def __init__(
+        self,
+        resource: CustomResource,
+        version: Version[SpecT, StatusT],
+        *,
+        reconcile: Reconcile[SpecT, StatusT],
+        finalize: Finalize[SpecT, StatusT] | None = None,
+        workers: int | None = None,
+        timeout: timedelta = timedelta(minutes=5),
+    ) -> None:
+        if version not in resource.versions:
+            known = ", ".join(each.name for each in resource.versions)
+            raise KopfkitError(
+                f"controller of {resource.kind}",
+                f"{resource.kind} has no version {version.name} like this",
+                f"Name one of the resource's own versions: {known}.",
+            )
+        if resource.scope != "Namespaced":
+            raise KopfkitError(
+                f"controller of {resource.kind}",
+                f"its scope is {resource.scope}, and children need a namespace",
+                "Give the resource the scope Namespaced.",
+            )
+        self.custom_resource, self.version = resource, version
+        self.reconcile, self.finalize = reconcile, finalize
+        self.workers, self.timeout = workers, timeout
+        self.owned: dict[Kind, Owned] = {}
+        self.watched: list[Watch] = []
+        self._names: list[tuple[ReverseIndex, Callable[[Object[SpecT, StatusT]], Any]]] = []
+
+    @property
+    def resource(self) -> Resource:
+        """Where its objects live."""
+        of = self.custom_resource
+        return Resource(of.group, self.version.name, of.plural)
+
+    @property
+    def kind(self) -> str:
+        """The kind of its objects."""
+        return self.custom_resource.kind
+
+    @property
+    def finalizer(self) -> str:
+        """The finalizer of objects that have something outside the cluster."""
+        return f"{self.custom_resource.group}/finalizer"
+
+    @property
+    def hash_key(self) -> str:
+        """The annotation of children that holds the hash of their desired state."""
+        return f"{self.custom_resource.group}/desired-hash"
+
+    def owns(self, kind: Kind, *, prune: bool = False, immutable: bool = False) -> Self:
+        """Own children of a kind: their changes reconcile their owner, and the rights to create
+        and repair them are granted.
+
+        Args:
+            kind: of the children.
+            prune: delete children that a reconcile did not apply; grants delete.
+            immutable: children are only created, with `Context.create`; grants no patch.
+        """
+        self.owned[kind] = Owned(kind, prune, immutable)
+        return self
+
+    def watches(
+        self,
+        kind: Kind,
+        *,
+        to: Callable[[Raw], Iterable[str]] = lambda _: (),
+        named_by: Callable[[Object[SpecT, StatusT]], Iterable[str]] | None = None,
+    ) -> Self:
+        """Watch a kind that is not owned; it can be read with `Context.get` and `Context.list`.
+
+        Args:
+            kind: of what is watched.
+            to: from an object of it to the names of our objects, in its namespace, to reconcile.
+            named_by: from one of our objects to the names of what it refers to, in its namespace;
+                a change of those reconciles it.
+        """
+        index = ReverseIndex()
+        self.watched.append(Watch(kind, to, index))
+        if named_by is not None:
+            self._names.append((index, named_by))
+        return self
+
+    def refer(self, obj: Object[SpecT, StatusT]) -> None:
+        """Note what an object refers to."""
+        key = (obj.namespace, obj.name)
+        for index, named_by in self._names:
+            index.forget(key)
+            for name in named_by(obj):
+                index.add((obj.namespace, name), key)
+
+    def forget(self, namespace: str, name: str) -> None:
+        """Forget what an object refers to."""
+        for index, _ in self._names:
+            index.forget((namespace, name))

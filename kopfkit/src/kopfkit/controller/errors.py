@@ -1,0 +1,9 @@
+"""Failures of a reconcile that are expected. None of them knows kopf or HTTP."""
+
+
+class InvalidSpec(Exception):
+    """A stored object's spec cannot be decoded; the message names the field."""
+
+
+class Vanished(Exception):
+    """The object that is reconciled is no longer there."""

@@ -1,0 +1,67 @@
+"""Kinds of children, by group, version, plural and kind."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from kopfkit.runtime.resources import Resource
+from kopfkit.runtime.schemas import Schema, schema_of
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of object that a controller owns or watches.
+
+    Args:
+        group: "" for the core group.
+        version: of the API, in which the controller reads and writes.
+        plural: the resource's name.
+        kind: the kind's name.
+    """
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+
+    @property
+    def api_version(self) -> str:
+        """ "apps/v1"."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def resource(self) -> Resource:
+        """Where its objects live."""
+        return Resource(self.group, self.version, self.plural)
+
+    @property
+    def schema(self) -> Schema:
+        """The facts that decide which foreign fields contradict an object of ours."""
+        return schema_of({"apiVersion": self.api_version, "kind": self.kind})
+
+    @property
+    def given_away(self) -> tuple[tuple[str, ...], ...]:
+        """Fields that keep their value when they are no longer wanted: an autoscaler's."""
+        return (("f:spec", "f:replicas"),) if self in _SCALED else ()
+
+
+CONFIG_MAPS: Final = Kind("", "v1", "configmaps", "ConfigMap")
+PERSISTENT_VOLUME_CLAIMS: Final = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+PODS: Final = Kind("", "v1", "pods", "Pod")
+SECRETS: Final = Kind("", "v1", "secrets", "Secret")
+SERVICES: Final = Kind("", "v1", "services", "Service")
+SERVICE_ACCOUNTS: Final = Kind("", "v1", "serviceaccounts", "ServiceAccount")
+DAEMON_SETS: Final = Kind("apps", "v1", "daemonsets", "DaemonSet")
+DEPLOYMENTS: Final = Kind("apps", "v1", "deployments", "Deployment")
+STATEFUL_SETS: Final = Kind("apps", "v1", "statefulsets", "StatefulSet")
+HORIZONTAL_POD_AUTOSCALERS: Final = Kind(
+    "autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler"
+)
+CRON_JOBS: Final = Kind("batch", "v1", "cronjobs", "CronJob")
+JOBS: Final = Kind("batch", "v1", "jobs", "Job")
+INGRESSES: Final = Kind("networking.k8s.io", "v1", "ingresses", "Ingress")
+NETWORK_POLICIES: Final = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
+POD_DISRUPTION_BUDGETS: Final = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+
+WORKLOADS: Final = frozenset({DAEMON_SETS, DEPLOYMENTS, STATEFUL_SETS})
+"""Kinds that make pods and find them by a selector."""
+_SCALED: Final = frozenset({DEPLOYMENTS, STATEFUL_SETS})

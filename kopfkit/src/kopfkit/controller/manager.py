@@ -1,0 +1,301 @@
+"""The process that reconciles: what is started, in which order, and how it ends."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from kopfkit.controller import background, statuswriter, tasks
+from kopfkit.controller.identity import Identity
+from kopfkit.controller.serving import Primary, Serving
+from kopfkit.controller.settings import Settings, own_namespace
+from kopfkit.controller.sources import Source, Sources, Target
+from kopfkit.controller.storagemigration import Migration
+from kopfkit.controller.telemetry import Telemetry
+from kopfkit.errors import KopfkitError
+from kopfkit.migration.keeper import Report
+from kopfkit.runtime import credentials
+from kopfkit.runtime.client import Object, Resource
+from kopfkit.runtime.errors import ApiError, NotLeading
+from kopfkit.runtime.events import Recorder
+from kopfkit.runtime.health import Health
+from kopfkit.runtime.kopfsettings import load_kopf
+from kopfkit.runtime.lease import Election, identity
+from kopfkit.runtime.operatorcondition import Upgradeable, condition_name
+from kopfkit.runtime.queue import WorkQueue
+from kopfkit.runtime.recovery import Recovery
+from kopfkit.runtime.store import Key, Store
+from kopfkit.runtime.views import ViewingClient
+from kopfkit.runtime.watching import Watcher
+
+if TYPE_CHECKING:
+    from kopfkit.conversion import Converter
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks for what is not there yet at the start.
+_LOOK: Final = 1.0
+# Seconds that Events which still wait get at the end.
+_LAST_EVENTS: Final = 1.0
+
+
+class Manager:
+    """Runs reconcilers: client, caches, watches, queues, Lease, health, metrics and the rest.
+
+    Args:
+        operator: name and version.
+        settings: of the process.
+        stop: ends the process when it is set; SIGTERM and SIGINT set it.
+        primaries: what is reconciled; the first one is the operator's main resource.
+        sources: what is watched, the primaries among them.
+        stores: one for each watched resource; what was last seen.
+        converters: of the primaries' CRDs that a webhook converts, by the CRD's name.
+
+    Attributes:
+        client: reads and writes; its writes are fenced by the Lease.
+        recorder: of Events.
+        upgradeable: blocks upgrades by OLM.
+        waiting: what depends on an object, beyond what its source says.
+    """
+
+    def __init__(
+        self,
+        operator: Identity,
+        settings: Settings,
+        stop: asyncio.Event,
+        *,
+        primaries: Sequence[Primary],
+        sources: Sequence[Source],
+        stores: Mapping[Resource, Store],
+        converters: "Mapping[str, Converter]",
+    ) -> None:
+        self._operator, self._settings, self._stop = operator, settings, stop
+        self._primaries, self._converters = primaries, converters
+        self._stores, self._watched = stores, [each.watched for each in sources]
+        shapes = {each.resource: each.shape for each in self._watched}
+        self.client = ViewingClient(credentials.load, manager=operator.name)
+        # What one object of ours is reduced to when it is read or its status written. Children are
+        # read whole then: their managedFields say what is ours.
+        for each in primaries:
+            if (shape := shapes[each.resource]) is not None:
+                self.client.shapes[(each.resource.group, each.resource.plural)] = shape
+        self._serving = Serving(self.client, primaries, self._watched, stop)
+        self._telemetry = Telemetry(operator, settings.metrics_port)
+        self._telemetry.client(self.client)
+        self.recorder = Recorder(self.client, operator.name, identity())
+        self.upgradeable = Upgradeable(self.client, own_namespace() or "", condition_name())
+        self._telemetry.events(self.recorder)
+        self.waiting: Callable[[Resource, Key], Iterable[Target]] = lambda *_: ()
+        self._queues: dict[Resource, WorkQueue[Key]] = {}
+        self._workers: dict[Resource, int | None] = {}
+        self._background: list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]] = []
+        self._telemetry.stores(
+            {each.kind: stores[each.resource] for each in primaries}, settings.metrics_objects
+        )
+        self._sources = Sources(
+            self.client,
+            stores,
+            sources,
+            self._queues,
+            namespaces=settings.namespaces,
+            resync=settings.resync,
+            waiting=lambda resource, key: self.waiting(resource, key),
+            served=self._serving.serves,
+        )
+        self._watcher = Watcher(
+            self._watched,
+            settings.namespaces,
+            load=credentials.load,
+            agent=operator.name,
+            event=self._event,
+            relisted=self._sources.relisted,
+            ready=self._ready,
+            started=lambda: tasks.on_signals(stop),
+            silence=settings.watch_silence,
+        )
+        self._telemetry.watches(self._watcher.watchdog.heard_at)
+        self._telemetry.leader(lambda: self._leading)
+        self._migrations = [
+            Migration(self.client, crd, may=self.may_write, upgradeable=self.upgradeable)
+            for crd in converters
+        ]
+        self._telemetry.migration(self._migration)
+        self._health = Health()
+        self._health.checks["caches"] = self._caches
+        self._health.checks["watches"] = self._watcher.stalled
+        self._election: Election | None = None
+        self._leading = not settings.leader_elect
+        self._tasks = tasks.Tasks(stop)
+
+    def add(
+        self,
+        resource: Resource,
+        reconcile: Callable[[Key], Awaitable[float | None]],
+        *,
+        workers: int | None = None,
+    ) -> None:
+        """Reconcile the objects of a primary.
+
+        Args:
+            resource: of the primary.
+            reconcile: reconciles one key; returns seconds after which to do it again, or None.
+            workers: how many at a time; None for the settings' number.
+        """
+
+        def failed(key: Key, error: BaseException, delay: float) -> None:
+            known = self._stores[resource].get(key)
+            about = statuswriter.about(known) if known is not None else {"object": "/".join(key)}
+            _failed(about, error, delay)
+
+        (kind,) = (each.kind for each in self._primaries if each.resource == resource)
+        observers = self._telemetry.queue(kind.lower())
+        queue: WorkQueue[Key] = WorkQueue(reconcile, failed=failed, observers=observers)
+        self._telemetry.follow(observers, queue)
+        self.client.observers.append(Recovery(queue.hurry))
+        self._queues[resource], self._workers[resource] = queue, workers
+
+    def run_in_background(self, name: str, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a task beside the reconcilers once the caches are filled. It has to run for ever; if
+        it ends with an exception, the process ends."""
+        self._background.append((name, task))
+
+    def concern(self, resource: Resource, key: Key) -> None:
+        """Have an object of a primary reconciled, and those that depend on it."""
+        self._sources.concern(resource, key)
+
+    def may_write(self) -> bool:
+        """Whether this process leads and knows what there is."""
+        return self._leading and self._sources.filled
+
+    async def run(self) -> None:
+        """Run until `stop` is set.
+
+        Raises:
+            KopfkitError: it cannot start (no credentials, the health port is taken), or one of its
+                background tasks failed.
+        """
+        try:
+            await self._run()
+        finally:
+            await self._end()
+
+    async def _run(self) -> None:
+        tasks.on_signals(self._stop)
+        await self.client.open()
+        port = await self._health.start(self._settings.health_port)
+        await self._telemetry.start()
+        log.info(
+            "starts: API server %s (%s), namespaces %s, health on port %d, metrics on %d",
+            self.client.credentials.server,
+            self.client.credentials.source,
+            ", ".join(self._settings.namespaces) or "all",
+            port,
+            self._settings.metrics_port,
+        )
+        for resource, queue in self._queues.items():
+            queue.start(self._workers[resource] or self._settings.workers)
+        self._start_leading()
+        # Imported in a thread while the first lists are read.
+        importing = asyncio.create_task(asyncio.to_thread(load_kopf), name="import of kopf")
+        await tasks.until(self._stop, self._fill())
+        await importing
+        if self._stop.is_set():
+            return
+        self._tasks.start(self._sources.run(), "resync")
+        for migration in self._migrations:
+            self._tasks.start(migration.run(), "storage migration")
+        for crd, converter in self._converters.items():
+            protecting = background.protection(self.client, crd, converter, self.may_write)
+            self._tasks.start(protecting, "protection of the conversion")
+        for name, task in self._background:
+            self._tasks.start(task(), name)
+        await self._watcher.run(self._stop)
+        if self._tasks.broken:
+            raise KopfkitError(self._tasks.broken, "ended unexpectedly; the log says why")
+
+    def _start_leading(self) -> None:
+        settings, name = self._settings, self._operator.name
+        namespace = settings.lease_namespace or own_namespace() or self.client.credentials.namespace
+        self._tasks.start(self.recorder.run(), "events")
+        if condition_name():
+            self._tasks.start(self.upgradeable.run(), "OperatorCondition")
+        if settings.leader_elect:
+            self._election = Election(self.client, namespace, name, identity(), changed=self._lead)
+            self._tasks.start(self._election.run(), "election")
+        if settings.metrics_port:
+            monitoring = background.monitoring(self.client, namespace, name, self.may_write)
+            self._tasks.start(monitoring, "monitoring")
+        if settings.manage_certificates:
+            for crd in self._converters:
+                rotating = background.certificates(
+                    self.client, namespace, name, crd, lambda: self._leading
+                )
+                self._tasks.start(rotating, "certificates")
+
+    async def _end(self) -> None:
+        """Stop: finish what runs, give the Lease back, close."""
+        self._stop.set()
+        grace = self._settings.grace
+        if not all(await asyncio.gather(*(each.drain(grace) for each in self._queues.values()))):
+            log.warning("some reconciles did not end in %.0f s", grace)
+        await self._tasks.end()
+        await self.recorder.drain(_LAST_EVENTS)
+        if self._election is not None:
+            await self._election.release()
+        await self._telemetry.stop()
+        await self._health.stop()
+        await self.client.close()
+        log.info("ended")
+
+    def _lead(self, leading: bool) -> None:
+        self._leading = leading
+        self._go()
+
+    def _go(self) -> None:
+        for queue in self._queues.values():
+            if self.may_write():
+                queue.resume()
+                queue.hurry()
+            else:
+                queue.pause()
+        if self.may_write():
+            for migration in self._migrations:
+                migration.wake()
+
+    def _caches(self) -> str:
+        return "" if self._sources.filled else "not filled yet"
+
+    def _migration(self) -> Report | None:
+        """The report of the migration that runs or is blocked, else any."""
+        reports = [each.report for each in self._migrations if each.report is not None]
+        return min(reports, key=lambda each: each.done, default=None)
+
+    async def _fill(self) -> None:
+        await self._ready()
+        while True:
+            try:
+                await self._sources.fill()
+                break
+            except ApiError as error:
+                log.warning("cannot list, tries again: %s", error)
+                await asyncio.sleep(_LOOK)
+        main = self._primaries[0]
+        log.info("knows %d %ss", len(self._stores[main.resource]), main.kind)
+        self._go()
+
+    def _event(self, resource: Resource, kind: str | None, obj: Object) -> None:
+        self._sources.event(*self._serving.seen(resource, kind, obj))
+
+    async def _ready(self) -> None:
+        """Wait until the API server serves the primaries; then it is known in which version."""
+        await self._serving.wait()
+        self._watcher.watch(self._serving.watched)
+
+
+def _failed(about: Mapping[str, object], error: BaseException, delay: float) -> None:
+    if isinstance(error, NotLeading):
+        log.info("left to the next leader", extra=about)
+    elif isinstance(error, ApiError):
+        log.error("failed, again in %.1f s: %s", delay, error, extra=about)
+    else:
+        log.error("failed, again in %.1f s", delay, exc_info=error, extra=about)

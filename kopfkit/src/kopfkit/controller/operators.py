@@ -1,0 +1,146 @@
+"""The operator: its controllers as one process, its conversion webhook as another."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from kopfkit.controller import assembly
+from kopfkit.controller.controllers import Controller
+from kopfkit.controller.identity import Identity
+from kopfkit.controller.settings import Settings
+from kopfkit.errors import KopfkitError
+from kopfkit.runtime.rights import Use
+
+if TYPE_CHECKING:
+    import click
+
+    from kopfkit.controller.manager import Manager
+    from kopfkit.conversion import Converter
+
+Runnable = Callable[["Manager"], Coroutine[Any, Any, None]]
+
+
+class Operator:
+    """An operator.
+
+    Args:
+        name: a DNS label; field manager, Lease, service account, first part of metrics' names.
+        version: of the operator.
+        controllers: what it reconciles; the first one's kind is its main one.
+        conversion: the converter of the one custom resource with more than one version.
+        conditions: types of conditions that metrics count.
+        runnables: by name, tasks that run beside the controllers, in every replica, for ever. Each
+            is given the manager, whose `may_write` says whether the process leads.
+
+    Raises:
+        KopfkitError: the controllers do not fit together.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        controllers: Sequence[Controller[Any, Any]],
+        *,
+        conversion: "Converter | None" = None,
+        conditions: Sequence[str] = ("Available", "Progressing", "Degraded"),
+        runnables: Mapping[str, Runnable] | None = None,
+    ) -> None:
+        self.identity = Identity(name, version, tuple(conditions))
+        self.controllers, self.conversion = tuple(controllers), conversion
+        self._runnables = dict(runnables or {})
+        self._check()
+
+    @property
+    def name(self) -> str:
+        """The operator's name."""
+        return self.identity.name
+
+    def uses(self) -> tuple[Use, ...]:
+        """What the operator's own code does with which resource: its rights follow from this."""
+        return assembly.uses(self.controllers)
+
+    def commands(self) -> "click.Group":
+        """The command line: `run` and, with a conversion, `webhook`. Commands may be added."""
+        from kopfkit.controller.commands import group
+
+        return group(self)
+
+    def main(self) -> None:
+        """Run the command line; an expected failure is one message and exit code 1."""
+        from kopfkit.controller.commands import main
+
+        main(self.commands(), self.name)
+
+    async def run(self, settings: Settings, *, stop: asyncio.Event | None = None) -> None:
+        """Reconcile until `stop` is set or SIGTERM or SIGINT comes.
+
+        Raises:
+            KopfkitError: it cannot start (no credentials, the health port is taken), or a task
+                beside the controllers failed.
+        """
+        from kopfkit.controller.manager import Manager
+        from kopfkit.controller.serving import Primary
+
+        sources = assembly.sources(self.name, self.controllers)
+        stores = assembly.new_stores(sources)
+        manager = Manager(
+            self.identity,
+            settings,
+            stop or asyncio.Event(),
+            primaries=[
+                Primary(each.resource, each.kind, self._older(each)) for each in self.controllers
+            ],
+            sources=sources,
+            stores=stores,
+            converters={self.converted_crd: self.conversion} if self.conversion else {},
+        )
+        for kind in assembly.kinds(self.controllers):
+            # A child is read whole, also where it is of one of our own kinds.
+            manager.client.shapes.pop((kind.group, kind.plural), None)
+        for each in self.controllers:
+            reconcile = assembly.runner(
+                self.name, each, manager.client, stores, manager.recorder, manager.upgradeable
+            )
+            manager.add(each.resource, reconcile, workers=each.workers)
+        for name, task in self._runnables.items():
+            manager.run_in_background(name, partial(task, manager))
+        await manager.run()
+
+    @property
+    def converted_crd(self) -> str:
+        """The name of the CRD that is converted, "" where none is."""
+        return next((each.custom_resource.crd_name for each in self._converted()), "")
+
+    def _converted(self) -> list[Controller[Any, Any]]:
+        of = self.conversion
+        return [
+            each
+            for each in self.controllers
+            if of is not None and (each.custom_resource.group, each.kind) == (of.group, of.kind)
+        ]
+
+    def _older(self, controller: Controller[Any, Any]) -> dict[str, Callable[[Any], Any]]:
+        if self.conversion is None or controller not in self._converted():
+            return {}
+        return {name: self.conversion.to_hub(name) for name in self.conversion.spokes}
+
+    def _check(self) -> None:
+        what = f"operator {self.name}"
+        if not self.controllers:
+            raise KopfkitError(what, "it has no controller", "Give it one.")
+        names = [(each.custom_resource.crd_name, each.kind) for each in self.controllers]
+        for name, kind in names:
+            if names.count((name, kind)) > 1:
+                cure = "Put what both do into one reconcile; two would undo each other's status."
+                raise KopfkitError(what, f"two controllers reconcile {kind} ({name})", cure)
+        if self.conversion is not None:
+            converted = self._converted()
+            if not converted:
+                text = f"no controller reconciles {self.conversion.kind}, which is converted"
+                raise KopfkitError(what, text, "Give the kind a controller.")
+            hub = self.conversion.hub
+            if converted[0].version.name != hub:
+                text = f"the controller of {converted[0].kind} uses {converted[0].version.name}"
+                raise KopfkitError(what, f"{text}, and the hub is {hub}", "Use the hub's version.")

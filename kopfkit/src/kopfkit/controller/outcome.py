@@ -1,0 +1,66 @@
+"""The outcomes of a reconcile: a `Result`, or one of the exceptions by which it stops early."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from kopfkit.runtime.errors import ApiError
+
+# Between two looks at something that sends no events.
+RECHECK = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Result:
+    """A reconcile that came to its end.
+
+    Attributes:
+        requeue_after: reconcile again after this time though nothing happened; None for not.
+    """
+
+    requeue_after: timedelta | None = None
+
+
+class Terminal(Exception):
+    """Only a change of the object, or a person, can help: Degraded is True until then.
+
+    Args:
+        reason: a CamelCase word for programs.
+        message: a sentence for people.
+        requeue_after: look again after this time; None waits for the next event.
+    """
+
+    def __init__(
+        self, reason: str, message: str, *, requeue_after: timedelta | None = None
+    ) -> None:
+        super().__init__(message)
+        self.reason, self.message, self.requeue_after = reason, message, requeue_after
+
+
+class Waiting(Exception):
+    """Something has to happen first, by itself: Progressing is True until then.
+
+    Args:
+        reason: a CamelCase word for programs.
+        message: a sentence for people.
+        requeue_after: look again after this time; None waits for the next event.
+    """
+
+    def __init__(
+        self, reason: str, message: str, *, requeue_after: timedelta | None = RECHECK
+    ) -> None:
+        super().__init__(message)
+        self.reason, self.message, self.requeue_after = reason, message, requeue_after
+
+
+class Refused(Exception):
+    """The API server refused a child: Degraded is True, and the reconcile is tried again.
+
+    Args:
+        reason: "Forbidden" or "Rejected".
+        message: the API server's sentence, with a hint.
+        error: the refusal.
+    """
+
+    def __init__(self, reason: str, message: str, error: ApiError) -> None:
+        super().__init__(message)
+        self.reason, self.message, self.error = reason, message, error

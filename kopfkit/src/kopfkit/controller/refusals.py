@@ -1,0 +1,41 @@
+"""What the API server's refusals mean, and the way out of them."""
+
+from typing import Final
+
+from kopfkit.runtime.errors import ApiError
+
+# What the API server says when something is to be made in a namespace that is being deleted
+# (plugin/pkg/admission/namespace/lifecycle). All that is in it goes, the owner too.
+_TERMINATING: Final = "because it is being terminated"
+# What the API server says of a field that is set once and for all (apimachinery,
+# api/validation: FieldImmutableErrorMsg; core/validation, ValidatePersistentVolumeClaimUpdate;
+# apps/validation, ValidateStatefulSetUpdate).
+_IMMUTABLE: Final = (
+    "field is immutable",
+    "is immutable after creation",
+    "may not change once set",
+    "updates to statefulset spec for fields other than",
+)
+# What OwnerReferencesPermissionEnforcement says (plugin/pkg/admission/gc): setting owners takes
+# the right to delete, and an operator has it only for what it deletes.
+_OWNERLESS: Final = "cannot set an ownerRef on a resource you can't delete"
+
+
+def terminating(error: ApiError) -> bool:
+    """Whether the namespace is being deleted."""
+    return _TERMINATING in error.message
+
+
+def hint(error: ApiError, kind: str, name: str, namespace: str, lost: str = "") -> str:
+    """How a child becomes what is wanted where it cannot be changed: somebody made it otherwise, or
+    took its owner reference away. "" where nothing can be advised.
+
+    Args:
+        lost: appended to the advice: what is lost by following it.
+    """
+    if not any(each in error.message for each in (*_IMMUTABLE, _OWNERLESS)):
+        return ""
+    return (
+        "; hint: this cannot be changed on an object that exists: "
+        f"`kubectl delete {kind.lower()} {name} -n {namespace}`, and it is made again{lost}"
+    )

@@ -1,0 +1,157 @@
+"""Sources of events: what feeds the stores and the queues.
+
+That is watch events, full lists, and the slow resync. The stores are filled from lists before
+kopf's watches start, so that reconciling need not wait for them. Whenever kopf has listed something
+again (at its start, after a 410, after a restart), and every ten minutes whatever happens, they are
+compared with fresh lists: kopf tells nothing about objects that vanished while it was not looking.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from kopfkit.runtime.client import Client, Object, Resource
+from kopfkit.runtime.errors import ApiError
+from kopfkit.runtime.kopfsettings import Watched
+from kopfkit.runtime.queue import WorkQueue
+from kopfkit.runtime.store import Key, Store, key_of
+
+log = logging.getLogger(__name__)
+
+Target: TypeAlias = tuple[Resource, Key]
+"""An object to be reconciled."""
+Concerns: TypeAlias = Callable[[Key, Iterable[Object]], Iterable[Target]]
+"""From the key of an object that changed, and the object as it was and is (as far as known), to
+what has to be reconciled."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A watched resource, and whom its events concern.
+
+    Attributes:
+        watched: the resource.
+        concerns: what has to be reconciled when one of its objects changes.
+    """
+
+    watched: Watched
+    concerns: Concerns
+
+
+# Seconds without a list of kopf's after which it watches everything again.
+_QUIET: Final = 0.5
+
+
+def new_stores(sources: Iterable[Source]) -> dict[Resource, Store]:
+    """An empty store for each watched resource."""
+    return {each.watched.resource: Store(each.watched.shape) for each in sources}
+
+
+class Sources:
+    """Takes in what is seen and puts the keys it concerns on the queues.
+
+    Args:
+        client: lists.
+        stores: one for each watched resource.
+        sources: what is watched, and whom it concerns.
+        queues: of the keys of each resource that is reconciled.
+        namespaces: to list; empty means all.
+        resync: seconds between two unconditional comparisons.
+        waiting: what depends on an object, beyond what its source says.
+        served: whether a resource is there to be listed.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        stores: Mapping[Resource, Store],
+        sources: Sequence[Source],
+        queues: Mapping[Resource, WorkQueue[Key]],
+        *,
+        namespaces: Iterable[str],
+        resync: float,
+        waiting: Callable[[Resource, Key], Iterable[Target]] = lambda *_: (),
+        served: Callable[[Resource], bool] = lambda _: True,
+    ) -> None:
+        self._waiting, self._served = waiting, served
+        self._client, self._stores, self._queues = client, stores, queues
+        self._watched = [each.watched for each in sources]
+        self._concerned = {each.watched.resource: each.concerns for each in sources}
+        self._namespaces: tuple[str | None, ...] = tuple(namespaces) or (None,)
+        self._resync = resync
+        self._asked = asyncio.Event()
+        self._listed_at = 0.0
+        self.filled = False
+
+    def event(self, resource: Resource, kind: str | None, obj: Object) -> None:
+        """One watch event. `kind` is None for an object of a list."""
+        store, key = self._stores[resource], key_of(obj)
+        known = store.get(key)
+        news = store.drop(obj) if kind == "DELETED" else store.put(obj)
+        if news:
+            self._concerns(resource, key, obj, known)
+
+    def relisted(self) -> None:
+        """kopf has listed (a part of) something again."""
+        self._listed_at = asyncio.get_running_loop().time()
+        self._asked.set()
+
+    async def fill(self) -> None:
+        """Bring all stores to the truth. Raises `ApiError`."""
+        lists = [
+            self._compare(watched, namespace)
+            for watched in self._watched
+            if self._served(watched.resource)
+            for namespace in self._namespaces
+        ]
+        for failed in await asyncio.gather(*lists, return_exceptions=True):
+            if failed is not None:
+                raise failed
+        self.filled = True
+
+    async def run(self) -> None:
+        """Resync for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                async with asyncio.timeout(self._resync * random.uniform(0.9, 1.1)):
+                    await self._asked.wait()
+                    while (left := self._listed_at + _QUIET - loop.time()) > 0:  # noqa: ASYNC110
+                        await asyncio.sleep(left)
+            except TimeoutError:
+                pass
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+            self._asked.clear()
+            try:
+                await self.fill()
+            except ApiError as error:
+                log.warning("cannot compare the caches with the API server: %s", error)
+                self._asked.set()
+                self._listed_at = loop.time()
+
+    async def _compare(self, watched: Watched, namespace: str | None) -> None:
+        resource, store = watched.resource, self._stores[watched.resource]
+        objects, version = await self._client.list(
+            resource, namespace, labels=watched.labels, shape=watched.shape
+        )
+        before = {key: store.get(key) for key in store.known()}
+        for key in store.replace(objects, version, within=namespace or ""):
+            self._concerns(resource, key, store.get(key), before.get(key))
+
+    def _concerns(self, resource: Resource, key: Key, *objects: Object | None) -> None:
+        known = [obj for obj in objects if obj is not None]
+        for primary, whose in self._concerned[resource](key, known):
+            if primary == resource or self._stores[primary].get(whose) is not None:
+                self.concern(primary, whose)
+
+    def concern(self, primary: Resource, key: Key) -> None:
+        """Have an object reconciled, and those that wait for it."""
+        self._queues[primary].add(key)
+        for other, waiter in self._waiting(primary, key):
+            self._queues[other].add(waiter)

@@ -1,0 +1,117 @@
+"""What of a project's description follows from its `kopfkit.controller.Operator`.
+
+So a kind that is owned or watched stands in one place: rights, Deployments and the kinds of
+children cannot differ from what the process does.
+"""
+
+from typing import Any
+
+from kopfkit.controller.operators import Operator
+from kopfkit.controller.settings import HEALTH_PORT, WEBHOOK_PORT
+from kopfkit.crd import CustomResource
+from kopfkit.project import rights
+from kopfkit.project.model import Project
+from kopfkit.project.parts import Child, Conversion, Deployment, Permission
+
+_METRICS_PORT = 8081
+
+
+def project(operator: Operator, **described: Any) -> Project:
+    """The project of an operator.
+
+    Args:
+        operator: gives name, resources, deployments, permissions, children and conversion.
+        described: the rest of `Project`'s arguments; one of those above replaces what follows.
+
+    Raises:
+        KopfkitError: the description cannot be right; it names every fault.
+    """
+    found: dict[str, Any] = {
+        "name": operator.name,
+        "namespace": f"{operator.name}-system",
+        "resources": resources(operator),
+        "deployments": deployments(operator),
+        "permissions": permissions(operator),
+        "children": children(operator),
+        "conversion": conversion(operator),
+    }
+    return Project(**{**found, **described})
+
+
+def resources(operator: Operator) -> tuple[CustomResource, ...]:
+    """The custom resources that the operator reconciles."""
+    return tuple(each.custom_resource for each in operator.controllers)
+
+
+def permissions(operator: Operator) -> tuple[Permission, ...]:
+    """The rights of what the operator's processes do, and no others."""
+    name = operator.name
+    found = [rights.main(name, (*operator.uses(), rights.events()))]
+    converted = [one for one in resources(operator) if one.crd_name == operator.converted_crd]
+    if converted:
+        found.append(rights.storage_migration(name, *converted))
+        found.append(rights.protection(name, *converted))
+    found.append(rights.leader_election(name, lease=name))
+    found.append(rights.monitoring(name, project=name))
+    return tuple(found)
+
+
+def deployments(operator: Operator) -> tuple[Deployment, ...]:
+    """The controllers' Deployment and, with a conversion, the webhook's. They are values:
+    `dataclasses.replace` changes one."""
+    ports = (f"--health-port={HEALTH_PORT}", f"--metrics-port={_METRICS_PORT}")
+    controller = Deployment(
+        name=operator.name,
+        container="operator",
+        args=("run", *ports),
+        component="controller",
+        # The leader by Lease, and one that waits with its caches filled.
+        replicas=2,
+        health_port=HEALTH_PORT,
+        metrics_port=_METRICS_PORT,
+        cpu="20m",
+        memory="64Mi",
+        memory_limit="256Mi",
+        env={"LOG_FORMAT": "json"},
+        scratch=True,
+        certificate_args=("--manage-certificates",) if operator.conversion is not None else (),
+    )
+    if operator.conversion is None:
+        return (controller,)
+    webhook = Deployment(
+        name=f"{operator.name}-webhook",
+        container="webhook",
+        args=("webhook", f"--port={WEBHOOK_PORT}", *ports),
+        component="webhook",
+        replicas=2,
+        health_port=HEALTH_PORT,
+        metrics_port=_METRICS_PORT,
+        cpu="20m",
+        memory="48Mi",
+        memory_limit="192Mi",
+        env={"LOG_FORMAT": "json"},
+        # The converter is pure: it calls no API.
+        api_access=False,
+        # 5 s until every API server has seen the endpoint go, then 25 s to answer what is open.
+        pre_stop_seconds=5,
+        grace_seconds=30,
+    )
+    return (controller, webhook)
+
+
+def children(operator: Operator) -> tuple[Child, ...]:
+    """The kinds of objects that the operator makes."""
+    found = [
+        Child(kind.version, kind.kind, controller.kind)
+        for controller in operator.controllers
+        for kind in controller.owned
+    ]
+    # Named with its version, or operator-sdk warns that events.k8s.io had one that was removed.
+    return (*found, Child("v1", "Event"))
+
+
+def conversion(operator: Operator) -> Conversion | None:
+    """The conversion webhook; None where nothing is converted."""
+    if operator.conversion is None:
+        return None
+    return Conversion(deployment=f"{operator.name}-webhook")

@@ -1,0 +1,225 @@
+"""One reconcile on given objects, in milliseconds: what it would write, without a cluster.
+
+The controller's own code runs, with its children, status and finalizer; what it asks of the API
+server is answered from the given objects. This is no API server: there are no defaults, no
+validation, and no other writers. What depends on those is tested against a real one
+(`kopfkit.testing.plugin`).
+"""
+
+import asyncio
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from kopfkit.controller import assembly
+from kopfkit.controller.conditions import conditions_of
+from kopfkit.controller.controllers import Controller
+from kopfkit.controller.kinds import Kind
+from kopfkit.runtime.client import Resource
+from kopfkit.runtime.errors import AlreadyExists, NotFound
+from kopfkit.runtime.resources import Object as Raw
+from kopfkit.runtime.store import key_of
+from kopfkit.runtime.views import ViewingClient
+
+_NOW = "2026-01-01T00:00:00Z"
+_OPERATOR = "operator-under-test"
+
+
+@dataclass
+class Reconciled:
+    """What one reconcile came to.
+
+    Attributes:
+        writes: in order, such as "create Deployment ns/x", "status", "finalizer".
+        object: the object afterwards, with its status; None where it is gone.
+        children: all objects of owned kinds afterwards.
+        events: of each (type, reason, note).
+        requeue_after: when it is reconciled again though nothing happens; None for not.
+        error: what it raised, after which it is tried again with a growing delay.
+        blocks: (reason, message) of what blocks an upgrade of the operator, or None.
+    """
+
+    object: Raw | None
+    writes: list[str] = field(default_factory=list)
+    children: list[Raw] = field(default_factory=list)
+    events: list[tuple[str, str, str]] = field(default_factory=list)
+    requeue_after: timedelta | None = None
+    error: Exception | None = None
+    blocks: tuple[str, str] | None = None
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """The status afterwards."""
+        return dict((self.object or {}).get("status") or {})
+
+    def condition(self, kind: str) -> tuple[str, str, str]:
+        """(status, reason, message) of a condition. KeyError if there is none."""
+        found = conditions_of(self.status)[kind]
+        return found["status"], found["reason"], found["message"]
+
+    def child(self, kind: Kind, name: str) -> Raw:
+        """A child. KeyError if there is none."""
+        for each in self.children:
+            if (each["kind"], each["metadata"]["name"]) == (kind.kind, name):
+                return each
+        raise KeyError(name)
+
+
+def reconcile(
+    controller: Controller[Any, Any],
+    obj: Mapping[str, Any],
+    there: Iterable[Mapping[str, Any]] = (),
+    *,
+    times: int = 1,
+) -> Reconciled:
+    """Run one reconcile. Not to be called from a coroutine.
+
+    Args:
+        controller: whose reconcile is run; its finalize, where the object has a deletionTimestamp.
+        obj: the object: metadata.name, spec, and what else matters. What an API server would have
+            set (apiVersion, kind, namespace, uid, generation) is filled in.
+        there: other objects that exist, whole: those of a reconcile before, or foreign ones.
+        times: how often it is reconciled; what came of the last time is returned, and all writes.
+    """
+    return asyncio.run(_reconcile(controller, obj, there, times))
+
+
+async def _reconcile(
+    controller: Controller[Any, Any],
+    obj: Mapping[str, Any],
+    there: Iterable[Mapping[str, Any]],
+    times: int,
+) -> Reconciled:
+    of, resource = controller.custom_resource, controller.resource
+    owner: Raw = {
+        "apiVersion": f"{of.group}/{resource.version}",
+        "kind": of.kind,
+        **copy.deepcopy(dict(obj)),
+    }
+    defaults = {"namespace": "default", "uid": "uid", "generation": 1, "resourceVersion": "1"}
+    owner["metadata"] = {**defaults, **owner["metadata"]}
+    kinds = {each.kind: each for each in assembly.kinds([controller])}
+    server = _Given({resource: of.kind, **{each.resource: each.kind for each in kinds.values()}})
+    stores = assembly.new_stores(assembly.sources(_OPERATOR, [controller]))
+    server.keep(resource, owner)
+    stores[resource].put(server.objects[resource, key_of(owner)])
+    for each in there:
+        known = kinds[each["kind"]].resource
+        server.keep(known, copy.deepcopy(dict(each)))
+        stores[known].put(server.objects[known, key_of(dict(each))])
+    result = Reconciled(None, server.noted)
+    told = _Told(result)
+    runner = assembly.runner(_OPERATOR, controller, server, stores, told, told, now=lambda: _NOW)
+    for _ in range(times):
+        result.error = result.requeue_after = None
+        try:
+            again = await runner(key_of(owner))
+            result.requeue_after = timedelta(seconds=again) if again is not None else None
+        except Exception as error:
+            result.error = error
+    result.object = server.objects.get((resource, key_of(owner)))
+    owned = {each.resource for each in controller.owned}
+    result.children = [each for (of_it, _), each in server.objects.items() if of_it in owned]
+    return result
+
+
+class _Told:
+    """Takes Events and what blocks an upgrade."""
+
+    def __init__(self, result: Reconciled) -> None:
+        self._result = result
+
+    def normal(self, obj: Raw, reason: str, note: str) -> None:
+        self._result.events.append(("Normal", reason, note))
+
+    def warning(self, obj: Raw, reason: str, note: str) -> None:
+        self._result.events.append(("Warning", reason, note))
+
+    def set(self, ok: bool, reason: str = "", message: str = "", *, of: str = "") -> None:
+        self._result.blocks = None if ok else (reason, message)
+
+
+class _Given(ViewingClient):
+    """Answers from given objects and notes what is written."""
+
+    def __init__(self, kinds: Mapping[Resource, str]) -> None:
+        self.objects: dict[tuple[Resource, tuple[str, str]], Raw] = {}
+        self.noted: list[str] = []
+        self.views = {}
+        self.manager = _OPERATOR
+        self._kinds, self._version = kinds, 100
+
+    def keep(self, resource: Resource, obj: Raw) -> Raw:
+        """Store an object in a new version."""
+        self._version += 1
+        metadata = {"uid": f"uid-{self._version}", "generation": 1, **obj["metadata"]}
+        metadata["resourceVersion"] = str(self._version)
+        kept = self.objects[resource, key_of(obj)] = {**obj, "metadata": metadata}
+        return kept
+
+    async def request(self, method: str, path: str, **_: Any) -> Raw:
+        for (resource, key), obj in self.objects.items():
+            if resource.path(*key) == path and method == "GET":
+                return obj
+        raise NotFound(path)
+
+    async def get(self, resource: Resource, namespace: str | None, name: str) -> Raw:
+        try:
+            return self.objects[resource, (namespace or "", name)]
+        except KeyError:
+            raise NotFound(name) from None
+
+    async def create(self, resource: Resource, namespace: str | None, body: Raw) -> Raw:
+        if (resource, key_of(body)) in self.objects:
+            raise AlreadyExists(body["metadata"]["name"])
+        self._note("create", resource, *key_of(body))
+        return self.keep(resource, body)
+
+    async def apply(self, resource: Resource, namespace: str | None, body: Raw) -> Raw:
+        self._note("apply", resource, *key_of(body))
+        return self.keep(resource, _merged(self.objects[resource, key_of(body)], body))
+
+    async def merge(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        name: str,
+        body: Raw,
+        *,
+        subresource: str = "",
+    ) -> Raw:
+        self.noted.append(subresource or "finalizer")
+        body["metadata"].pop("resourceVersion", None)
+        live = _merged(self.objects[resource, (namespace or "", name)], body)
+        if live["metadata"].get("deletionTimestamp") and not live["metadata"].get("finalizers"):
+            return self.objects.pop((resource, key_of(live)))
+        return self.keep(resource, live)
+
+    async def patch(
+        self, resource: Resource, namespace: str | None, name: str, operations: Any
+    ) -> Raw:
+        return self.objects[resource, (namespace or "", name)]  # ownership of fields only
+
+    async def delete(
+        self, resource: Resource, namespace: str | None, name: str, *, uid: str
+    ) -> None:
+        self._note("delete", resource, namespace or "", name)
+        del self.objects[resource, (namespace or "", name)]
+
+    def _note(self, verb: str, resource: Resource, namespace: str, name: str) -> None:
+        self.noted.append(f"{verb} {self._kinds[resource]} {namespace}/{name}")
+
+
+def _merged(live: Any, change: Any) -> Any:
+    """A JSON merge patch (RFC 7386)."""
+    if not isinstance(change, dict):
+        return change
+    made = dict(live) if isinstance(live, dict) else {}
+    for key, value in change.items():
+        if value is None:
+            made.pop(key, None)
+        else:
+            made[key] = _merged(made.get(key), value)
+    return made

@@ -1,0 +1,243 @@
+"""The example operator as a real process, with the rights that its project description derives.
+
+The control plane writes an audit log; each process has a token of its own, and the log carries the
+token's id. The registry outside of the cluster is a real HTTP server.
+"""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from kopfkit import yamls
+from kopfkit.cluster import controlplane, toolchain
+from kopfkit.cluster.controlplane import ControlPlane
+from kopfkit.errors import KopfkitError
+from kopfkit.testing.client import Api
+from kopfkit.testing.waiting import eventually
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "databases"
+SYSTEM = "database-operator-system"
+POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived", "ResponseStarted"],
+    "rules": [{"level": "Metadata"}],
+}
+WRITES = {"create", "update", "patch", "delete", "deletecollection"}
+KOPFKIT = [sys.executable, "-c", "from kopfkit.cli import main; main()"]
+
+
+class Registry:
+    """A registry of host names, and what was asked of it."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, Any] = {}
+        self.writes: list[str] = []
+        registry = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self, body: Any = None) -> None:
+                text = json.dumps(body).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def do_GET(self) -> None:
+                self.answer(registry.records.get(self.path[1:]))
+
+            def do_PUT(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                registry.records[self.path[1:]] = body
+                registry.writes.append(f"PUT {self.path}")
+                self.answer()
+
+            def do_DELETE(self) -> None:
+                url = urlsplit(self.path)
+                owner = parse_qs(url.query)["owner"][0]
+                if registry.records.get(url.path[1:], {}).get("owner") == owner:
+                    del registry.records[url.path[1:]]
+                    registry.writes.append(f"DELETE {url.path}")
+                self.answer()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+
+
+@dataclass
+class Plane:
+    """The control plane of these tests, with the example's CRD and rights."""
+
+    control: ControlPlane
+    api: Api
+    directory: Path
+    registry: Registry
+
+    def events(self) -> list[Any]:
+        """All that the audit log has."""
+        lines = (self.directory / "audit.log").read_text().splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def kubeconfig(self) -> tuple[Path, str]:
+        """A kubeconfig with a fresh token of the operator's service account, and its id."""
+        account = f"/api/v1/namespaces/{SYSTEM}/serviceaccounts/database-operator/token"
+        token = self.api.post(account, {"spec": {"expirationSeconds": 3600}})["status"]["token"]
+        claims = token.split(".")[1]
+        jti = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["jti"]
+        config = yamls.read(self.control.kubeconfig)
+        config["users"] = [{"name": config["users"][0]["name"], "user": {"token": token}}]
+        path = self.directory / f"{jti}.kubeconfig"
+        path.write_text(yamls.dump(config))
+        return path, jti
+
+
+@dataclass
+class Process:
+    """One running operator process."""
+
+    plane: Plane
+    process: "subprocess.Popen[bytes]"
+    log: Path
+    jti: str
+    read: list[str] = field(default_factory=list)
+
+    def logs(self) -> str:
+        """What it has logged."""
+        return self.log.read_text()
+
+    def says(self, text: str) -> None:
+        """Wait until the log contains the text."""
+
+        def look() -> bool:
+            alive = self.process.poll() is None
+            assert text in self.logs() or alive, self.logs()
+            return text in self.logs()
+
+        eventually(look)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def writes(self, namespace: str) -> list[str]:
+        """What it wrote in a namespace, in order, but for Leases and Events."""
+        key, mine = "authentication.kubernetes.io/credential-id", f"JTI={self.jti}"
+        found = []
+        for event in self.plane.events():
+            of, user = event.get("objectRef", {}), event["user"]
+            if mine not in (user.get("extra") or {}).get(key, []) or event["verb"] not in WRITES:
+                continue
+            if of.get("namespace") == namespace and of["resource"] != "events":
+                what = "/".join(filter(None, (of["resource"], of.get("subresource"))))
+                found.append(f"{event['verb']} {what} {of.get('name', '')}".rstrip())
+        return found
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example with all that kopfkit generates of it."""
+    place = tmp_path_factory.mktemp("databases")
+    subprocess.run(["cp", "-r", f"{EXAMPLE}/.", place], check=True)
+    for command in (["manifests"], ["bundle", "generate"], ["catalog", "generate"]):
+        done = subprocess.run([*KOPFKIT, *command], cwd=place, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    return place
+
+
+@pytest.fixture(scope="session")
+def plane(generated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
+    """A control plane of its own, with an audit log."""
+    try:
+        toolchain.ensure(controlplane.TOOLS)
+    except KopfkitError as error:
+        pytest.skip(f"no control plane: {error}")
+    directory = tmp_path_factory.mktemp("framework")
+    policy = directory / "audit.yaml"
+    policy.write_text(yamls.dump(POLICY))
+    arguments = (
+        f"--audit-policy-file={policy}",
+        f"--audit-log-path={directory / 'audit.log'}",
+        # As in OpenShift: who sets blockOwnerDeletion needs the right to the owner's finalizers.
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
+    )
+    control = ControlPlane(directory / "plane", tied=True, api_server_args=arguments)
+    registry = Registry()
+    Thread(target=registry.server.serve_forever, daemon=True).start()
+    try:
+        control.start()
+        with Api(control.kubeconfig) as api:
+            api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
+            for folder in ("rbac", "crd"):
+                for file in sorted((generated / "config" / folder).rglob("*.yaml")):
+                    for document in yamls.read_all(file):
+                        if document and document["kind"] != "Kustomization":
+                            api.apply(document)
+            eventually(lambda: api.exists("/apis/data.example.com/v1/databases"))
+            yield Plane(control, api, directory, registry)
+    finally:
+        control.stop()
+        registry.server.shutdown()
+        registry.server.server_close()
+
+
+@pytest.fixture
+def registry(plane: Plane) -> Registry:
+    """What is outside of the cluster."""
+    return plane.registry
+
+
+@pytest.fixture
+def api(plane: Plane) -> Api:
+    """The administrator's client."""
+    return plane.api
+
+
+@pytest.fixture
+def namespace(api: Api) -> Iterator[str]:
+    """A namespace of this test's own."""
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "test-"}}
+    name: str = api.post("/api/v1/namespaces", body)["metadata"]["name"]
+    yield name
+    api.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def start(plane: Plane) -> Iterator[Callable[..., Process]]:
+    """Starts operators, and ends them after the test."""
+    running: list[Process] = []
+
+    def new(*arguments: str) -> Process:
+        path, jti = plane.kubeconfig()
+        log = path.with_suffix(".log")
+        environment = {**os.environ, "KUBECONFIG": str(path), "POD_NAMESPACE": SYSTEM}
+        environment["REGISTRY"] = plane.registry.url
+        others = os.environ.get("PYTHONPATH", "")
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(EXAMPLE), others)))
+        argv = [sys.executable, "-m", "databases", "run", "--health-port=0", *arguments]
+        with log.open("wb") as output:
+            process = subprocess.Popen(argv, env=environment, stderr=output, stdout=output)
+        running.append(Process(plane, process, log, jti))
+        return running[-1]
+
+    yield new
+    for each in running:
+        if each.process.poll() is None:
+            each.process.kill()
+            each.process.wait(60)
