@@ -1,4 +1,4 @@
-"""What is watched, and whom its events concern: a HelloWorld, a HelloWorldSnapshot, or both."""
+"""The watched resources, and whose reconcile their events concern."""
 
 from collections.abc import Iterable
 from typing import Final

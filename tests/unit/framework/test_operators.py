@@ -121,6 +121,17 @@ def test_what_an_object_names_reconciles_it() -> None:
     assert concerned == [(watching.resource, ("ns", "b"))]
 
 
+def test_what_is_watched_reconciles_whom_it_leads_to() -> None:
+    watching = boxes().watches(SECRETS, to=lambda secret: [secret["metadata"]["labels"]["box"]])
+    found = assembly.sources("o", [watching.owns(SECRETS)])
+    (source,) = (each for each in found if each.watched.resource.plural == "secrets")
+    assert source.watched.labels == ""  # more than our own are looked at
+    secret = {"metadata": {"name": "s", "namespace": "ns", "labels": {"box": "b"}}}
+    concerned = set(source.concerns(("ns", "s"), [secret]))
+    # The second one is an owned object's, which may stand in the way of a child.
+    assert concerned == {(watching.resource, ("ns", "b")), (watching.resource, ("ns", "s"))}
+
+
 def test_a_conversion_brings_its_webhook_and_its_rights() -> None:
     plain, converting = (
         Operator("o", "1", [boxes()], conversion=each) for each in (None, CONVERTER)

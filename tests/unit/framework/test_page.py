@@ -1,5 +1,6 @@
 """docs/how-to/write-an-operator.md is the tested example."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -42,3 +43,10 @@ def test_the_example_has_less_than_120_lines() -> None:
         for line in (EXAMPLE / "databases" / f"{file}.py").read_text().splitlines()
     ]
     assert len(lines) < 120
+
+
+def test_the_example_uses_public_names_only() -> None:
+    tree = ast.parse((EXAMPLE / "databases" / "operator.py").read_text())
+    used = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    kopfkit = {name for name in used if name and name.startswith("kopfkit")}
+    assert kopfkit == {"kopfkit.controller", "kopfkit.controller.kinds", "kopfkit.crd"}

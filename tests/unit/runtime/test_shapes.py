@@ -85,7 +85,8 @@ def test_an_objects_identity_its_own_notes_and_its_owner_are_kept() -> None:
     note = {"ours.example.com/a": "1"}
     notes = {**note, "theirs.example.com/b": "2", "ours.example.com/large": "x" * 5000}
     metadata = {**identity, "labels": notes, "annotations": notes}
-    metadata |= {"ownerReferences": [*foreign, owner], "finalizers": ["f"], "managedFields": [{}]}
+    metadata |= {"ownerReferences": [*foreign, owner], "managedFields": [{}]}
+    metadata["finalizers"] = ["f", "ours.example.com/f"]
     spec = {"replicas": 1, "list": [{"a": None}]}
 
     kept = trim({"metadata": metadata, "spec": spec}, SHAPE)
@@ -94,6 +95,7 @@ def test_an_objects_identity_its_own_notes_and_its_owner_are_kept() -> None:
     owners = kept["metadata"].pop("ownerReferences")
     assert owners[0] == owner
     assert len(owners) == 9
+    assert kept["metadata"].pop("finalizers") == ["ours.example.com/f"]
     assert kept["metadata"] == {**identity, "labels": note, "annotations": note}
     assert cut(kept) == {}
 

@@ -30,7 +30,7 @@ _ALL_LABELS: Final = Shape(("",))
 
 
 def sources(operator: str, controllers: Sequence[Controller[Any, Any]]) -> list[Source]:
-    """What the operator watches, each resource once."""
+    """The sources of an operator, each resource once."""
     primaries = {each.resource: _primary(each) for each in controllers}
     found = []
     groups = tuple(f"{group}/" for group in {each.custom_resource.group for each in controllers})
@@ -51,7 +51,7 @@ def sources(operator: str, controllers: Sequence[Controller[Any, Any]]) -> list[
 
 
 def kinds(controllers: Iterable[Controller[Any, Any]]) -> list[Kind]:
-    """What is owned or watched, in the order in which it is first named."""
+    """The kinds that are owned or watched, in the order in which it is first named."""
     named = {
         kind: None
         for each in controllers
@@ -75,7 +75,7 @@ def runner(
     *,
     now: Callable[[], str] = utc_now,
 ) -> Runner[Any, Any]:
-    """What reconciles the objects of one controller."""
+    """The runner of one controller."""
 
     def is_orphan(child: Raw, owner: Raw) -> bool:
         # An object that somebody else made has no fields of ours.
@@ -110,7 +110,7 @@ def runner(
 
 
 def uses(controllers: Iterable[Controller[Any, Any]]) -> tuple[Use, ...]:
-    """What the controllers do with which resource, and all they do."""
+    """All uses of resources by the controllers: their rights follow from this."""
     found: list[Use] = []
     for each in controllers:
         found.append(Use(each.resource, _READ))

@@ -59,7 +59,7 @@ class ChildKind(Protocol):
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one child.
+    """The outcome for one child.
 
     Attributes:
         live: the child as it is now, or None where there is none of ours.
@@ -309,7 +309,7 @@ class Children:
 
 
 def _seen(wanted: Object, live: Object, against: list[Contradiction]) -> tuple[Any, list[str]]:
-    """What two looks at a child are compared by."""
+    """The part of a child that two readings are compared by."""
     return project(wanted, live), [str(each) for each in against]
 
 

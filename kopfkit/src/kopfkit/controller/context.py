@@ -1,4 +1,4 @@
-"""What a reconcile may do: write children, read, set conditions, record Events."""
+"""The means of a reconcile: write children, read, set conditions, record Events."""
 
 import logging
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _RECHECK: Final = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class Parts:
-    """What the contexts of one controller work with."""
+    """The parts that all contexts of one controller share."""
 
     client: Client
     stores: Mapping[Resource, Store]

@@ -58,7 +58,7 @@ class Operator:
         return self.identity.name
 
     def uses(self) -> tuple[Use, ...]:
-        """What the operator's own code does with which resource: its rights follow from this."""
+        """All uses of resources by the operator's own code: its rights follow from this."""
         return assembly.uses(self.controllers)
 
     def commands(self) -> "click.Group":

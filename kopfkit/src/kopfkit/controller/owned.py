@@ -33,7 +33,7 @@ class Owned:
         self._client, self._stores = client, stores
 
     async def find(self, owner: Object, resource: Resource, name: str) -> Result:
-        """What there is under a name. Asks the API server where nothing is known and something may
+        """The object under a name. Asks the API server where nothing is known and something may
         be: the caches are a moment behind."""
         key = (owner["metadata"]["namespace"], name)
         live = self._stores[resource].get(key)

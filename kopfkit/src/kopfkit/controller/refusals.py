@@ -1,4 +1,4 @@
-"""What the API server's refusals mean, and the way out of them."""
+"""The meaning of the API server's refusals, and the way out of them."""
 
 from typing import Final
 
@@ -27,8 +27,8 @@ def terminating(error: ApiError) -> bool:
 
 
 def hint(error: ApiError, kind: str, name: str, namespace: str, lost: str = "") -> str:
-    """How a child becomes what is wanted where it cannot be changed: somebody made it otherwise, or
-    took its owner reference away. "" where nothing can be advised.
+    """The way to the desired state of a child that cannot be changed, because somebody made it
+    otherwise or took its owner reference away; "" where nothing can be advised.
 
     Args:
         lost: appended to the advice: what is lost by following it.

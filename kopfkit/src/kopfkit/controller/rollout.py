@@ -1,4 +1,4 @@
-"""How far the rollout of a workload is, by its own status."""
+"""The rollout of a workload, by its own status."""
 
 from dataclasses import dataclass
 

@@ -35,7 +35,7 @@ _FIRST: Final = ("Available", "Progressing", "Degraded")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a reconcile came to.
+    """The outcome of a reconcile.
 
     Attributes:
         progressing, degraded: (status, reason, message) of the two conditions; None keeps what the

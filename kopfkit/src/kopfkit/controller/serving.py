@@ -75,7 +75,7 @@ class Serving:
 
     @property
     def watched(self) -> Sequence[Watched]:
-        """What there is to watch."""
+        """The resources to watch, in the versions that are used."""
         found = [each for each in self._all if self.serves(each.resource)]
         return [replace(each, resource=self._used(each.resource)) for each in found]
 

@@ -146,7 +146,7 @@ class Telemetry:
             )
 
     def events(self, recorder: "Recorder") -> None:
-        """What became of the Events."""
+        """Count Events that were sent and dropped."""
         if self._metrics is not None:
             self._metrics.read_counter(
                 "events_sent", "Events written to the API.", lambda: recorder.sent
@@ -158,7 +158,7 @@ class Telemetry:
             )
 
     def migration(self, report: "Callable[[], Report | None]") -> None:
-        """How far the storage migration is; the last report is asked for at each scrape."""
+        """Measure the storage version migration; the last report is asked for at each scrape."""
         if self._metrics is None:
             return
 

@@ -1,4 +1,4 @@
-"""What of a project's description follows from its `kopfkit.controller.Operator`.
+"""The parts of a project's description that follow from its `kopfkit.controller.Operator`.
 
 So a kind that is owned or watched stands in one place: rights, Deployments and the kinds of
 children cannot differ from what the process does.

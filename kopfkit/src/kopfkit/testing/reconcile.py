@@ -29,7 +29,7 @@ _OPERATOR = "operator-under-test"
 
 @dataclass
 class Reconciled:
-    """What one reconcile came to.
+    """The outcome of one reconcile.
 
     Attributes:
         writes: in order, such as "create Deployment ns/x", "status", "finalizer".
