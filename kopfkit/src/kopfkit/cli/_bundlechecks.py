@@ -114,16 +114,15 @@ def _own(choice: Choice) -> tuple[Bundle | None, Path, list[Finding]]:
     if choice.directory is not None:
         place = choice.directory.resolve()
         bundle, findings = checks.load(place)
-        for name, check in CHECKS.items():
-            if bundle is not None and name not in choice.skip:
-                findings += check(bundle)
+        if bundle is not None:
+            findings += checks.found_in(bundle, skip=choice.skip)
         return bundle, place.parent / "bundle.Dockerfile", findings
     # Imported here: the description of a project is loaded for a checkout only.
     from kopfkit.cli._generation import Checkout
     from kopfkit.packaging.validation import bundle_findings
 
     checkout = Checkout()
-    bundle, findings = bundle_findings(checkout.project, checkout.root)
+    bundle, findings = bundle_findings(checkout.project, checkout.root, choice.skip)
     return bundle, checkout.root / "bundle.Dockerfile", findings
 
 
