@@ -107,7 +107,7 @@ def test_what_the_api_server_does_to_an_object_is_said_or_unknown(
             seen[outcome(pruned, taken.status == 422, report, found)] += 1
             if wrong:
                 apart.append((wrong, old, new, stored.get("spec"), taken.message, as_text(report)))
-    print(dict(seen))
+    print(f"{len(pairs)} pairs: {dict(seen)}")
     assert apart == []
     # No answer was left out, and the simulation does not hide behind not knowing.
     assert min(seen[kind] for kind in ("pruned", "refused", "taken")) >= PAIRS // 10, seen

@@ -97,6 +97,12 @@ def test_a_fault_in_the_bundle_is_found(
     assert any(why in f"{one.place}: {one.why}" for one in found), found
 
 
+def test_a_check_that_is_left_out_finds_nothing(project: Project, checkout: Path) -> None:
+    edit(checkout / CSV, lambda csv: csv["spec"].update(relatedImages=[]))
+    assert bundle_findings(project, checkout)[1]
+    assert bundle_findings(project, checkout, ["images-are-listed"])[1] == []
+
+
 def test_an_empty_bundle_says_what_to_run(project: Project, tmp_path: Path) -> None:
     _, (found,) = bundle_findings(project, tmp_path)
     assert "make bundle" in found.why

@@ -32,7 +32,7 @@ def objects(documents: list[Any]) -> list[Any]:
 
 
 @given(data=st.data())
-@budget(ci=15, soak=20_000)
+@budget(ci=8, soak=20_000)
 def test_no_change_of_a_bundle_is_an_error(
     bundles: Any, documents: list[Any], objects: list[Any], data: st.DataObject
 ) -> None:

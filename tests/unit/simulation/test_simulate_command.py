@@ -114,3 +114,21 @@ def test_wrong_input_is_one_sentence(run: Run, arguments: tuple[str, ...], said:
 def test_what_excludes_each_other_is_refused(run: Run) -> None:
     assert run("upgrade", "0.2.0", "0.3.0", "--live", "--objects", "config").returncode == 2
     assert run("preflight", "0.3.0").returncode == 2
+
+
+def test_a_converter_that_raises_is_one_sentence(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "brokenconverter.py").write_text(
+        "class Broken:\n"
+        "    def convert(self, obj, version):\n"
+        "        raise ValueError('no')\n\n\n"
+        "IT = Broken()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    objects = ("--objects", write(tmp_path / "good", 1))
+    done = run("preflight", "0.4.0", *objects, "--converter", "brokenconverter:IT")
+    assert done.returncode == 1
+    assert "does not convert default/one" in done.stderr
+    assert "ValueError: no" in done.stderr
+    assert "Traceback" not in done.stderr

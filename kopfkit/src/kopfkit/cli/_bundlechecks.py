@@ -5,8 +5,9 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from kopfkit import yamls
+from kopfkit import manifests, yamls
 from kopfkit.cli._bundlereport import Fault, Outcome, without_known
 from kopfkit.cluster import dryrun, process, toolchain
 from kopfkit.cluster.process import CommandFailed
@@ -90,8 +91,8 @@ def _tools(choice: Choice, bundle: Bundle, dockerfile: Path, outcome: Outcome) -
             yield Fault(remark.file, remark.field, remark.why, SDK, remark.severity)
     if API_SERVER not in choice.skip:
         outcome.asked.append(f"an API server {toolchain.version('kube-apiserver')}")
-        given = [one for path in choice.crds for one in yamls.read_all(path)]
-        answers = dryrun.ask(trials(bundle), progress, [one for one in given if _is_crd(one)])
+        given = [one for path in choice.crds for one in _crds(path)]
+        answers = dryrun.ask(trials(bundle), progress, given)
         outcome.notes += [
             f"{kind} was not tried: nothing here has its CustomResourceDefinition"
             " (give it with --crds)"
@@ -113,16 +114,15 @@ def _own(choice: Choice) -> tuple[Bundle | None, Path, list[Finding]]:
     if choice.directory is not None:
         place = choice.directory.resolve()
         bundle, findings = checks.load(place)
-        for name, check in CHECKS.items():
-            if bundle is not None and name not in choice.skip:
-                findings += check(bundle)
+        if bundle is not None:
+            findings += checks.found_in(bundle, skip=choice.skip)
         return bundle, place.parent / "bundle.Dockerfile", findings
     # Imported here: the description of a project is loaded for a checkout only.
     from kopfkit.cli._generation import Checkout
     from kopfkit.packaging.validation import bundle_findings
 
     checkout = Checkout()
-    bundle, findings = bundle_findings(checkout.project, checkout.root)
+    bundle, findings = bundle_findings(checkout.project, checkout.root, choice.skip)
     return bundle, checkout.root / "bundle.Dockerfile", findings
 
 
@@ -160,8 +160,18 @@ def _linter(place: Path) -> Iterator[tuple[str, str]]:
         yield f"{place.name}/manifests/{path.name}", why
 
 
-def _is_crd(one: object) -> bool:
-    return isinstance(one, dict) and one.get("kind") == "CustomResourceDefinition"
+def _crds(path: Path) -> list[dict[str, Any]]:
+    """The CRDs in a file of --crds. Raises KopfkitError if one has fields of other types."""
+    wrong: list[str] = []
+    found = [
+        manifests.typed(one, lambda field, why: wrong.append(f"{field} {why}"))
+        for one in yamls.read_all(path)
+        if isinstance(one, dict) and one.get("kind") == manifests.CRD
+    ]
+    if wrong or not found:
+        why = wrong[0] if wrong else "no CustomResourceDefinition is in it"
+        raise KopfkitError(f"--crds {path}", why, "Name a file of CRDs that the API server takes.")
+    return found
 
 
 def _listed(names: set[str]) -> str:

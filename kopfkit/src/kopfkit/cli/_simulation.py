@@ -86,7 +86,19 @@ def converter_at(reference: str) -> Convert:
             f"cannot be had ({error})",
             "Name it as package.module:ATTRIBUTE, a kopfkit.conversion.Converter.",
         ) from None
-    return convert
+
+    def asked(obj: Object, api_version: str) -> Object:
+        try:
+            return convert(obj, api_version)
+        except Exception as error:  # somebody else's code, which may raise anything
+            raise KopfkitError(
+                f"converter {reference}",
+                f"does not convert {key_of(obj)} to {api_version} "
+                f"({type(error).__name__}: {error})",
+                "An API server would get this as a failure of the webhook; test the converter.",
+            ) from error
+
+    return asked
 
 
 def situation_of(

@@ -4,6 +4,7 @@ operator-sdk's and opm's validators judge each format for itself; these are the 
 those of `checks`, and what the project's description and its release history say must be there.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,16 +34,22 @@ def _load(faults: Faults, path: Path) -> list[dict[str, Any]]:
     ]
 
 
-def bundle_findings(project: Project, root: Path) -> tuple[Bundle | None, list[Finding]]:
+def bundle_findings(
+    project: Project, root: Path, skip: Collection[str] = ()
+) -> tuple[Bundle | None, list[Finding]]:
     """bundle/ of a checkout as far as it can be read, and every fault of it and bundle.Dockerfile:
-    those that `checks` finds, and the CRDs of the project that its release serves and it lacks."""
+    those that `checks` finds, and the CRDs of the project that its release serves and it lacks.
+
+    Args:
+        skip: names of checks that are not asked.
+    """
     directory = root / "bundle"
     bundle, findings = checks.load(directory, root / "bundle.Dockerfile")
     if bundle is None:
         # Of a bundle that kopfkit makes, this is what to do about it.
         hints = {"no-manifests": " (run make bundle)"}
         return None, [replace(one, why=one.why + hints.get(one.rule, "")) for one in findings]
-    findings += checks.found_in(bundle)
+    findings += checks.found_in(bundle, skip=skip)
     history = root / releases.NAME
     if history.is_file():
         listed = historyfile.parse(project, history.read_bytes()).releases

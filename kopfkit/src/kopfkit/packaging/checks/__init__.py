@@ -5,7 +5,7 @@ that has Python and PyYAML only. So nothing here imports more of kopfkit than ko
 kopfkit.manifests.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from kopfkit.packaging.checks import content, conversion, kinds, metadata, sizes, webhooks
@@ -53,7 +53,9 @@ def check(directory: Path, *, dockerfile: Path | None = None, house: bool = True
     return [*findings, *(found_in(bundle, house=house) if bundle else ())]
 
 
-def found_in(bundle: Bundle, *, house: bool = True) -> list[Finding]:
-    """Every finding of every check in a bundle that is loaded; as `check`."""
-    found = [one for each in CHECKS.values() for one in each(bundle)]
+def found_in(bundle: Bundle, *, house: bool = True, skip: Collection[str] = ()) -> list[Finding]:
+    """Every finding of every check but those named in `skip`, in a bundle that is loaded; as
+    `check`."""
+    asked = [each for name, each in CHECKS.items() if name not in skip]
+    found = [one for each in asked for one in each(bundle)]
     return [one for one in found if house or one.severity != HOUSE]
