@@ -15,7 +15,7 @@ from helloworld_operator.controller.observed import Problem
 from helloworld_operator.controller.quotas import Quotas, Waiter
 from helloworld_operator.controller.troubles import refusal
 from kopfkit.runtime.client import Client, Object
-from kopfkit.runtime.events import EVENTS
+from kopfkit.runtime.resources import EVENTS
 from kopfkit.runtime.shapes import Shape
 
 # Why a controller made no pod (Kubernetes, pkg/controller/controller_utils.go).

@@ -19,7 +19,7 @@ from helloworld_operator.controller.observe import (
     SERVICES,
     SNAPSHOTS,
 )
-from kopfkit.runtime.events import EVENTS
+from kopfkit.runtime.resources import EVENTS
 from kopfkit.runtime.rights import Use, status_of
 
 _WATCH: Final = ("get", "list", "watch")

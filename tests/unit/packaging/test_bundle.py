@@ -147,9 +147,10 @@ def test_the_rotators_rights_and_its_switch_are_not_in_the_bundle(
     assert any(one.modes == {KUSTOMIZE} for one in edition(project, release).permissions)
     install = csv["spec"]["install"]["spec"]
     assert "manage-certificates" not in json.dumps(install)
-    # The storage migration reaches the one CRD and its status, the webhook sees whom it trusts.
+    # The storage migration reaches the one CRD and its status, the webhook sees whom it trusts. Who
+    # makes a policy whose parameter is a CRD must be able to read all of them.
     definitions = [
-        (rule["resources"], rule["resourceNames"], rule["verbs"])
+        (rule["resources"], rule.get("resourceNames"), rule["verbs"])
         for one in install["permissions"] + install["clusterPermissions"]
         for rule in one["rules"]
         if "apiextensions.k8s.io" in rule["apiGroups"]
@@ -158,6 +159,7 @@ def test_the_rotators_rights_and_its_switch_are_not_in_the_bundle(
     assert definitions == [
         (["customresourcedefinitions"], crd, ["get", "update"]),
         (["customresourcedefinitions/status"], crd, ["patch"]),
+        (["customresourcedefinitions"], None, ["get"]),
         (["customresourcedefinitions"], crd, ["watch"]),
     ]
     # The webhook owns its certificate's Secret under OLM, and reaches no other.

@@ -1,6 +1,8 @@
-"""The command line of an operator: `run`, `webhook`, and what logs look like."""
+"""The command line of an operator: `run`, `webhook`, and what logs look like.
 
-import asyncio
+What a command runs is imported in it: an operator's other commands need none of that.
+"""
+
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -153,6 +155,8 @@ def serve_webhook(
     metrics_port: int = 0,
 ) -> None:
     """Serve the conversion webhook until SIGTERM or SIGINT."""
+    import asyncio
+
     from kopfkit.controller import tasks, webhooks
 
     async def until_signal() -> None:
@@ -185,6 +189,8 @@ def group(operator: "Operator") -> click.Group:
     @run_options
     def run(namespaces: tuple[str, ...], **options: Any) -> None:
         """Run the controllers."""
+        import asyncio
+
         asyncio.run(operator.run(Settings(namespaces=namespaces, **options)))
 
     if operator.conversion is not None:

@@ -4,7 +4,7 @@ A `Project` says what exists (APIs, Deployments, rights, images, prose); which f
 is `kopfkit.packaging`'s business. Run-time code does not import it.
 """
 
-from kopfkit.project import derived, rights
+from kopfkit.project import rights
 from kopfkit.project.faults import Faults
 from kopfkit.project.loading import find_root, load
 from kopfkit.project.model import Project
@@ -44,7 +44,6 @@ __all__ = [
     "Provider",
     "RelatedImage",
     "Rule",
-    "derived",
     "find_root",
     "load",
     "rights",

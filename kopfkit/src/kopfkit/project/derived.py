@@ -1,7 +1,8 @@
 """The parts of a project's description that follow from its `kopfkit.controller.Operator`.
 
 So a kind that is owned or watched stands in one place: rights, Deployments and the kinds of
-children cannot differ from what the process does.
+children cannot differ from what the process does. It imports what runs, kopf and its client among
+it; `kopfkit.project` does not.
 """
 
 from typing import Any

@@ -9,10 +9,9 @@ from functools import partial
 
 from kopfkit.crd import CustomResource
 from kopfkit.project.parts import KUSTOMIZE, OLM, Conversion, Permission, Rule
-from kopfkit.runtime.resources import Resource
+from kopfkit.runtime.resources import EVENTS, Resource
 from kopfkit.runtime.rights import Use
 
-EVENTS = Resource("events.k8s.io", "v1", "events")
 _LEASES = Resource("coordination.k8s.io", "v1", "leases")
 _SECRETS = Resource("", "v1", "secrets")
 _CONFIG_MAPS = Resource("", "v1", "configmaps")

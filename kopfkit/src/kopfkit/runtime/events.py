@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from kopfkit.runtime.client import Client, Object, Resource
+from kopfkit.runtime.client import Client, Object
 from kopfkit.runtime.errors import ApiError, NotFound, NotLeading, Unavailable
 from kopfkit.runtime.eventbodies import Reporter, Said, event, micro_time
+from kopfkit.runtime.resources import EVENTS
 
-EVENTS: Final = Resource("events.k8s.io", "v1", "events")
 log = logging.getLogger(__name__)
 
 # Events one object may cause at once, and seconds until it may cause one more.

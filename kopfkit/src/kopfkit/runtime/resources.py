@@ -1,7 +1,7 @@
 """Resources of the API by name, and objects as plain dictionaries."""
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 Object: TypeAlias = dict[str, Any]
 Objects: TypeAlias = list[dict[str, Any]]
@@ -22,3 +22,6 @@ class Resource:
         if namespace:
             parts += ["namespaces", namespace]
         return "/".join([*parts, self.plural, *filter(None, (name, subresource))])
+
+
+EVENTS: Final = Resource("events.k8s.io", "v1", "events")
