@@ -1,10 +1,9 @@
 """`make test`: the whole suite, as parts that run side by side where that helps.
 
-What runs when stands in `plan` and nowhere else. Unit and integration tests come one after the
-other and take what is left of the processors by e2e tests, which mostly wait: these run beside them
-from the beginning, in two clusters, as only one HelloWorld operator is in a cluster at a time. Any
-other choice of tests than whole directories (`make test TESTS="tests/unit/crd -k cel"`) is pytest's
-own.
+What runs when stands in `plan` and nowhere else. Unit and integration tests come first, one after
+the other: each keeps all processors busy. Most e2e tests wait, so they come side by side, in two
+clusters, as only one HelloWorld operator is in a cluster at a time. Any other choice of tests than
+whole directories (`make test TESTS="tests/unit/crd -k cel"`) is pytest's own.
 """
 
 import fcntl
@@ -45,12 +44,19 @@ ROOM = 12 << 30
 def plan(layers: Sequence[str], clusters: Sequence[str] = CLUSTERS) -> list[Part]:
     """The parts for whole directories of tests, the e2e tests in one or two clusters."""
     parts = [Part("tools", [BIN / "kopfkit", "tools", "build"])]
+    if "tests/unit" in layers:
+        parts.append(Part("unit", pytest("unit", "tests/unit", f"-n{COMPUTING}"), after=["tools"]))
+    if "tests/integration" in layers:
+        spread = (f"-n{WAITING}", "--dist=loadfile", "--no-loadscope-reorder")
+        command = pytest("integration", "tests/integration", *spread)
+        parts.append(Part("integration", command, needs=["tools"], after=["unit"]))
     if "tests/e2e" in layers:
         for number, name in enumerate(clusters):
             up = ["cluster", "up", "--kind=kind", "--olm", "--workers=1", f"--name={name}"]
             command = [BIN / "kopfkit", *up]
             # What all clusters share, engine and images, is made by the first one.
-            parts.append(Part(CLUSTER[number], command, ["tools"], CLUSTER[:number]))
+            after = ["unit", "integration", *CLUSTER[:number]]
+            parts.append(Part(CLUSTER[number], command, ["tools"], after))
         for number, tests in enumerate((BY_OLM, _others())):
             own = number % len(clusters)
             parts.append(
@@ -62,12 +68,6 @@ def plan(layers: Sequence[str], clusters: Sequence[str] = CLUSTERS) -> list[Part
                     variables={VARIABLE: clusters[own]},
                 )
             )
-    if "tests/unit" in layers:
-        parts.append(Part("unit", pytest("unit", "tests/unit", f"-n{COMPUTING}"), after=["tools"]))
-    if "tests/integration" in layers:
-        spread = (f"-n{WAITING}", "--dist=loadfile", "--no-loadscope-reorder")
-        command = pytest("integration", "tests/integration", *spread)
-        parts.append(Part("integration", command, needs=["tools"], after=["unit"]))
     return parts
 
 

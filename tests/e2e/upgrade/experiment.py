@@ -85,9 +85,9 @@ def tell(name: str, outcome: Outcome) -> None:
 
 
 def note(line: str, *below: str) -> None:
-    """Print a line, and write it and what belongs below it to the table."""
-    print(line)
+    """Print a line and what belongs below it, and write both to the table."""
+    more = "".join(f"\n    {each}" for each in below)
+    print(f"{line}{more}")
     if TABLE:
-        more = "".join(f"\n    {each}" for each in below)
         with Path(TABLE).open("a") as file:
             file.write(f"{time.strftime('%H:%M:%S')} {line}{more}\n")
