@@ -35,8 +35,8 @@ E2E = ("e2e-olm", "e2e-others")
 # Workers that mostly compute, and workers that also wait for an API server.
 COMPUTING = max(2, os.cpu_count() or 2)
 WAITING = COMPUTING + 1
-# The e2e tests of the first cluster, which subscribe to a catalog; the second one has all others.
-BY_OLM = ("tests/e2e/upgrade", "tests/e2e/test_olm.py")
+# The e2e tests of the first cluster, which install by OLM; the second one has all others.
+BY_OLM = ("tests/e2e/upgrade", "tests/e2e/test_olm.py", "tests/e2e/test_run_bundle.py")
 # Bytes that a run from nothing takes: tools and their build, images, a cluster's volumes.
 ROOM = 12 << 30
 
