@@ -130,7 +130,8 @@ def test_running_processes_export_what_alerts_and_dashboard_read(
     def counted() -> Any:
         """The samples, as soon as the operator has seen the status that it wrote."""
         found = scrape(port)
-        return found if any("object_condition" in name for name, _, _ in found) else None
+        names = [name for name, _, _ in found]
+        return found if "helloworld_operator_object_condition" in names else None
 
     samples = eventually(counted)
     converted = scrape(metrics)
