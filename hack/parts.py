@@ -28,14 +28,12 @@ class Part:
         command: the program and its arguments.
         needs: parts that must have succeeded before; without them this one is left out.
         after: parts that must have ended before, however.
-        variables: environment variables of this part alone.
     """
 
     name: str
     command: Sequence[str | Path]
     needs: Sequence[str] = ()
     after: Sequence[str] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -126,7 +124,7 @@ class Run:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**self.environment, **part.variables},
+                env=dict(self.environment),
                 start_new_session=True,
             )
         self._running[part.name] = process, time.monotonic()

@@ -1,9 +1,9 @@
 """`make test`: the whole suite, as parts that run side by side where that helps.
 
-What runs when stands in `plan` and nowhere else. Unit and integration tests come first, one after
-the other: each keeps all processors busy. Most e2e tests wait, so they come side by side, in two
-clusters, as only one HelloWorld operator is in a cluster at a time. Any other choice of tests than
-whole directories (`make test TESTS="tests/unit/crd -k cel"`) is pytest's own.
+What runs when stands in `plan` and nowhere else. Unit and integration tests keep every processor
+busy; a kind cluster beside them loses its leases and is started again, so its tests come after
+them, in two processes, as they mostly wait. Any other choice of tests than whole directories
+(`make test TESTS="tests/unit/crd -k cel"`) is pytest's own.
 """
 
 import fcntl
@@ -25,49 +25,47 @@ from parts import Part, Run
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 LOGS = ROOT / "build" / "suite"
-# The clusters that the e2e tests share: their own, or the one that somebody keeps for them.
-CLUSTERS = ("kopfkit-test", "kopfkit-test-2")
-VARIABLE = "KOPFKIT_TEST_CLUSTER"
+CLUSTER = os.environ.get("KOPFKIT_TEST_CLUSTER") or "kopfkit-test"
 LAYERS = ("tests/unit", "tests/integration", "tests/e2e")
-# Names of the parts that make a cluster, and of those with its tests.
-CLUSTER = ("cluster", "cluster-2")
-E2E = ("e2e-olm", "e2e-others")
 # Workers that mostly compute, and workers that also wait for an API server.
 COMPUTING = max(2, os.cpu_count() or 2)
 WAITING = COMPUTING + 1
-# The e2e tests of the first cluster, which install by OLM; the second one has all others.
-BY_OLM = ("tests/e2e/upgrade", "tests/e2e/test_olm.py", "tests/e2e/test_run_bundle.py")
+# e2e tests that neither need the operator in the cluster nor hinder it. First the one that keeps
+# OLM busy: the tests beside it need OLM little in their first minutes.
+BESIDE = ("tests/e2e/test_resolver.py", "tests/e2e/test_cluster.py", "tests/e2e/test_scorecard.py")
+# e2e tests that take a node or OLM away from all others.
+ALONE = ("tests/e2e/deployed", "tests/e2e/test_olm_lifecycle.py")
 # Bytes that a run from nothing takes: tools and their build, images, a cluster's volumes.
 ROOM = 12 << 30
 
 
-def plan(layers: Sequence[str], clusters: Sequence[str] = CLUSTERS) -> list[Part]:
-    """The parts for whole directories of tests, the e2e tests in one or two clusters."""
+def plan(layers: Sequence[str]) -> list[Part]:
+    """The parts for whole directories of tests."""
     parts = [Part("tools", [BIN / "kopfkit", "tools", "build"])]
     if "tests/unit" in layers:
-        parts.append(Part("unit", pytest("unit", "tests/unit", f"-n{COMPUTING}"), after=["tools"]))
+        parts.append(Part("unit", pytest("unit", "tests/unit", f"-n{COMPUTING}")))
     if "tests/integration" in layers:
         spread = (f"-n{WAITING}", "--dist=loadfile", "--no-loadscope-reorder")
         command = pytest("integration", "tests/integration", *spread)
         parts.append(Part("integration", command, needs=["tools"], after=["unit"]))
     if "tests/e2e" in layers:
-        for number, name in enumerate(clusters):
-            up = ["cluster", "up", "--kind=kind", "--olm", "--workers=1", f"--name={name}"]
-            command = [BIN / "kopfkit", *up]
-            # What all clusters share, engine and images, is made by the first one.
-            after = ["unit", "integration", *CLUSTER[:number]]
-            parts.append(Part(CLUSTER[number], command, ["tools"], after))
-        for number, tests in enumerate((BY_OLM, _others())):
-            own = number % len(clusters)
-            parts.append(
-                Part(
-                    E2E[number],
-                    pytest(E2E[number], *tests),
-                    needs=[CLUSTER[own]],
-                    after=[] if own == number else E2E[:number],
-                    variables={VARIABLE: clusters[own]},
-                )
-            )
+        up = ["cluster", "up", "--kind=kind", "--olm", "--workers=1", f"--name={CLUSTER}"]
+        parts += [
+            Part(
+                "cluster",
+                [BIN / "kopfkit", *up],
+                needs=["tools"],
+                after=["unit", "integration"],
+            ),
+            Part("e2e-olm", pytest("e2e-olm", *_others()), needs=["cluster"]),
+            Part("e2e-beside", pytest("e2e-beside", *BESIDE), needs=["cluster"]),
+            Part(
+                "e2e-alone",
+                pytest("e2e-alone", *ALONE),
+                needs=["cluster"],
+                after=["e2e-olm", "e2e-beside"],
+            ),
+        ]
     return parts
 
 
@@ -77,9 +75,9 @@ def pytest(name: str, *arguments: str) -> list[str | Path]:
 
 
 def _others() -> list[str]:
-    """All e2e tests but `BY_OLM`."""
+    """All e2e tests but those that are named above: they install the operator by OLM."""
     files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests/e2e").rglob("test_*.py"))
-    return [path for path in files if not path.startswith(BY_OLM)]
+    return [path for path in files if not path.startswith((*BESIDE, *ALONE))]
 
 
 class Watch:
@@ -110,11 +108,8 @@ class Watch:
             print(text, flush=True)
 
 
-def run_parts(layers: Sequence[str]) -> int:
+def run_parts(parts: Sequence[Part]) -> int:
     """Run the parts and tell what they found; the exit code."""
-    given = os.environ.get(VARIABLE)
-    clusters = (given,) if given else CLUSTERS
-    parts = plan(layers, clusters)
     times = paths.cache_dir() / "suite.json"
     last = results.last_times(times)
     print("Running, side by side where nothing hinders it (how long it took last time):")
@@ -123,14 +118,13 @@ def run_parts(layers: Sequence[str]) -> int:
         print(f"  {part.name:<14}{known:>14}   log: {LOGS.relative_to(ROOT) / part.name}.log")
     if shutil.disk_usage(paths.cache_dir()).free < ROOM:
         print(f"  less than {ROOM >> 30} GB are free: a run from nothing needs that much")
-    ours = [name for name in clusters if (found := state.load(name)) is None or not found.ready]
-    run = Run(parts, LOGS, {**os.environ, "COLUMNS": "100"})
+    keep = (known := state.load(CLUSTER)) is not None and known.ready
+    run = Run(parts, LOGS, {**os.environ, "KOPFKIT_TEST_CLUSTER": CLUSTER, "COLUMNS": "100"})
     try:
         run(Watch())
     finally:
-        if "tests/e2e" in layers:
-            down = [[BIN / "kopfkit", "cluster", "down", f"--name={name}"] for name in ours]
-            Run([Part(f"down-{i}", each) for i, each in enumerate(down)], LOGS, os.environ)(_quiet)
+        if any(part.name == "cluster" for part in parts) and not keep:
+            Run([Part("down", _down())], LOGS, os.environ)(lambda _: None)
     return tell(run, times, last)
 
 
@@ -163,8 +157,8 @@ def tell(run: Run, times: Path, last: dict[str, float]) -> int:
     return 1 if bad or not every else 0
 
 
-def _quiet(_: Run) -> None:
-    """Say nothing of what runs."""
+def _down() -> list[str | Path]:
+    return [BIN / "kopfkit", "cluster", "down", f"--name={CLUSTER}"]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -184,7 +178,7 @@ def main(arguments: Sequence[str]) -> int:
             ) from None
         for old in LOGS.glob("*.xml"):
             old.unlink()
-        return run_parts(layers)
+        return run_parts(plan(layers))
 
 
 def _terminated(*_: Any) -> None:

@@ -451,6 +451,35 @@ async def test_a_stop_lets_the_review_under_way_finish(server: Running) -> None:
         await server.ready()
 
 
+async def test_a_review_on_a_kept_connection_is_answered_while_the_server_stops(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kopfkit.conversion.server._SETTLE", 0.0)
+    monkeypatch.setattr("kopfkit.conversion.server._QUIET", 60.0)
+    write(server.cert_dir, make_pair())
+    await server.until_ready()
+    await server.post(msgspec.json.encode(review("a")))
+    server.stop.set()
+    # New connections are not taken any more, so the next review can only come on the kept one.
+    await eventually(server.ready, lambda found: found[0] == 503)
+    await asyncio.sleep(0.3)
+    reply = await server.post(msgspec.json.encode(review("b")))
+    assert reply["response"]["result"] == {"status": "Success"}
+    # Its answer has closed the connection, and nothing is waited for.
+    await server.task
+
+
+async def test_a_connection_that_is_kept_and_not_used_does_not_keep_the_server(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kopfkit.conversion.server._QUIET", 0.6)
+    write(server.cert_dir, make_pair())
+    await server.until_ready()
+    await server.post(msgspec.json.encode(review("a")))
+    server.stop.set()
+    await server.task
+
+
 async def test_a_stop_is_obeyed_while_a_certificate_is_awaited(server: Running) -> None:
     server.stop.set()
     await server.task

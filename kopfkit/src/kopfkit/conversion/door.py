@@ -155,6 +155,10 @@ class Door:
             task.cancel()
         await asyncio.gather(*entering, return_exceptions=True)
 
+    def kept(self) -> int:
+        """The number of connections whose last request is answered."""
+        return sum(guest.answered for guest in self._guests.values())
+
     def heard(self, request: web.Request) -> None:
         """A guest has sent a request's headers."""
         if guest := self._guests.get(id(request.protocol)):

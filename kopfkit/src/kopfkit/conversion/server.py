@@ -34,6 +34,12 @@ DRAIN_TIMEOUT: Final = 25.0
 # Seconds between the last new connection and the first look whether anything is under way: what a
 # client has sent by then has been read.
 _SETTLE: Final = 0.5
+# Seconds without a new request after which connections that clients keep are closed. Whoever sends
+# a review on one at that moment gets no answer, and Go repeats no POST; on a busy machine a review
+# takes a while from the client's choice of a connection until it is read here.
+_QUIET: Final = 3.0
+# Seconds between two looks whether any of them is left.
+_LOOK: Final = 0.05
 # Bytes of an answer that are handed to the connection at once.
 _PIECE: Final = 256 * 1024
 
@@ -67,6 +73,7 @@ class ConversionServer:
         self._active = 0
         self._idle = asyncio.Event()
         self._idle.set()
+        self._begun = 0.0
 
     def conversion_app(self) -> web.Application:
         """The application behind the TLS port."""
@@ -93,6 +100,7 @@ class ConversionServer:
     async def _counted(self, work: Coroutine[Any, Any, web.StreamResponse]) -> web.StreamResponse:
         """Do what has to be finished before the server may stop."""
         self._active += 1
+        self._begun = time.monotonic()
         self._observer.active(self._active)
         self._idle.clear()
         try:
@@ -103,18 +111,27 @@ class ConversionServer:
             if not self._active:
                 self._idle.set()
 
-    async def drain(self) -> None:
-        """Wait until no review is under way, DRAIN_TIMEOUT seconds at most.
+    async def drain(self, kept: Callable[[], int]) -> None:
+        """Wait until no review is under way, and until clients keep no connection or have sent
+        nothing for a while; DRAIN_TIMEOUT seconds at most. Each answer closes its connection.
 
         aiohttp's own shutdown does not do: it stops reading, so that a request whose body is still
         on its way would never end.
+
+        Args:
+            kept: the number of open connections that were answered before.
         """
         await asyncio.sleep(_SETTLE)
+        self._begun = max(self._begun, time.monotonic() - _SETTLE)
         try:
             async with asyncio.timeout(DRAIN_TIMEOUT):
                 await self._idle.wait()
+                while kept() and time.monotonic() < self._begun + _QUIET:
+                    await asyncio.sleep(_LOOK)
+                    await self._idle.wait()
         except TimeoutError:
-            logger.error("Stopping with %d reviews unanswered", self._active)
+            if self._active:
+                logger.error("Stopping with %d reviews unanswered", self._active)
 
     async def _convert(self, request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
@@ -253,7 +270,7 @@ async def serve(
             await stop.wait()
             server.draining = True
             await door.close()
-            await server.drain()
+            await server.drain(door.kept)
     logger.info("Conversion server stopped")
 
 
