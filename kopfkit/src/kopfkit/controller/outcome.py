@@ -20,14 +20,8 @@ class Result:
     requeue_after: timedelta | None = None
 
 
-class Terminal(Exception):
-    """Only a change of the object, or a person, can help: Degraded is True until then.
-
-    Args:
-        reason: a CamelCase word for programs.
-        message: a sentence for people.
-        requeue_after: look again after this time; None waits for the next event.
-    """
+class Stopped(Exception):
+    """A reconcile that stops early: the base of `Terminal` and `Waiting`."""
 
     def __init__(
         self, reason: str, message: str, *, requeue_after: timedelta | None = None
@@ -36,7 +30,17 @@ class Terminal(Exception):
         self.reason, self.message, self.requeue_after = reason, message, requeue_after
 
 
-class Waiting(Exception):
+class Terminal(Stopped):
+    """Only a change of the object, or a person, can help: Degraded is True until then.
+
+    Args:
+        reason: a CamelCase word for programs.
+        message: a sentence for people.
+        requeue_after: look again after this time; None waits for the next event.
+    """
+
+
+class Waiting(Stopped):
     """Something has to happen first, by itself: Progressing is True until then.
 
     Args:
@@ -48,8 +52,7 @@ class Waiting(Exception):
     def __init__(
         self, reason: str, message: str, *, requeue_after: timedelta | None = RECHECK
     ) -> None:
-        super().__init__(message)
-        self.reason, self.message, self.requeue_after = reason, message, requeue_after
+        super().__init__(reason, message, requeue_after=requeue_after)
 
 
 class Refused(Exception):
