@@ -80,7 +80,8 @@ $(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml kopfkit/pyproj
 	@$(UV_INSTALL) --no-deps --no-build-isolation -e . -e kopfkit
 	@touch $@
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
-UV_INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python
+# As pip does, uv trusts the certificate authorities of the machine: a proxy may have its own.
+UV_INSTALL = $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python
 
 .PHONY: lock
 lock: $(STAMP) ## Resolve the dependencies anew and lock them with hashes.
