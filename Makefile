@@ -34,6 +34,10 @@ export CLUSTER CONTAINER_TOOL
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
+# Compiling everything anew is most of a short process, and hundreds are started. The bytecode lies
+# outside of the sources, which are copied and compared while they are imported.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/build/pycache
 VENV := .venv
 BIN := $(VENV)/bin
 KOPFKIT := $(BIN)/kopfkit

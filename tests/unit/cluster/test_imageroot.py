@@ -1,5 +1,6 @@
 """The files of the operator image; that they work is shown where images are built."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,15 @@ def test_without_locked_packages_nothing_is_written_and_the_cure_is_told(tmp_pat
 def test_an_architecture_that_nobody_builds_for_is_refused(tmp_path: Path) -> None:
     with pytest.raises(KopfkitError, match="architecture 'mips': is not supported"):
         imageroot.build(tmp_path / "image", tmp_path, architecture="mips")
+
+
+def test_the_image_has_its_bytecode_wherever_this_machine_keeps_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path / "elsewhere"))
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "thing.py").write_text("a = 1\n")
+    imageroot.byte_compile(tmp_path / "root", f"{sys.version_info.major}.{sys.version_info.minor}")
+    assert [path.suffix for path in (tmp_path / "root" / "__pycache__").iterdir()] == [".pyc"]
+    assert not (tmp_path / "elsewhere").exists()
+    assert sys.pycache_prefix == str(tmp_path / "elsewhere")

@@ -84,7 +84,7 @@ def build(
         for pattern in (*_DEAD, *unused):
             for path in sorted(fresh.glob(pattern), reverse=True):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        _compile(fresh, python)
+        byte_compile(fresh, python)
         _settle(fresh, epoch)
         shutil.rmtree(target, ignore_errors=True)
         fresh.rename(target)
@@ -117,10 +117,14 @@ def _pip(*arguments: str, env: dict[str, str] | None = None) -> None:
     process.run([sys.executable, "-m", "pip", "--quiet", *arguments], env=env)
 
 
-def _compile(root: Path, python: str) -> None:
+def byte_compile(root: Path, python: str) -> None:
     """Byte-compile, since the image's file system is read-only and could not cache it. Only this
     interpreter's own format can be made; an image of another Python compiles at every start."""
-    if python == f"{sys.version_info.major}.{sys.version_info.minor}":
+    if python != f"{sys.version_info.major}.{sys.version_info.minor}":
+        return
+    # PYTHONPYCACHEPREFIX is about this machine's bytecode, and would keep it out of the image.
+    prefix, sys.pycache_prefix = sys.pycache_prefix, None
+    try:
         compileall.compile_dir(
             root,
             quiet=2,
@@ -129,6 +133,8 @@ def _compile(root: Path, python: str) -> None:
             # No time stamps in it: same sources, same bytes; and no stat() at import.
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
         )
+    finally:
+        sys.pycache_prefix = prefix
 
 
 def _settle(root: Path, epoch: int) -> None:
