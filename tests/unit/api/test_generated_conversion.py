@@ -1,7 +1,7 @@
 """HelloWorld's conversion, tried with objects generated from the CRD's own schemas.
 
 Hypothesis finds and shrinks; a second, faster source of chance makes many. How many, says
-KOPFKIT_CONVERSION_OBJECTS: 1,200 where it is not set (200,000 in a soak), a million in the long run
+KOPFKIT_CONVERSION_OBJECTS: 600 where it is not set (200,000 in a soak), a million in the long run
 that docs/decisions/0012-proving-the-conversion.md records.
 """
 
@@ -31,9 +31,9 @@ VALID, NEWER, JUNK = (
 )
 MAKERS = {name: ObjectMaker(CRD, name, annotations=ANNOTATIONS) for name in NAMES}
 
-generated = budget(ci=15, soak=2000)
+generated = budget(ci=10, soak=2000)
 
-OBJECTS = int(os.environ.get("KOPFKIT_CONVERSION_OBJECTS") or examples(ci=1200, soak=200_000))
+OBJECTS = int(os.environ.get("KOPFKIT_CONVERSION_OBJECTS") or examples(ci=600, soak=200_000))
 SEED = int(os.environ.get("KOPFKIT_CONVERSION_SEED", "0"))
 # Objects between two lines of progress in a long run.
 STRIDE = 50_000

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from helloworld_operator import cli
+
 
 @dataclass
 class Keeper:
@@ -129,20 +131,20 @@ Command = Callable[..., Ended]
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Command:
-    """Runs `helloworld-operator` with arguments to its end."""
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Command:
+    """Runs `helloworld-operator` with arguments to its end, in this process."""
+    log = tmp_path / "termination-log"
+    monkeypatch.setenv("TERMINATION_LOG", str(log))
 
     def run(*arguments: object) -> Ended:
-        log = tmp_path / "termination-log"
         log.write_text("")
-        done = subprocess.run(
-            [sys.executable, "-m", "helloworld_operator", *map(str, arguments)],
-            env={**os.environ, "TERMINATION_LOG": str(log)},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        told = log.read_text()
-        return Ended(done.returncode, done.stdout + done.stderr, json.loads(told) if told else {})
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(each) for each in arguments])
+        told, code = log.read_text(), ended.value.code or 0
+        assert isinstance(code, int)
+        return Ended(code, "".join(capfd.readouterr()), json.loads(told) if told else {})
 
     return run

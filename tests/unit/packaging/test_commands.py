@@ -1,5 +1,7 @@
 """`kopfkit manifests`, `bundle` and `catalog` as a person or a Makefile runs them."""
 
+import contextlib
+import io
 import os
 import shutil
 import subprocess
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import frozen
-from kopfkit import yamls
+from kopfkit import cli, yamls
 
 GENERATED = ("config", "bundle", "catalog", "bundle.Dockerfile", "catalog.Dockerfile")
 
@@ -17,13 +19,27 @@ GENERATED = ("config", "bundle", "catalog", "bundle.Dockerfile", "catalog.Docker
 def kopfkit(
     where: Path, *arguments: str, **environment: str
 ) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run(
-        [sys.executable, "-c", "from kopfkit.cli import main; main()", *arguments],
-        cwd=where,
-        env={**os.environ, **environment},
-        capture_output=True,
-        check=False,
-    )
+    """Run the command in a checkout; in a process of its own where it has another environment."""
+    if environment:
+        return subprocess.run(
+            [sys.executable, "-c", "from kopfkit.cli import main; main()", *arguments],
+            cwd=where,
+            env={**os.environ, **environment},
+            capture_output=True,
+            check=False,
+        )
+    out, err = (io.TextIOWrapper(io.BytesIO(), write_through=True) for _ in range(2))
+    with (
+        contextlib.chdir(where),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        cli.main(list(arguments))
+    code = ended.value.code or 0
+    assert isinstance(code, int)
+    told = [stream.buffer.getvalue() for stream in (out, err)]
+    return subprocess.CompletedProcess(arguments, code, *told)
 
 
 @pytest.fixture

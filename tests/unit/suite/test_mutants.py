@@ -25,6 +25,8 @@ FILE = "operator/thing/product.py"
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout of git with a product and its test, of which the test is not committed."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    # The tests of the product need none, and loading them is most of a small run.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     place = tmp_path / "checkout"
     (place / FILE).parent.mkdir(parents=True)
     (place / "tests").mkdir()

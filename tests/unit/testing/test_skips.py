@@ -64,8 +64,10 @@ def test_what_parallel_processes_skip_is_named_once_and_fails_the_run_too(
     run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     run.makepyfile(test_a=SKIPPING, test_b=MODULE)
-    result = run.runpytest_subprocess(*QUICK, "-n2")
+    plugins = ("-p", "xdist.plugin", "-p", "kopfkit.testing.plugin")
+    result = run.runpytest_subprocess(*plugins, *QUICK, "-n2")
     text = result.stdout.str().partition(" left out ")[2]
     assert [text.count(name) for name in ("test_b.py", "test_kind", "test_olm")] == [1, 1, 1]
     assert [text.count(f"why: {why}") for why in ("needs root", "no Docker")] == [1, 1]
@@ -98,11 +100,14 @@ def test_a_failure_stays_a_failure(run: pytest.Pytester) -> None:
     assert run.runpytest_inprocess(*QUICK).ret == 1
 
 
-def test_the_plugin_costs_a_run_without_clusters_nothing(run: pytest.Pytester) -> None:
+def test_the_plugin_costs_a_run_without_clusters_nothing(
+    run: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     run.makepyfile(
         "import sys\n"
         "def test_light():\n"
         "    assert 'kopfkit.cluster' not in sys.modules\n"
         "    assert 'cryptography' not in sys.modules\n"
     )
-    run.runpytest_subprocess().assert_outcomes(passed=1)
+    run.runpytest_subprocess("-p", "kopfkit.testing.plugin").assert_outcomes(passed=1)

@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from budgets import budget
 from kopfkit import yamls
 from kopfkit.yamls.composing import MAX_DEPTH
 
@@ -147,7 +148,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=100, derandomize=True, deadline=None)
+@budget(ci=40, soak=20_000)
 @given(value=st.dictionaries(st.text(max_size=3), _JSON), indent=st.none() | st.just(1))
 def test_json_is_read_as_it_is(value: object, indent: int | None) -> None:
     assert yamls.load(json.dumps(value, indent=indent)) == value
@@ -159,7 +160,7 @@ _PIECES = (
 )
 
 
-@settings(max_examples=200, derandomize=True, deadline=None)
+@budget(ci=100, soak=50_000)
 @given(st.binary(max_size=30) | st.lists(st.sampled_from(_PIECES), max_size=12).map("".join))
 def test_whatever_a_text_is_it_is_read_or_refused(data: str | bytes) -> None:
     with contextlib.suppress(yamls.DocumentError):
