@@ -23,6 +23,7 @@ def test_what_is_copied_may_be_read_by_everybody(
             (tmp_path / name).write_text(name)
         (tmp_path / "bundle/manifests/sub/run.sh").chmod(0o777 & ~umask)
         (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+        (tmp_path / ".dockerignore").write_text(".venv\n")
     finally:
         os.umask(before)
     modes: dict[str, int] = {}
@@ -50,3 +51,23 @@ def test_what_is_copied_may_be_read_by_everybody(
     closed = stat.S_IMODE((tmp_path / "one.txt").stat().st_mode)
     assert closed == 0o666 & ~umask
     assert (used[0] == tmp_path) == (umask == 0o022)
+
+
+def test_without_a_dockerignore_the_engine_is_sent_what_is_copied_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one.txt", "bundle/manifests/csv.yaml", ".venv/lib/large.so"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    sent: list[str] = []
+
+    def tool(*words: str) -> str:
+        context = Path(words[-1])
+        found = (path for path in context.rglob("*") if path.is_file())
+        sent.extend(sorted(path.relative_to(context).as_posix() for path in found))
+        return ""
+
+    monkeypatch.setattr(images, "_tool", tool)
+    images.build("x:1", tmp_path / "Dockerfile", tmp_path, progress=Progress())
+    assert sent == ["bundle/manifests/csv.yaml", "one.txt"]

@@ -12,6 +12,10 @@ from kopfkit.errors import KopfkitError
 
 # Command name -> "module:attribute", and the line that `kopfkit --help` shows for it.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("kopfkit.cli.scaffold:init", "Make a project for an operator"),
+    "create": ("kopfkit.cli.scaffold:create", "Add an API to a project"),
+    "edit": ("kopfkit.cli.scaffold:edit", "Change what init was told"),
+    "update": ("kopfkit.cli.scaffold:update", "Bring a project to this kopfkit, with your edits"),
     "cluster": ("kopfkit.cli.cluster:cluster", "Bring a cluster up, look at it, take it down"),
     "tools": ("kopfkit.cli.tools:tools", "Find or build the cluster tools"),
     "olm": ("kopfkit.cli.olm:olm", "Install, check or remove the Operator Lifecycle Manager"),

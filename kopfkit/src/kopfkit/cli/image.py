@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from kopfkit.cluster import baseimage, docker, imageroot, images
+from kopfkit.cluster import baseimage, docker, imageroot, images, operatorfile
 from kopfkit.cluster.progress import Progress
 
 ROOT = Path("build/image")
@@ -24,9 +24,37 @@ def image() -> None:
 
 @image.command()
 @click.option("--python", default="3.11", show_default=True, help="Python version of the image.")
+def lock(python: str) -> None:
+    """Resolve the project's dependencies and lock them with hashes in requirements/operator.txt."""
+    _lock(python)
+
+
+def _lock(python: str) -> None:
+    from kopfkit.cluster import imagelock
+
+    with Progress().step(f"Locking {imageroot.LOCK}"):
+        imagelock.write(Path(), python)
+
+
+def _default(kind: str) -> str:
+    """The name of an image of the newest release: what was published, or below image_base."""
+    from kopfkit.cli._generation import Checkout
+
+    checkout = Checkout()
+    suffix = "" if kind == "operator" else f"-{kind}"
+    return checkout.image(checkout.history.newest.version, suffix)
+
+
+@image.command()
+@click.option("--python", default="3.11", show_default=True, help="Python version of the image.")
 @click.option("--arch", default="amd64", show_default=True, help="amd64 or arm64.")
 def root(python: str, arch: str) -> None:
-    """Write the files that the operator image adds to its base into build/image."""
+    """Write the files that the operator image adds to its base into build/image.
+
+    Without requirements/operator.txt, the project's dependencies are locked first.
+    """
+    if not Path(imageroot.LOCK).exists():
+        _lock(python)
     with Progress().step(f"Laying out {ROOT} for Python {python} on {arch}"):
         imageroot.build(
             ROOT,
@@ -40,11 +68,19 @@ def root(python: str, arch: str) -> None:
 
 @image.command()
 @click.argument("kind", type=click.Choice(list(FILES)))
-@click.option("--tag", required=True, help="Name of the image, with its tag.")
+@click.option(
+    "--tag",
+    help="Name of the image, with its tag [default: of the newest release, below image_base].",
+)
 @click.option("--version", default="", help="Version label of the operator image.")
 @click.option("--base-image", default="", help="Base of the operator image.")
-def build(kind: str, tag: str, version: str, base_image: str) -> None:
-    """Build the operator, bundle or catalog image."""
+def build(kind: str, tag: str | None, version: str, base_image: str) -> None:
+    """Build the operator, bundle or catalog image.
+
+    The operator's Dockerfile is the checkout's own, or follows from the project's description.
+    """
+    tag = tag or _default(kind)
+    file = operatorfile.path(Path()) if kind == "operator" else FILES[kind]
     progress = Progress()
     arguments = {"VERSION": version} if version else {}
     if images.container_tool() == "docker":
@@ -55,7 +91,7 @@ def build(kind: str, tag: str, version: str, base_image: str) -> None:
             arguments["OPM_IMAGE"] = baseimage.ensure_opm(engine, progress)
     elif base_image:
         arguments["BASE_IMAGE"] = base_image
-    images.build(tag, FILES[kind], Path(), progress=progress, arguments=arguments)
+    images.build(tag, file, Path(), progress=progress, arguments=arguments)
 
 
 @image.command()
@@ -96,5 +132,8 @@ def layout(
 @image.command()
 @click.argument("tag")
 def push(tag: str) -> None:
-    """Push an image to the registry that its name says."""
-    images.push(tag, progress=Progress())
+    """Push an image to the registry that its name says.
+
+    TAG is its name; or operator, bundle or catalog for that of the newest release.
+    """
+    images.push(_default(tag) if tag in FILES else tag, progress=Progress())

@@ -10,6 +10,8 @@ from pathlib import Path
 from kopfkit.cluster import paths
 from kopfkit.cluster.docker import Engine
 
+_IGNORE = (".dockerignore", ".containerignore")
+
 
 def build(
     engine: Engine,
@@ -62,20 +64,22 @@ def readable(directory: Path, sources: Iterable[str]) -> Iterator[Path]:
     """A context in which everybody may read what is copied into the image.
 
     An engine keeps the modes of a checkout, those of a umask of 077 too, and a pod runs as another
-    user than the files' owner.
+    user than the files' owner. And it is sent all that no .dockerignore leaves out, virtual
+    environments too.
 
     Args:
-        directory: the context as it is; it is yielded where nothing is closed, else a copy of the
-            sources, which is gone afterwards.
+        directory: the context as it is; it is yielded where nothing is closed and it has a
+            .dockerignore, else a copy of the sources, which is gone afterwards.
         sources: paths below it, as COPY lines have them.
     """
     tops = [directory / source for source in sources]
-    if not any(_closed(path) for top in tops for path in (top, *top.rglob("*"))):
+    limited = not tops or any((directory / name).exists() for name in _IGNORE)
+    if limited and not any(_closed(path) for top in tops for path in (top, *top.rglob("*"))):
         yield directory
         return
     with tempfile.TemporaryDirectory(prefix="build-", dir=paths.cache_dir()) as place:
         # What an engine leaves out of a context, it leaves out of the copy too.
-        for top in (*tops, directory / ".dockerignore", directory / ".containerignore"):
+        for top in (*tops, *(directory / name for name in _IGNORE)):
             target = Path(place) / top.relative_to(directory)
             target.parent.mkdir(parents=True, exist_ok=True)
             if top.is_dir():

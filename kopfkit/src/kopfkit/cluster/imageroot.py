@@ -21,7 +21,7 @@ from kopfkit.errors import KopfkitError
 LOCK = "requirements/operator.txt"
 # Every glibc that a supported base image may have: Debian 12 has 2.36.
 _MANYLINUX = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
-_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 # Shipped by packages, used by nobody at run time: their tests, stubs and C sources.
 _DEAD = ("**/tests", "**/test", "**/*.pyi", "**/*.pxd", "**/*.pyx", "**/*.c", "**/*.h", "bin")
 # What only describes, builds or tests, and so has no place in the image that runs.
@@ -32,6 +32,7 @@ BUILD_TIME = (
     "kopfkit/packaging",
     "kopfkit/project",
     "kopfkit/releasing",
+    "kopfkit/scaffold",
     "kopfkit/simulation",
     "kopfkit/testing",
     "*/project.py",
@@ -62,16 +63,16 @@ def build(
         KopfkitError: an unknown architecture, no locked packages, or one of them that has no wheel
             for the image.
     """
-    machine = _MACHINES.get(architecture)
+    machine = MACHINES.get(architecture)
     if machine is None:
-        known = " or ".join(_MACHINES)
+        known = " or ".join(MACHINES)
         raise KopfkitError(f"architecture {architecture!r}", "is not supported", f"Use {known}.")
     requirements = checkout / LOCK
     if not requirements.is_file():
         raise KopfkitError(
             LOCK,
             "is missing: the packages of the operator image, locked with their hashes",
-            f"Write it: uv pip compile --generate-hashes pyproject.toml -o {LOCK}",
+            "Write it: kopfkit image lock",
         )
     own = (checkout, checkout / "kopfkit")
     sources = [path for path in own if (path / "pyproject.toml").is_file()]
@@ -92,11 +93,16 @@ def build(
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _install_locked(root: Path, requirements: Path, python: str, machine: str) -> None:
+def platform(python: str, machine: str) -> list[str]:
+    """pip's flags for wheels of an image."""
     platforms = [f"--platform={name}_{machine}" for name in _MANYLINUX]
+    cpython = ["--implementation=cp", f"--python-version={python}"]
+    return ["--only-binary=:all:", *cpython, *platforms]
+
+
+def _install_locked(root: Path, requirements: Path, python: str, machine: str) -> None:
     _pip(
-        "install", "--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:",
-        "--implementation=cp", f"--python-version={python}", *platforms,
+        "install", "--require-hashes", "--no-deps", "--no-compile", *platform(python, machine),
         f"--target={root}", "--requirement", str(requirements),
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kopfkit.cluster import imageroot, ociimages
+from kopfkit.cluster import imageroot, ociimages, operatorfile
 from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
 from kopfkit.oci import dockerfile
@@ -67,13 +67,7 @@ def build(
     """
     if output.exists():
         raise KopfkitError(str(output), "exists", "Remove it, or name another directory.")
-    path = checkout / FILES[kind]
-    try:
-        text = path.read_text("utf-8")
-    except OSError as error:
-        raise KopfkitError(
-            str(path), f"cannot be read ({error.strerror})", "Generate it: make bundle catalog"
-        ) from None
+    text = operatorfile.text(checkout) if kind == "operator" else _generated(checkout / FILES[kind])
     arguments = {"VERSION": version} if version else {}
     recipe = dockerfile.read(FILES[kind], text, arguments)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -113,6 +107,15 @@ def build(
         shutil.rmtree(work, ignore_errors=True)
     named = {str(one): base.reference for one, base in bases.items()}
     return Built(output, digest, named, tuple(sorted(packages)))
+
+
+def _generated(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise KopfkitError(
+            str(path), f"cannot be read ({error.strerror})", "Generate it: make bundle catalog"
+        ) from None
 
 
 def _operator_context(

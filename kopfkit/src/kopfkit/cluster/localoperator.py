@@ -28,8 +28,7 @@ class Operator:
         """From the checkout of the current directory; KopfkitError if there is none."""
         project = projects.load()
         pyproject = tomllib.loads((projects.find_root() / "pyproject.toml").read_text("utf-8"))
-        module = pyproject["tool"]["kopfkit"]["project"].partition(":")[0].partition(".")[0]
-        return cls(module, str(pyproject.get("project", {}).get("version", "")), project)
+        return cls(projects.module(), str(pyproject.get("project", {}).get("version", "")), project)
 
     @property
     def crds(self) -> list[str]:

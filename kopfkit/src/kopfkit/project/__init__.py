@@ -6,7 +6,7 @@ is `kopfkit.packaging`'s business. Run-time code does not import it.
 
 from kopfkit.project import rights
 from kopfkit.project.faults import Faults
-from kopfkit.project.loading import find_root, load
+from kopfkit.project.loading import find_root, load, module
 from kopfkit.project.model import Project
 from kopfkit.project.parts import (
     KUSTOMIZE,
@@ -46,5 +46,6 @@ __all__ = [
     "Rule",
     "find_root",
     "load",
+    "module",
     "rights",
 ]

@@ -36,6 +36,13 @@ def find_root(start: Path | None = None) -> Path:
     )
 
 
+def module(root: Path | None = None) -> str:
+    """The package that `[tool.kopfkit] project` names: what `python -m` runs."""
+    home = find_root(root)
+    reference = (_settings(home / "pyproject.toml") or {}).get("project")
+    return reference.partition(":")[0].partition(".")[0] if isinstance(reference, str) else ""
+
+
 def load(root: Path | None = None) -> Project:
     """The Project that `[tool.kopfkit] project` names; KopfkitError if it cannot be had.
 
@@ -54,6 +61,12 @@ def load(root: Path | None = None) -> Project:
     except KopfkitError:
         raise  # it says itself what is wrong with the description
     except ModuleNotFoundError as error:
+        if len((_settings(pyproject) or {}).get("commands", "no scaffold")) == 1:
+            raise KopfkitError(
+                what,
+                "has no API yet",
+                "Create one: kopfkit create api --group GROUP --version v1alpha1 --kind KIND",
+            ) from None
         raise KopfkitError(
             what,
             f"cannot be imported ({error})",

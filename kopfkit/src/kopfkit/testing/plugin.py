@@ -12,6 +12,8 @@ from kopfkit.testing.skips import OPTION, SkipReport
 # Every pytest run of a project with kopfkit imports this module: the cluster tools and their
 # dependencies come in when a fixture asks for them.
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kopfkit.cluster.controlplane import ControlPlane
     from kopfkit.testing.client import Api
 
@@ -77,3 +79,16 @@ def namespace(api: "Api") -> Iterator[str]:
     eventually(lambda: api.exists(f"/api/v1/namespaces/{name}/serviceaccounts/default"))
     yield name
     api.delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture(scope="session")
+def running_operator(
+    control_plane: "ControlPlane", _api: "Api", tmp_path_factory: pytest.TempPathFactory
+) -> "Iterator[Path]":
+    """The operator of the checkout that pytest runs in, against the control plane, as `kopfkit run
+    local` runs it: its CRDs are installed, and their conversion is served. Yields the path of its
+    log. It ends with the session."""
+    from kopfkit.testing import running
+
+    with running.operator(control_plane, _api, tmp_path_factory.mktemp("operator")) as log:
+        yield log

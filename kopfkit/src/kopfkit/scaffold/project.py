@@ -1,0 +1,96 @@
+"""A scaffolded project on the disk: what its pyproject.toml records, and its repository."""
+
+import shutil
+import subprocess
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from kopfkit.errors import KopfkitError
+from kopfkit.scaffold.answers import Answers, replay
+from kopfkit.scaffold.rendering import Kit, numbers
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a project records.
+
+    Attributes:
+        root: its directory.
+        version: of the kopfkit that its files are of.
+        answers: what its commands make.
+        without: paths of files that it does without.
+    """
+
+    root: Path
+    version: str
+    answers: Answers
+    without: frozenset[str]
+
+
+def read(root: Path, kit: Kit) -> Recorded:
+    """The project in a directory.
+
+    Raises:
+        KopfkitError: it is no scaffolded project, or one of a newer kopfkit.
+    """
+    path = root / "pyproject.toml"
+    none = "Change into the folder of a project, or make one: kopfkit init."
+    try:
+        text = path.read_text("utf-8")
+        table = tomllib.loads(text).get("tool", {}).get("kopfkit", {})
+    except FileNotFoundError:
+        raise KopfkitError(str(root), "is no kopfkit project", none) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        cure = "Resolve the conflicts in it first." if "<<<<<<<" in _lenient(path) else ""
+        raise KopfkitError(str(path), f"cannot be read ({error})", cure) from None
+    commands, version = table.get("commands"), table.get("version")
+    without = table.get("without", [])
+    if not isinstance(commands, list) or not isinstance(version, str) or not numbers(version):
+        raise KopfkitError(str(path), "says of no kopfkit init that made the project", none)
+    if numbers(version) > numbers(kit.version):
+        raise KopfkitError(
+            f"the project in {root}",
+            f"is of kopfkit {version}, and this is kopfkit {kit.version}",
+            f"Install it: pip install --upgrade 'kopfkit>={version}'.",
+        )
+    answers = replay([str(each) for each in commands])
+    return Recorded(root, version, answers, frozenset(map(str, without)))
+
+
+def require_committed(root: Path) -> None:
+    """Refuse a project whose edits are not committed: a merge could not be taken back.
+
+    Raises:
+        KopfkitError: git is not there, the project is in no repository, or it has edits.
+    """
+    git = shutil.which("git")
+    if git is None:
+        raise KopfkitError("git", "was not found; it merges your edits", "Install it.")
+    done = subprocess.run(
+        [git, "status", "--porcelain", "--", "."],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise KopfkitError(
+            str(root),
+            "is in no git repository, so an update could not be taken back",
+            "git init && git add --all && git commit --message 'Before the update'",
+        )
+    if done.stdout.strip():
+        changed = "".join(f"\n  | {line}" for line in done.stdout.splitlines()[:10])
+        raise KopfkitError(
+            str(root),
+            f"has edits that are not committed{changed}",
+            "Commit or stash them, so that the update can be taken back.",
+        )
+
+
+def _lenient(path: Path) -> str:
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,171 @@
+"""What init and create api write; that it works is shown in tests/integration/scaffold."""
+
+import ast
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budgets import budget
+from kopfkit import yamls
+from kopfkit.scaffold import operations
+from kopfkit.scaffold.answers import STYLES, Answers, Api, replay
+from kopfkit.scaffold.merging import outputs, plan
+from kopfkit.scaffold.naming import plural_of, variable
+
+from .conftest import ANSWERS, KIT, create, files
+
+NAMES = st.from_regex(r"[a-z]([a-z0-9]{0,8}-?[a-z0-9])?", fullmatch=True)
+KINDS = st.from_regex(r"[A-Z][A-Za-z0-9]{0,30}", fullmatch=True)
+OWNERS = st.text("abc XYZ'é&<>$#{}%-.,", min_size=1, max_size=20).filter(str.strip)
+
+
+@st.composite
+def projects(draw: st.DrawFn) -> Answers:
+    """A project with up to three kinds."""
+    found = Answers(
+        draw(st.sampled_from(("example.org", "a.b"))),
+        draw(NAMES),
+        "2026-11-29",
+        draw(OWNERS),
+        draw(st.sampled_from(STYLES)),
+        draw(st.sampled_from(("apache2", "none"))),
+    )
+    kinds = draw(st.lists(KINDS, max_size=3, unique_by=str.lower))
+    for number, kind in enumerate(kinds):
+        versions = ("v1alpha1", "v1beta1", "v1")[: draw(st.integers(1, 3)) if number == 0 else 1]
+        group = draw(st.sampled_from((found.domain, f"cache.{found.domain}")))
+        found = found.with_api(Api(group, kind, plural_of(kind), versions, draw(st.booleans())))
+    return found
+
+
+@budget(ci=8, soak=1000)
+@given(projects())
+def test_the_recorded_commands_make_the_project_again(project: Answers) -> None:
+    made = KIT.render(project)
+    recorded = tomllib.loads(made["pyproject.toml"])["tool"]["kopfkit"]
+    assert replay(recorded["commands"]) == project
+    assert recorded["version"] == "0.4.0"
+    for path, text in made.items():
+        assert text.endswith("\n"), path
+        assert not text.endswith("\n\n"), path
+        if path.endswith(".py"):
+            ast.parse(text)
+        if path.endswith(".yaml"):
+            yamls.load(text, path)
+    if project.apis:
+        # The user's own code: what Python, OLM and kopfkit read.
+        code = [path for path in made if path.endswith((".py", "releases.yaml"))]
+        assert len(code) - 5 <= sum(2 + 3 * len(api.versions) for api in project.apis)
+
+
+def test_a_project_of_one_kind_has_few_files(root: Path) -> None:
+    assert [*files(root)] == [
+        ".devcontainer/devcontainer.json",
+        ".github/workflows/test.yaml",
+        ".gitignore",
+        ".pre-commit-config.yaml",
+        "AGENTS.md",
+        "LICENSE",
+        "Makefile",
+        "README.md",
+        "cache_operator/__init__.py",
+        "cache_operator/__main__.py",
+        "cache_operator/memcached_controller.py",
+        "cache_operator/memcached_v1alpha1.py",
+        "cache_operator/project.py",
+        "catalog/releases.yaml",
+        "pyproject.toml",
+        "tests/test_memcached.py",
+    ]
+
+
+def test_a_second_version_begins_with_the_fields_of_the_first(root: Path) -> None:
+    old = root / "cache_operator/memcached_v1alpha1.py"
+    text = old.read_text()
+    size = '    size: Annotated[int, Meta(ge=0, description="How many.")] = 1\n'
+    seen = '    seen: Annotated[int, Meta(ge=0, description="How many.")] = 0\n'
+    text = text.replace("\n\n\nclass Status", f"\n{size}\n\nclass Status", 1)
+    text = text.replace('"""The observed', '"""Seen.\n\n    The observed').replace(
+        "\n\n\nVERSION", f"\n\n{seen}\n\nVERSION"
+    )
+    old.write_text(text)
+    create(root, version="v1")
+    new = (root / "cache_operator/memcached_v1.py").read_text()
+    assert size in new
+    assert seen not in new
+    assert "from cache_operator.memcached_v1alpha1 import Status as Status" in new
+    assert "storage=True" in new
+    kept = old.read_text()
+    assert size in kept
+    assert seen in kept
+    assert "storage=True" not in kept
+    history = yamls.read(root / "catalog/releases.yaml")
+    assert history["releases"][0]["served"] == ["v1alpha1", "v1"]
+    assert history["releases"][0]["stored"] == "v1"
+
+
+def test_a_history_that_was_edited_is_left_to_its_owner(root: Path) -> None:
+    history = root / "catalog/releases.yaml"
+    edited = history.read_text() + (
+        "  - {version: 0.2.0, date: 2026-12-01, channels: [stable], served: [v1alpha1], "
+        "stored: v1alpha1, replaces: 0.1.0}\n"
+    )
+    history.write_text(edited)
+    made = operations.create_api(
+        root, KIT, group="cache", version="v1", kind="Memcached", plural="", namespaced=True
+    )
+    made.carry_out(root)
+    assert history.read_text() == edited
+    assert made.left == [("catalog/releases.yaml", "name v1 in the release that brings it")]
+
+
+def test_another_kind_gets_a_controller_and_edits_stay(root: Path) -> None:
+    main = root / "cache_operator/__main__.py"
+    main.write_text(main.read_text().replace('if __name__ == "__main__":', "# mine\n\\g<0>", 1))
+    create(root, kind="Backup", version="v1")
+    text = main.read_text()
+    assert "# mine" in text
+    assert "memcached_controller.CONTROLLER,\n        backup_controller.CONTROLLER," in text
+    assert (root / "tests/test_backup.py").exists()
+
+
+@pytest.mark.parametrize("name", ["Import", "List", "Ctx", "VeryLongNameOfAKindThatSomebodyChose"])
+def test_a_kind_named_as_something_of_python_is_an_obj(name: str) -> None:
+    assert variable(name) == "obj"
+
+
+def test_plurals_are_english() -> None:
+    words = {"Memcached": "memcacheds", "Proxy": "proxies", "Key": "keys", "Box": "boxes"}
+    assert {kind: plural_of(kind) for kind in words} == words
+
+
+def test_edit_changes_what_init_was_told(root: Path) -> None:
+    operations.edit(root, KIT, owner="O'Brien", license="none").carry_out(root)
+    told = replace(ANSWERS, owner="O'Brien", license="none")
+    assert "O'Brien" in (root / "cache_operator/project.py").read_text()
+    assert not (root / "LICENSE").exists()
+    api = Api("cache.example.org", "Memcached", "memcacheds", ("v1alpha1",))
+    assert files(root) == KIT.render(told.with_api(api))
+
+
+def test_edit_gives_a_project_without_apis_another_name(tmp_path: Path) -> None:
+    operations.init(tmp_path, ANSWERS, KIT).carry_out(tmp_path)
+    operations.edit(tmp_path, KIT, name="store", domain="example.com").carry_out(tmp_path)
+    assert files(tmp_path) == KIT.render(replace(ANSWERS, name="store", domain="example.com"))
+
+
+def test_a_new_folder_comes_as_a_whole_and_one_that_is_there_keeps_its_files(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "there").mkdir()
+    made = outputs(tmp_path, {"new/a": "1", "new/b/c": "2", "there/d": "3", "e": "4"})
+    assert {(each.path.name, *each.files) for each in made} == {
+        ("d", ""),
+        ("e", ""),
+        ("new", "a", "b/c"),
+    }
+    assert plan(tmp_path, {}, {}).files == {}

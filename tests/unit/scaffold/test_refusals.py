@@ -1,0 +1,249 @@
+"""What is refused is refused before anything is written, with a way out and no traceback."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from budgets import budget
+from kopfkit.cli import main
+from kopfkit.errors import KopfkitError
+from kopfkit.packaging import writer
+from kopfkit.project import Faults
+from kopfkit.scaffold import operations
+from kopfkit.scaffold.answers import replay
+from kopfkit.scaffold.naming import check_api, check_domain, check_owner, check_project
+
+from .conftest import ANSWERS, KIT, create, files
+
+
+def refused(*words: str, capsys: pytest.CaptureFixture[str], code: int = 1) -> str:
+    """Run a command that is refused; returns what it says."""
+    with pytest.raises(SystemExit) as ended:
+        main([*words])
+    said = capsys.readouterr()
+    assert ended.value.code == code, said
+    assert said.out == ""
+    assert "Traceback" not in said.err
+    return said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--project-name", "Cache_Operator"], "'Cache_Operator' is not a DNS label"),
+        (["--project-name", "3scale"], "is not a DNS label"),
+        (["--project-name", "x" * 43], "is longer than 42"),
+        (["--project-name", "class"], "would be a word of Python; try class-operator"),
+        (["--project-name", "json"], "would be another module; try json-operator"),
+        (["--project-name", "kopf"], "would be another module"),
+        (["--domain", "example_org"], "is not a DNS name"),
+        (["--domain", "k8s.io"], "belongs to Kubernetes"),
+        (["--owner", "a\nb"], "is not a name"),
+    ],
+)
+def test_init_refuses_names(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    why: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fine = ["--domain", "example.org", "--project-name", "cache-operator"]
+    assert why in refused("init", *fine, *words, capsys=capsys)
+    assert files(tmp_path) == {}
+
+
+def test_init_refuses_a_folder_that_is_not_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    said = refused("init", "--domain", "example.org", "--project-name", "x", capsys=capsys)
+    assert "is not empty (notes)" in said
+    assert "mkdir NAME && cd NAME" in said
+    assert files(tmp_path) == {"notes": "mine"}
+
+
+def test_init_takes_a_new_repository_for_empty(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    operations.init(tmp_path, ANSWERS, KIT).carry_out(tmp_path)
+    assert files(tmp_path) == KIT.render(ANSWERS)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ({"group": "Cache"}, "'Cache' is not a DNS name"),
+        ({"version": "1"}, "'1' is not like v1, v1beta1 or v1alpha1"),
+        ({"kind": "memcached"}, "'memcached' is not in CamelCase"),
+        ({"kind": "Mem-Cached"}, "is not in CamelCase"),
+        ({"kind": "Öl"}, "is not in CamelCase"),
+        ({"plural": "Caches", "kind": "Other"}, "'Caches' is not a DNS label"),
+        ({}, "exists already (v1alpha1)"),
+        ({"group": "else"}, "whose modules have the same names"),
+        ({"kind": "MemCached", "version": "v1"}, "whose modules have the same names"),
+    ],
+)
+def test_create_api_refuses_names(
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: dict[str, str],
+    why: str,
+) -> None:
+    monkeypatch.chdir(root)
+    before = files(root)
+    given = {"group": "cache", "version": "v1alpha1", "kind": "Memcached", **words}
+    argv = [word for name, value in given.items() for word in (f"--{name}", value)]
+    assert why in refused("create", "api", *argv, capsys=capsys)
+    assert files(root) == before
+
+
+def test_a_second_kind_with_two_versions_is_refused(root: Path) -> None:
+    create(root, version="v1")
+    create(root, kind="Backup")
+    with pytest.raises(KopfkitError, match="Memcached has several versions"):
+        create(root, kind="Backup", version="v1")
+
+
+@pytest.mark.parametrize("words", [["--domain", "a.org"], ["--project-name", "b"]])
+def test_edit_refuses_what_is_installed_by_name(
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+) -> None:
+    monkeypatch.chdir(root)
+    before = files(root)
+    said = refused("edit", *words, capsys=capsys)
+    assert "it can be changed before the first kopfkit create api" in said
+    assert files(root) == before
+
+
+def test_edit_refuses_what_somebody_changed_too(root: Path) -> None:
+    project = root / "cache_operator/project.py"
+    project.write_text(project.read_text().replace("The cache team", "We"))
+    before = files(root)
+    with pytest.raises(KopfkitError, match=r"you changed too: cache_operator/project\.py"):
+        operations.edit(root, KIT, owner="Others")
+    assert files(root) == before
+
+
+def _repository(root: Path) -> None:
+    for words in (["init", "--quiet"], ["add", "--all"], ["-c", "user.name=x", "-c",
+                  "user.email=x@example.org", "commit", "--quiet", "--message", "x"]):  # fmt: skip
+        subprocess.run(["git", *words], cwd=root, check=True)
+
+
+def _edited(root: Path) -> None:
+    _repository(root)
+    (root / "README.md").write_text("mine")
+
+
+def _newer(root: Path) -> None:
+    path = root / "pyproject.toml"
+    path.write_text(path.read_text().replace('version = "0.4.0"', 'version = "9.0.0"'))
+
+
+def _older(root: Path) -> None:
+    path = root / "pyproject.toml"
+    path.write_text(path.read_text().replace('version = "0.4.0"', 'version = "0.3.0"'))
+    _repository(root)
+
+
+def _conflicting(root: Path) -> None:
+    path = root / "pyproject.toml"
+    path.write_text(f"<<<<<<< yours\n{path.read_text()}")
+
+
+def _unrecorded(root: Path) -> None:
+    (root / "pyproject.toml").write_text('[tool.kopfkit]\nproject = "a.project:PROJECT"\n')
+
+
+def _broken(root: Path) -> None:
+    path = root / "pyproject.toml"
+    path.write_text(path.read_text().replace('"create api --group', '"create apo --group'))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "why"),
+    [
+        (lambda root: None, "is in no git repository"),
+        (_edited, "has edits that are not committed\n  |  M README.md"),
+        (_newer, "is of kopfkit 9.0.0, and this is kopfkit 0.4.0"),
+        (_older, "is older than all templates that are here"),
+        (_conflicting, "Resolve the conflicts in it first"),
+        (_unrecorded, "says of no kopfkit init"),
+        (_broken, "cannot be read ('create apo"),
+        (lambda root: (root / "pyproject.toml").unlink(), "is no kopfkit project"),
+    ],
+)
+def test_update_refuses(
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spoil: Callable[[Path], None],
+    why: str,
+) -> None:
+    spoil(root)
+    before = files(root)
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(root.parent))
+    monkeypatch.setattr("kopfkit.cli.scaffold.kit", lambda: KIT)
+    said = refused("update", capsys=capsys)
+    assert why in said
+    assert "cure:" in said
+    assert files(root) == before
+
+
+def test_update_needs_git(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(KopfkitError, match="git: was not found"):
+        operations.update(root, KIT)
+
+
+def test_an_interruption_leaves_nothing_half(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged = writer._stage
+    done: list[object] = []
+
+    def interrupted(*arguments: object) -> Path:
+        done.append(arguments)
+        if len(done) == 5:
+            raise KeyboardInterrupt
+        return staged(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(writer, "_stage", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        operations.init(tmp_path, ANSWERS, KIT).carry_out(tmp_path)
+    assert [*tmp_path.iterdir()] == []
+    monkeypatch.undo()
+    operations.init(tmp_path, ANSWERS, KIT).carry_out(tmp_path)
+    assert files(tmp_path) == KIT.render(ANSWERS)
+
+
+@budget(ci=50, soak=2000)
+@given(st.lists(st.text(max_size=12), min_size=4, max_size=4))
+def test_any_text_as_a_name_is_taken_or_refused(texts: list[str]) -> None:
+    faults = Faults("x")
+    check_project(faults, texts[0])
+    check_domain(faults, texts[1])
+    check_owner(faults, texts[2])
+    check_api(faults, *texts)
+    for place, why in faults.found:
+        assert place.startswith("--")
+        assert why
+
+
+@budget(ci=50, soak=2000)
+@given(st.lists(st.text("init create api --group x'\"", max_size=30), max_size=3))
+def test_any_recorded_commands_are_read_or_refused(commands: list[str]) -> None:
+    with pytest.raises(KopfkitError):
+        replay(commands)
