@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kopfkit.controller import background, statuswriter, tasks
 from kopfkit.controller.identity import Identity
+from kopfkit.controller.owners import called_key
 from kopfkit.controller.serving import Primary, Serving
 from kopfkit.controller.settings import Settings, own_namespace
 from kopfkit.controller.sources import Source, Sources, Target
@@ -144,7 +145,7 @@ class Manager:
 
         def failed(key: Key, error: BaseException, delay: float) -> None:
             known = self._stores[resource].get(key)
-            about = statuswriter.about(known) if known is not None else {"object": "/".join(key)}
+            about = statuswriter.about(known) if known is not None else {"object": called_key(key)}
             _failed(about, error, delay)
 
         (kind,) = (each.kind for each in self._primaries if each.resource == resource)

@@ -1,6 +1,7 @@
 """The operator: its controllers as one process, its conversion webhook as another."""
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from kopfkit.controller.manager import Manager
     from kopfkit.conversion import Converter
 
+# RFC 1123 label.
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 Runnable = Callable[["Manager"], Coroutine[Any, Any, None]]
 
 
@@ -77,12 +80,13 @@ class Operator:
         """Reconcile until `stop` is set or SIGTERM or SIGINT comes.
 
         Raises:
-            KopfkitError: it cannot start (no credentials, the health port is taken), or a task
-                beside the controllers failed.
+            KopfkitError: it cannot start (no credentials, the health port is taken, namespaces that
+                make no sense), or a task beside the controllers failed.
         """
         from kopfkit.controller.manager import Manager
         from kopfkit.controller.serving import Primary
 
+        self.check_namespaces(settings.namespaces)
         sources = assembly.sources(self.name, self.controllers)
         stores = assembly.new_stores(sources)
         manager = Manager(
@@ -108,6 +112,25 @@ class Operator:
             manager.run_in_background(name, partial(task, manager))
         await manager.run()
 
+    def check_namespaces(self, namespaces: Sequence[str]) -> None:
+        """Refuse namespaces to which the operator cannot be limited; none means all.
+
+        Raises:
+            KopfkitError: one is no namespace's name, or a controller's objects live in none.
+        """
+        if not namespaces:
+            return
+        for name in namespaces:
+            if not _NAMESPACE.fullmatch(name) or len(name) > 63:
+                text = f"it is to watch the namespace {name!r}, which is no namespace's name"
+                cure = "Name namespaces: --namespace, or WATCH_NAMESPACE, separated by commas."
+                raise KopfkitError(f"operator {self.name}", text, cure)
+        for each in self.controllers:
+            if not each.namespaced:
+                text = f"{each.kind} is cluster-scoped, and only {namespaces[0]} is to be watched"
+                cure = "Leave --namespace and WATCH_NAMESPACE out: it needs all namespaces."
+                raise KopfkitError(f"controller of {each.kind}", text, cure)
+
     @property
     def converted_crd(self) -> str:
         """The name of the CRD that is converted, "" where none is."""
@@ -126,6 +149,21 @@ class Operator:
             return {}
         return {name: self.conversion.to_hub(name) for name in self.conversion.spokes}
 
+    def _check_kinds(self) -> None:
+        """Refuse kinds of one resource that contradict each other."""
+        known = {
+            each.resource: (f"the resource {each.kind}", (each.kind, each.namespaced))
+            for each in self.controllers
+        }
+        for each in self.controllers:
+            for kind in assembly.kinds([each]):
+                who, said = f"controller of {each.kind}", (kind.kind, kind.namespaced)
+                first, before = known.setdefault(kind.resource, (who, said))
+                if said != before:
+                    scope = "namespaced" if kind.namespaced else "cluster-scoped"
+                    text = f"it names {kind.plural} as {kind.kind}, {scope}; {first} does otherwise"
+                    raise KopfkitError(who, text, "Give both the same Kind.")
+
     def _check(self) -> None:
         what = f"operator {self.name}"
         if not self.controllers:
@@ -135,6 +173,7 @@ class Operator:
             if names.count((name, kind)) > 1:
                 cure = "Put what both do into one reconcile; two would undo each other's status."
                 raise KopfkitError(what, f"two controllers reconcile {kind} ({name})", cure)
+        self._check_kinds()
         if self.conversion is not None:
             converted = self._converted()
             if not converted:

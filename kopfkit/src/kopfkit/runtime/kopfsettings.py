@@ -27,11 +27,18 @@ class Watched:
         resource: what is watched.
         labels: the label selector to watch it by, "" for all objects.
         shape: what is kept of its objects; None for all of them but managedFields.
+        namespaced: whether its objects live in a namespace.
     """
 
     resource: Resource
     labels: str = ""
     shape: Shape | None = None
+    namespaced: bool = True
+
+    def places(self, namespaces: Sequence[str]) -> tuple[str | None, ...]:
+        """Where it is listed and watched: in each of these namespaces; None stands for all, and for
+        what lives in none."""
+        return tuple(namespaces) if self.namespaced and namespaces else (None,)
 
 
 class _Backoffs:

@@ -95,7 +95,7 @@ class Watcher:
         self._feeds.shapes = {
             each.resource.path(namespace): each.shape
             for each in watched
-            for namespace in (tuple(self._namespaces) or (None,))
+            for namespace in each.places(self._namespaces)
         }
         self.watchdog.expect(self._feeds.shapes)
 
