@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from kopfkit.runtime.rights import Use
 
 if TYPE_CHECKING:
     import click
+    import kopf
 
     from kopfkit.controller.manager import Manager
     from kopfkit.conversion import Converter
@@ -33,6 +35,9 @@ class Operator:
         controllers: what it reconciles; the first one's kind is its main one.
         conversion: the converter of the one custom resource with more than one version.
         conditions: types of conditions that metrics count.
+        registry: kopf's registry, whose handlers the leader runs beside the controllers; by default
+            kopf's default one, where somebody registered a handler in it.
+        uses: what handlers and runnables do with the API themselves, for their rights.
         runnables: by name, tasks that run beside the controllers, in every replica, for ever. Each
             is given the manager, whose `may_write` says whether the process leads.
 
@@ -48,11 +53,13 @@ class Operator:
         *,
         conversion: "Converter | None" = None,
         conditions: Sequence[str] = ("Available", "Progressing", "Degraded"),
+        registry: "kopf.OperatorRegistry | None" = None,
+        uses: Sequence[Use] = (),
         runnables: Mapping[str, Runnable] | None = None,
     ) -> None:
         self.identity = Identity(name, version, tuple(conditions))
         self.controllers, self.conversion = tuple(controllers), conversion
-        self._runnables = dict(runnables or {})
+        self._runnables, self._uses, self._registry = dict(runnables or {}), tuple(uses), registry
         self._check()
 
     @property
@@ -61,8 +68,28 @@ class Operator:
         return self.identity.name
 
     def uses(self) -> tuple[Use, ...]:
-        """All uses of resources by the operator's own code: its rights follow from this."""
-        return assembly.uses(self.controllers)
+        """All uses of resources by the operator's own code: its rights follow from this.
+
+        Raises:
+            KopfkitError: a handler of kopf's names no resource.
+        """
+        found = [*assembly.uses(self.controllers), *self._uses]
+        if (registry := self.registry) is not None:
+            from kopfkit.controller import handlers
+
+            resources = [each.custom_resource for each in self.controllers]
+            strict = not self._uses
+            found += handlers.uses(self.name, registry, resources, strict=strict)
+        return tuple(found)
+
+    @property
+    def registry(self) -> "kopf.OperatorRegistry | None":
+        """The registry of kopf's handlers; None where there are none."""
+        if self._registry is not None or "kopf" not in sys.modules:
+            return self._registry
+        from kopfkit.controller import handlers
+
+        return handlers.default_registry()
 
     def commands(self) -> "click.Group":
         """The command line: `run` and, with a conversion, `webhook`. Commands may be added."""
@@ -108,6 +135,8 @@ class Operator:
                 self.name, each, manager.client, stores, manager.recorder, manager.upgradeable
             )
             manager.add(each.resource, reconcile, workers=each.workers)
+        if (registry := self.registry) is not None:
+            manager.run_handlers(registry)
         for name, task in self._runnables.items():
             manager.run_in_background(name, partial(task, manager))
         await manager.run()
