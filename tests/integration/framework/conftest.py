@@ -5,6 +5,7 @@ token's id. The registry outside of the cluster is a real HTTP server.
 """
 
 import base64
+import importlib.util
 import json
 import os
 import signal
@@ -23,11 +24,15 @@ import pytest
 from kopfkit import yamls
 from kopfkit.cluster import controlplane, toolchain
 from kopfkit.cluster.controlplane import ControlPlane
+from kopfkit.crd import custom_resource_definition
 from kopfkit.errors import KopfkitError
+from kopfkit.packaging import rbac
+from kopfkit.project import Icon, Maintainer, Provider, derived
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "databases"
+OPERATORS = Path(__file__).parent / "operators"
 SYSTEM = "database-operator-system"
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
@@ -36,6 +41,24 @@ POLICY = {
     "rules": [{"level": "Metadata"}],
 }
 WRITES = {"create", "update", "patch", "delete", "deletecollection"}
+# What a description needs beside its operator; nothing here is about what is described.
+DESCRIBED: dict[str, Any] = {
+    "namespace": SYSTEM,
+    "display_name": "Tried",
+    "summary": "Tried",
+    "description": "Tried.",
+    "provider": Provider("Tests"),
+    "icon": Icon(b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
+    "links": (),
+    "maintainers": (Maintainer("Tests", "tests@example.com"),),
+    "keywords": ("tests",),
+    "categories": ("Database",),
+    "capabilities": "Basic Install",
+    "maturity": "alpha",
+    "min_kube_version": "1.30.0",
+    "repository": "https://example.com/tried",
+    "image_base": "registry.example.com/tried",
+}
 KOPFKIT = [sys.executable, "-c", "from kopfkit.cli import main; main()"]
 
 
@@ -94,9 +117,29 @@ class Plane:
         lines = (self.directory / "audit.log").read_text().splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
-    def kubeconfig(self) -> tuple[Path, str]:
-        """A kubeconfig with a fresh token of the operator's service account, and its id."""
-        account = f"/api/v1/namespaces/{SYSTEM}/serviceaccounts/database-operator/token"
+    def install(self, name: str) -> Any:
+        """The module of an operator in operators/, with its CRDs and the rights that are derived
+        of it on the control plane."""
+        spec = importlib.util.spec_from_file_location(name, OPERATORS / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        project = derived.project(module.OPERATOR, **{**DESCRIBED, "samples": module.SAMPLES})
+        for one in project.permissions:
+            self.api.apply(rbac.role(project, one))
+            self.api.apply(rbac.binding(project, one))
+        for account in rbac.service_accounts(project):
+            self.api.apply(account)
+        for resource in getattr(module, "INSTALLED", project.resources):
+            self.api.apply(custom_resource_definition(resource))
+            path = f"/apis/{resource.group}/{resource.versions[0].name}/{resource.plural}"
+            eventually(lambda path=path: self.api.exists(path))
+        return module
+
+    def kubeconfig(self, account: str) -> tuple[Path, str]:
+        """A kubeconfig with a fresh token of a service account, and its id."""
+        account = f"/api/v1/namespaces/{SYSTEM}/serviceaccounts/{account}/token"
         token = self.api.post(account, {"spec": {"expirationSeconds": 3600}})["status"]["token"]
         claims = token.split(".")[1]
         jti = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["jti"]
@@ -136,8 +179,8 @@ class Process:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
 
-    def writes(self, namespace: str) -> list[str]:
-        """What it wrote in a namespace, in order, but for Leases and Events."""
+    def writes(self, namespace: str | None) -> list[str]:
+        """What it wrote in a namespace (None: in none), in order, but for Leases and Events."""
         key, mine = "authentication.kubernetes.io/credential-id", f"JTI={self.jti}"
         found = []
         for event in self.plane.events():
@@ -223,14 +266,17 @@ def start(plane: Plane) -> Iterator[Callable[..., Process]]:
     """Starts operators, and ends them after the test."""
     running: list[Process] = []
 
-    def new(*arguments: str) -> Process:
-        path, jti = plane.kubeconfig()
+    def new(*arguments: str, operator: str = "", environment: Any = ()) -> Process:
+        """Start the example, or an operator of operators/."""
+        path, jti = plane.kubeconfig(operator or "database-operator")
         log = path.with_suffix(".log")
-        environment = {**os.environ, "KUBECONFIG": str(path), "POD_NAMESPACE": SYSTEM}
+        environment = {**os.environ, **dict(environment)}
+        environment |= {"KUBECONFIG": str(path), "POD_NAMESPACE": SYSTEM}
         environment["REGISTRY"] = plane.registry.url
         others = os.environ.get("PYTHONPATH", "")
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(EXAMPLE), others)))
-        argv = [sys.executable, "-m", "databases", "run", "--health-port=0", *arguments]
+        what = [str(OPERATORS / f"{operator}.py")] if operator else ["-m", "databases"]
+        argv = [sys.executable, *what, "run", "--health-port=0", *arguments]
         with log.open("wb") as output:
             process = subprocess.Popen(argv, env=environment, stderr=output, stdout=output)
         running.append(Process(plane, process, log, jti))

@@ -57,6 +57,37 @@ async def test_tasks_of_others_are_left_alone() -> None:
     ours.cancel()
 
 
+async def test_two_starts_of_kopf_end_their_own_tasks_whichever_ends_first() -> None:
+    made: dict[str, asyncio.Task[None]] = {}
+
+    async def forever() -> None:
+        await asyncio.Event().wait()
+
+    def start(tasks: KopfTasks, name: str) -> None:
+        async def forefather() -> None:
+            made[name] = asyncio.create_task(forever())
+            await forever()
+
+        tasks.start(forefather())
+
+    first, second = KopfTasks(), KopfTasks()
+    before = asyncio.get_running_loop().get_task_factory()
+    first.__enter__()
+    with second:
+        start(first, "first")
+        start(second, "second")
+        await _turns()
+        await first.end()
+        first.__exit__()
+        assert (made["first"].done(), made["second"].done()) == (True, False)
+        start(second, "later")
+        await _turns()
+        await second.end()
+    assert made["second"].done()
+    assert made["later"].done()
+    assert asyncio.get_running_loop().get_task_factory() is before
+
+
 async def test_one_that_will_not_end_is_named_and_does_not_hold_the_others_up(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from kopfkit.controller.building import INSTANCE, MANAGED_BY, Builder
 from kopfkit.controller.children import Children, asked_before
 from kopfkit.controller.conditions import conditions_of
 from kopfkit.controller.context import Parts
-from kopfkit.controller.controllers import Controller
+from kopfkit.controller.controllers import Controller, named
 from kopfkit.controller.kinds import Kind
 from kopfkit.controller.names import fitting
 from kopfkit.controller.owned import Owned as Creator
@@ -45,7 +45,8 @@ def sources(operator: str, controllers: Sequence[Controller[Any, Any]]) -> list[
         watches = [watch for each in controllers for watch in each.watched if watch.kind == kind]
         # Everybody's objects are in the cache only where somebody looks at them.
         labels = "" if watches else f"{MANAGED_BY}={operator}"
-        watched = Watched(kind.resource, labels, _ALL_LABELS if watches else ours)
+        shape = _ALL_LABELS if watches else ours
+        watched = Watched(kind.resource, labels, shape, namespaced=kind.namespaced)
         found.append(Source(watched, concerns))
     return [*primaries.values(), *found]
 
@@ -131,7 +132,8 @@ def uses(controllers: Iterable[Controller[Any, Any]]) -> tuple[Use, ...]:
 def _primary(controller: Controller[Any, Any]) -> Source:
     resource = controller.resource
     shape = Shape((f"{resource.group}/", "app.kubernetes.io/"))
-    return Source(Watched(resource, shape=shape), lambda key, objects: [(resource, key)])
+    watched = Watched(resource, shape=shape, namespaced=controller.namespaced)
+    return Source(watched, lambda key, objects: [(resource, key)])
 
 
 def _both(one: Concerns, other: Concerns) -> Concerns:
@@ -148,17 +150,18 @@ def _concerns(
     def concerns(key: Key, objects: Iterable[Raw]) -> Iterable[Target]:
         objects = list(objects)
         for each in owners:
-            group = each.custom_resource.group
-            found = {owner_key(obj, group, each.kind) for obj in objects}
+            group, scoped = each.custom_resource.group, each.namespaced
+            whose = {owner_key(obj, group, each.kind, namespaced=scoped) for obj in objects}
             # An object that stands in the way of a child has that child's name, and not its owner.
-            for owner in found | {key}:
+            for owner in whose | {named(key[1], key[0], namespaced=scoped)}:
                 if owner is not None:
                     yield each.resource, owner
         for each in controllers:
             for watch in each.watched:
                 if watch.kind == kind:
                     names = {name for obj in objects for name in watch.to(obj)}
-                    for target in {(key[0], name) for name in names} | {*watch.index.of(key)}:
+                    found = {named(name, key[0], namespaced=each.namespaced) for name in names}
+                    for target in found | {*watch.index.of(key)}:
                         yield each.resource, target
 
     return concerns

@@ -74,13 +74,10 @@ class Builder:
         if kind is None:
             raise self._not_owned(name)
         of, given = owner["metadata"], mapping(child.get("metadata"))
-        if given.get("namespace", of["namespace"]) != of["namespace"]:
-            text = f"has the namespace {given['namespace']}, and its owner another one"
-            raise self._mistake(name, text, "leave metadata.namespace out")
         metadata = {
-            **given,
+            **{key: value for key, value in given.items() if key != "namespace"},
             "name": given.get("name") or fitting(of["name"]),
-            "namespace": of["namespace"],
+            **self._place(kind, of.get("namespace"), given.get("namespace")),
             "labels": {**self.labels(owner), **mapping(given.get("labels"))}
             | {MANAGED_BY: self._operator},  # the caches know children by it
             "annotations": dict(mapping(given.get("annotations"))),
@@ -90,6 +87,26 @@ class Builder:
         if kind in WORKLOADS:
             wanted["spec"] = self._workload(owner, mapping(child.get("spec")))
         return kind, wanted
+
+    def _place(self, kind: Kind, ours: str | None, given: Any) -> dict[str, str]:
+        """The namespace of a child: its owner's, or where that has none the one that it names."""
+        if not kind.namespaced:
+            if given:
+                raise self._mistake(
+                    kind.kind,
+                    f"has the namespace {given}, and lives in none",
+                    "leave metadata.namespace out",
+                )
+            return {}
+        if ours is None:
+            if not given:
+                text = "has no namespace, and neither has its owner"
+                raise self._mistake(kind.kind, text, "give it metadata.namespace")
+            return {"namespace": str(given)}
+        if given not in (None, ours):
+            text = f"has the namespace {given}, and its owner another one"
+            raise self._mistake(kind.kind, text, "leave metadata.namespace out")
+        return {"namespace": ours}
 
     def _workload(self, owner: Raw, spec: Mapping[str, Any]) -> dict[str, Any]:
         """A workload's spec with a selector, and pods that it selects."""

@@ -118,9 +118,13 @@ class Children:
         self._agreed.pop(key, None)
         self._yielded.pop(key, None)
 
-    def ours(self, owner: Object, resource: Resource, name: str) -> Object | None:
-        """The child as last seen, if it is ours."""
-        live = self._stores[resource].get((owner["metadata"]["namespace"], name))
+    def ours(
+        self, owner: Object, resource: Resource, name: str, namespace: str | None = None
+    ) -> Object | None:
+        """The child as last seen, if it is ours; None means the namespace of its owner."""
+        if namespace is None:
+            namespace = key_of(owner)[0]
+        live = self._stores[resource].get((namespace, name))
         return live if live is not None and ownership(live, owner) is Ownership.OURS else None
 
     async def ensure(self, owner: Object, kind: ChildKind, wanted: Object, first: Object) -> Result:
@@ -145,7 +149,7 @@ class Children:
             live = await self._read(resource, wanted)
         if live is None:
             try:
-                live = await self._client.create(resource, wanted["metadata"]["namespace"], first)
+                live = await self._client.create(resource, key_of(wanted)[0], first)
             except AlreadyExists:
                 live = await self._client.get(resource, *key_of(wanted))
             else:
@@ -180,13 +184,21 @@ class Children:
             self._stores[resource].forget(key_of(wanted))
             return await self.ensure(owner, kind, wanted, first)
 
-    async def remove(self, owner: Object, resource: Resource, name: str) -> bool:
+    async def remove(
+        self, owner: Object, resource: Resource, name: str, namespace: str | None = None
+    ) -> bool:
         """Delete our child of that name, which is no longer wanted; whether there was one.
+
+        Args:
+            owner: the object whose child it is.
+            resource: of the child.
+            name: of the child.
+            namespace: of the child, "" for none; None means its owner's.
 
         Raises:
             ApiError: the API server refused or could not be reached.
         """
-        live = self.ours(owner, resource, name)
+        live = self.ours(owner, resource, name, namespace)
         if live is None:
             return False
         if not live["metadata"].get("deletionTimestamp"):

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from kopfkit.controller.settings import CERT_DIR, HEALTH_PORT, WEBHOOK_PORT, Settings
+from kopfkit.controller.settings import (
+    CERT_DIR,
+    HEALTH_PORT,
+    WEBHOOK_PORT,
+    Settings,
+    watched_namespaces,
+)
 from kopfkit.errors import KopfkitError
 
 if TYPE_CHECKING:
@@ -188,9 +194,13 @@ def group(operator: "Operator") -> click.Group:
     @commands.command()
     @run_options
     def run(namespaces: tuple[str, ...], **options: Any) -> None:
-        """Run the controllers."""
+        """Run the controllers.
+
+        WATCH_NAMESPACE names namespaces, separated by commas, where --namespace is not given.
+        """
         import asyncio
 
+        namespaces = namespaces or watched_namespaces()
         asyncio.run(operator.run(Settings(namespaces=namespaces, **options)))
 
     if operator.conversion is not None:

@@ -60,8 +60,9 @@ class Context:
         server-side apply, and other people's fields stay. Nothing is written where nothing differs.
 
         Args:
-            child: apiVersion, kind and content. Name (the owner's by default), namespace, owner
-                reference and labels are filled in; of a workload also selector and pod labels.
+            child: apiVersion, kind and content. Name (the owner's by default), namespace (unless
+                the owner has none), owner reference and labels are filled in; of a workload also
+                selector and pod labels.
 
         Raises:
             Terminal: the name belongs to somebody else's object, or the child is not one that the
@@ -85,9 +86,9 @@ class Context:
         """
         kind, wanted = self._parts.builder.created(self._owner, child)
         self._keep(kind, wanted)
-        creator, name = self._parts.creator, wanted["metadata"]["name"]
+        creator, (namespace, name) = self._parts.creator, key_of(wanted)
         try:
-            found = await creator.find(self._owner, kind.resource, name)
+            found = await creator.find(self._owner, kind.resource, name, namespace)
             if found == Result():
                 found = await creator.make(self._owner, kind.resource, wanted)
         except (Forbidden, Invalid) as error:
@@ -108,22 +109,34 @@ class Context:
         kept = self._kept.get(kind, set())
         gone = [each for each in self.owned(kind) if key_of(each) not in kept]
         for each in gone:
-            name = each["metadata"]["name"]
-            await self._parts.children.remove(self._owner, kind.resource, name)
+            namespace, name = key_of(each)
+            await self._parts.children.remove(self._owner, kind.resource, name, namespace)
         return len(gone)
 
     def owned(self, kind: Kind) -> list[Raw]:
-        """The children of a kind as last seen, by name."""
+        """The children of a kind as last seen, by namespace and name."""
         self._parts.builder.owned(kind)
         store = self._parts.stores[kind.resource]
         assert isinstance(store, OwnedStore)
         return store.owned_by(self._owner["metadata"]["uid"])
 
-    async def get(self, kind: Kind, name: str) -> Raw | None:
-        """An object of a kind that is owned or watched, in the namespace of the owner; None where
-        there is none. Read from the caches, or from the API server where those keep a part only."""
+    async def get(self, kind: Kind, name: str, namespace: str | None = None) -> Raw | None:
+        """An object of a kind that is owned or watched; None where there is none. Read from the
+        caches, or from the API server where those keep a part only.
+
+        Args:
+            kind: of the object.
+            name: of the object.
+            namespace: of the object; the owner's by default.
+
+        Raises:
+            Terminal: the kind is neither owned nor watched, or no namespace is known.
+            ApiError: the API server could not be reached.
+        """
         self._check_readable(kind)
-        key = (self._owner["metadata"]["namespace"], name)
+        key = (self._namespace(kind, namespace), name)
+        if kind.namespaced and not key[0]:
+            raise self._wrong(f"{kind.kind} {name} is read in no namespace", "name the namespace")
         found = self._parts.stores[kind.resource].get(key)
         if found is None or not cut(found):
             return found
@@ -132,11 +145,19 @@ class Context:
         except NotFound:
             return None
 
-    def list(self, kind: Kind) -> list[Raw]:
-        """The objects of a kind that is owned or watched, in the namespace of the owner."""
+    def list(self, kind: Kind, namespace: str | None = None) -> list[Raw]:
+        """The objects of a kind that is owned or watched.
+
+        Args:
+            kind: of the objects.
+            namespace: of the objects; the owner's by default, and all where the owner has none.
+
+        Raises:
+            Terminal: the kind is neither owned nor watched.
+        """
         self._check_readable(kind)
-        store, namespace = self._parts.stores[kind.resource], self._owner["metadata"]["namespace"]
-        found = (store.get(key) for key in sorted(store.known()) if key[0] == namespace)
+        store, of = self._parts.stores[kind.resource], self._namespace(kind, namespace)
+        found = (store.get(key) for key in sorted(store.known()) if not of or key[0] == of)
         return [each for each in found if each is not None]
 
     def condition(self, kind: str, state: bool | None, reason: str, message: str = "") -> None:
@@ -186,7 +207,15 @@ class Context:
         hint = refusals.hint(error, kind.kind, name, namespace)
         return Refused(reason, f"{kind.kind}: {error.message}{hint}", error)
 
+    def _namespace(self, kind: Kind, given: str | None) -> str:
+        if not kind.namespaced:
+            return ""
+        return given or key_of(self._owner)[0]
+
     def _check_readable(self, kind: Kind) -> None:
         if kind not in self._parts.readable:
             text = f"{kind.plural} are read, and neither owned nor watched"
-            raise Terminal("InvalidRead", f"{text}; hint: add .watches(...) to the controller")
+            raise self._wrong(text, "add .watches(...) to the controller")
+
+    def _wrong(self, text: str, way_out: str) -> Terminal:
+        return Terminal("InvalidRead", f"{text}; hint: {way_out}")

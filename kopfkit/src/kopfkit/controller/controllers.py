@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Generic, Self, TypeAlias
+from typing import Generic, Self, TypeAlias
 
 from kopfkit.controller.context import Context
 from kopfkit.controller.kinds import Kind
@@ -14,9 +14,11 @@ from kopfkit.crd import CustomResource, Version
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime.resources import Object as Raw
 from kopfkit.runtime.resources import Resource
+from kopfkit.runtime.store import Key
 
 Reconcile: TypeAlias = Callable[[Object[SpecT, StatusT], Context], Awaitable[Result | None]]
 Finalize: TypeAlias = Callable[[Object[SpecT, StatusT], Context], Awaitable[None]]
+NamedBy: TypeAlias = Callable[[Object[SpecT, StatusT]], Iterable[str]]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Watch:
 
     Attributes:
         kind: of what is watched.
-        to: the names of the objects to reconcile when one of it changes, in its namespace.
+        to: the names of the objects to reconcile when one of it changes; see `Controller.watches`.
         index: which objects named it when they were reconciled last.
     """
 
@@ -63,7 +65,7 @@ class Controller(Generic[SpecT, StatusT]):
         timeout: after which a reconcile is cancelled and tried again.
 
     Raises:
-        KopfkitError: the resource has no such version, or its objects live in no namespace.
+        KopfkitError: the resource has no such version.
     """
 
     def __init__(
@@ -83,18 +85,12 @@ class Controller(Generic[SpecT, StatusT]):
                 f"{resource.kind} has no version {version.name} like this",
                 f"Name one of the resource's own versions: {known}.",
             )
-        if resource.scope != "Namespaced":
-            raise KopfkitError(
-                f"controller of {resource.kind}",
-                f"its scope is {resource.scope}, and children need a namespace",
-                "Give the resource the scope Namespaced.",
-            )
         self.custom_resource, self.version = resource, version
         self.reconcile, self.finalize = reconcile, finalize
         self.workers, self.timeout = workers, timeout
         self.owned: dict[Kind, Owned] = {}
         self.watched: list[Watch] = []
-        self._names: list[tuple[ReverseIndex, Callable[[Object[SpecT, StatusT]], Any]]] = []
+        self._names: list[tuple[Kind, ReverseIndex, NamedBy[SpecT, StatusT]]] = []
 
     @property
     def resource(self) -> Resource:
@@ -106,6 +102,11 @@ class Controller(Generic[SpecT, StatusT]):
     def kind(self) -> str:
         """The kind of its objects."""
         return self.custom_resource.kind
+
+    @property
+    def namespaced(self) -> bool:
+        """Whether its objects live in a namespace."""
+        return self.custom_resource.scope == "Namespaced"
 
     @property
     def finalizer(self) -> str:
@@ -125,7 +126,17 @@ class Controller(Generic[SpecT, StatusT]):
             kind: of the children.
             prune: delete children that a reconcile did not apply; grants delete.
             immutable: children are only created, with `Context.create`; grants no patch.
+
+        Raises:
+            KopfkitError: the kind is cluster-scoped and the controller's is not. The garbage
+                collector deletes what has such an owner (Kubernetes, "Owners and dependents").
         """
+        if self.namespaced and not kind.namespaced:
+            raise KopfkitError(
+                f"controller of {self.kind}",
+                f"it owns {kind.kind}, which is cluster-scoped, and its own objects are namespaced",
+                'Give the resource scope="Cluster", or name what is made of it in finalize.',
+            )
         self.owned[kind] = Owned(kind, prune, immutable)
         return self
 
@@ -134,31 +145,46 @@ class Controller(Generic[SpecT, StatusT]):
         kind: Kind,
         *,
         to: Callable[[Raw], Iterable[str]] = lambda _: (),
-        named_by: Callable[[Object[SpecT, StatusT]], Iterable[str]] | None = None,
+        named_by: NamedBy[SpecT, StatusT] | None = None,
     ) -> Self:
         """Watch a kind that is not owned; it can be read with `Context.get` and `Context.list`.
 
         Args:
             kind: of what is watched.
-            to: from an object of it to the names of our objects, in its namespace, to reconcile.
-            named_by: from one of our objects to the names of what it refers to, in its namespace;
-                a change of those reconciles it.
+            to: from an object of it to the names of our objects to reconcile: of those in its
+                namespace, or "namespace/name".
+            named_by: from one of our objects to the names of what it refers to, in its namespace or
+                as "namespace/name"; a change of those reconciles it.
         """
         index = ReverseIndex()
         self.watched.append(Watch(kind, to, index))
         if named_by is not None:
-            self._names.append((index, named_by))
+            self._names.append((kind, index, named_by))
         return self
 
     def refer(self, obj: Object[SpecT, StatusT]) -> None:
         """Note what an object refers to."""
         key = (obj.namespace, obj.name)
-        for index, named_by in self._names:
+        for kind, index, named_by in self._names:
             index.forget(key)
             for name in named_by(obj):
-                index.add((obj.namespace, name), key)
+                index.add(named(name, obj.namespace, namespaced=kind.namespaced), key)
 
     def forget(self, namespace: str, name: str) -> None:
         """Forget what an object refers to."""
-        for index, _ in self._names:
+        for _, index, _ in self._names:
             index.forget((namespace, name))
+
+
+def named(name: str, namespace: str, *, namespaced: bool) -> Key:
+    """The key of what a name names: "name" in a namespace, or "namespace/name".
+
+    Args:
+        name: as somebody wrote it.
+        namespace: of a name without one.
+        namespaced: whether it lives in a namespace.
+    """
+    if not namespaced:
+        return "", name
+    of, slash, rest = name.partition("/")
+    return (of, rest) if slash else (namespace, name)

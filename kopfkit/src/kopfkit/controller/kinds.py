@@ -16,12 +16,14 @@ class Kind:
         version: of the API, in which the controller reads and writes.
         plural: the resource's name.
         kind: the kind's name.
+        namespaced: whether its objects live in a namespace.
     """
 
     group: str
     version: str
     plural: str
     kind: str
+    namespaced: bool = True
 
     @property
     def api_version(self) -> str:
@@ -61,6 +63,12 @@ JOBS: Final = Kind("batch", "v1", "jobs", "Job")
 INGRESSES: Final = Kind("networking.k8s.io", "v1", "ingresses", "Ingress")
 NETWORK_POLICIES: Final = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 POD_DISRUPTION_BUDGETS: Final = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+
+NAMESPACES: Final = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
+NODES: Final = Kind("", "v1", "nodes", "Node", namespaced=False)
+PRIORITY_CLASSES: Final = Kind(
+    "scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False
+)
 
 WORKLOADS: Final = frozenset({DAEMON_SETS, DEPLOYMENTS, STATEFUL_SETS})
 """Kinds that make pods and find them by a selector."""

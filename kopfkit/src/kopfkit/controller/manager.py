@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kopfkit.controller import background, statuswriter, tasks
 from kopfkit.controller.identity import Identity
+from kopfkit.controller.owners import called_key
 from kopfkit.controller.serving import Primary, Serving
 from kopfkit.controller.settings import Settings, own_namespace
 from kopfkit.controller.sources import Source, Sources, Target
@@ -29,6 +30,8 @@ from kopfkit.runtime.views import ViewingClient
 from kopfkit.runtime.watching import Watcher
 
 if TYPE_CHECKING:
+    import kopf
+
     from kopfkit.conversion import Converter
 
 log = logging.getLogger(__name__)
@@ -144,7 +147,7 @@ class Manager:
 
         def failed(key: Key, error: BaseException, delay: float) -> None:
             known = self._stores[resource].get(key)
-            about = statuswriter.about(known) if known is not None else {"object": "/".join(key)}
+            about = statuswriter.about(known) if known is not None else {"object": called_key(key)}
             _failed(about, error, delay)
 
         (kind,) = (each.kind for each in self._primaries if each.resource == resource)
@@ -158,6 +161,22 @@ class Manager:
         """Run a task beside the reconcilers once the caches are filled. It has to run for ever; if
         it ends with an exception, the process ends."""
         self._background.append((name, task))
+
+    def run_handlers(self, registry: "kopf.OperatorRegistry") -> None:
+        """Run the handlers of kopf's registry beside the reconcilers, while the process leads."""
+        from kopfkit.controller.handlers import Handlers
+
+        handlers = Handlers(
+            registry,
+            self._settings.namespaces,
+            load=credentials.load,
+            agent=self._operator.name,
+            gate=lambda: self.client.gate(),
+            may=self.may_write,
+            started=lambda: tasks.on_signals(self._stop),
+            silence=self._settings.watch_silence,
+        )
+        self.run_in_background("kopf's handlers", handlers.run)
 
     def concern(self, resource: Resource, key: Key) -> None:
         """Have an object of a primary reconciled, and those that depend on it."""

@@ -8,7 +8,14 @@ import logging
 from collections.abc import Mapping
 
 from kopfkit.controller.children import Result
-from kopfkit.controller.owners import Ownership, called, collision, owner_reference, ownership
+from kopfkit.controller.owners import (
+    Ownership,
+    called,
+    called_key,
+    collision,
+    owner_reference,
+    ownership,
+)
 from kopfkit.controller.statuswriter import about, lives
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import AlreadyExists, Conflict, NotFound
@@ -32,10 +39,12 @@ class Owned:
     def __init__(self, client: Client, stores: Mapping[Resource, Store]) -> None:
         self._client, self._stores = client, stores
 
-    async def find(self, owner: Object, resource: Resource, name: str) -> Result:
-        """The object under a name. Asks the API server where nothing is known and something may
-        be: the caches are a moment behind."""
-        key = (owner["metadata"]["namespace"], name)
+    async def find(
+        self, owner: Object, resource: Resource, name: str, namespace: str | None = None
+    ) -> Result:
+        """The object under a name; in the namespace of its owner, where none is given. Asks the API
+        server where nothing is known and something may be: the caches are a moment behind."""
+        key = (key_of(owner)[0] if namespace is None else namespace, name)
         live = self._stores[resource].get(key)
         if live is None and owner.get("status"):
             try:
@@ -53,7 +62,7 @@ class Owned:
         except AlreadyExists:
             return self._judge(owner, await self._client.get(resource, namespace, name))
         self._stores[resource].put(live)
-        log.info("created %s %s/%s", wanted["kind"], namespace, name, extra=about(owner))
+        log.info("created %s", called(wanted), extra=about(owner))
         return Result(live, wrote=True)
 
     async def delete(self, resource: Resource, live: Object, about_it: Object, why: str) -> None:
@@ -69,7 +78,7 @@ class Owned:
                 raise
         self._stores[resource].forget(place)
         what = live.get("kind") or resource.plural
-        log.info("deleted %s %s/%s: %s", what, *place, why, extra=about(about_it))
+        log.info("deleted %s %s: %s", what, called_key(place), why, extra=about(about_it))
 
     @staticmethod
     def _judge(owner: Object, live: Object) -> Result:

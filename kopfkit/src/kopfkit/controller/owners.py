@@ -4,7 +4,7 @@ from enum import Enum
 from typing import Any
 
 from kopfkit.runtime.resources import Object
-from kopfkit.runtime.store import Key
+from kopfkit.runtime.store import Key, key_of
 
 
 class Ownership(Enum):
@@ -53,12 +53,17 @@ def is_of_kind(reference: dict[str, Any], group: str, kind: str) -> bool:
     return group_of(reference.get("apiVersion")) == group and reference.get("kind") == kind
 
 
-def owner_key(child: Object, group: str, kind: str) -> Key | None:
-    """The key of the object of a kind that controls a child, or None."""
+def owner_key(child: Object, group: str, kind: str, *, namespaced: bool = True) -> Key | None:
+    """The key of the object of a kind that controls a child, or None.
+
+    Args:
+        namespaced: whether objects of the kind live in a namespace, which is their children's.
+    """
     reference = controller_of(child)
     if not is_of_kind(reference, group, kind):
         return None
-    return child["metadata"].get("namespace", ""), str(reference.get("name", ""))
+    namespace = child["metadata"].get("namespace", "") if namespaced else ""
+    return namespace, str(reference.get("name", ""))
 
 
 def ownership(child: Object, owner: Object) -> Ownership:
@@ -73,9 +78,13 @@ def ownership(child: Object, owner: Object) -> Ownership:
 
 
 def called(child: Object) -> str:
-    """A child as log lines and messages name it: "Deployment default/x"."""
-    of = child["metadata"]
-    return f"{child.get('kind', 'object')} {of['namespace']}/{of['name']}"
+    """A child as log lines and messages name it: "Deployment default/x", "Namespace x"."""
+    return f"{child.get('kind', 'object')} {called_key(key_of(child))}"
+
+
+def called_key(key: Key) -> str:
+    """A key as log lines and messages name it: "default/x", or "x" without a namespace."""
+    return "/".join(filter(None, key))
 
 
 def collision(what: str, live: Object) -> str:

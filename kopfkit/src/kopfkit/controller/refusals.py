@@ -35,7 +35,8 @@ def hint(error: ApiError, kind: str, name: str, namespace: str, lost: str = "") 
     """
     if not any(each in error.message for each in (*_IMMUTABLE, _OWNERLESS)):
         return ""
+    where = f" -n {namespace}" if namespace else ""
     return (
         "; hint: this cannot be changed on an object that exists: "
-        f"`kubectl delete {kind.lower()} {name} -n {namespace}`, and it is made again{lost}"
+        f"`kubectl delete {kind.lower()} {name}{where}`, and it is made again{lost}"
     )

@@ -21,7 +21,7 @@ from kopfkit.controller.decoding import decode_spec, decode_status
 from kopfkit.controller.errors import InvalidSpec, Vanished
 from kopfkit.controller.objects import Object, SpecT, StatusT, metadata_of
 from kopfkit.controller.outcome import Refused, Result, Terminal, Waiting
-from kopfkit.controller.owners import mapping
+from kopfkit.controller.owners import called_key, mapping
 from kopfkit.controller.statuswriter import StatusWriter, UpgradeBlocker, record_degraded, utc_now
 from kopfkit.runtime.errors import ApiError, Forbidden, Invalid, NotLeading
 from kopfkit.runtime.resources import Object as Raw
@@ -200,7 +200,7 @@ class Runner(Generic[SpecT, StatusT]):
         self, key: Key, owner: Raw, status: msgspec.Struct, context: Context, outcome: Outcome
     ) -> float | None:
         """Write the status and tell what changed; returns seconds until the next reconcile."""
-        of = f"{self._controller.kind} {'/'.join(key)}"
+        of = f"{self._controller.kind} {called_key(key)}"
         self._blocker.set(context.blocks is None, *(context.blocks or ()), of=of)
         new = self._status(owner, status, context, outcome)
         before = conditions_of(mapping(owner.get("status")))
@@ -236,7 +236,7 @@ class Runner(Generic[SpecT, StatusT]):
         self._failures.pop(key, None)
         self._parts.children.forget(key)
         self._controller.forget(*key)
-        self._blocker.set(True, of=f"{self._controller.kind} {'/'.join(key)}")
+        self._blocker.set(True, of=f"{self._controller.kind} {called_key(key)}")
 
 
 def _order(kind: str) -> tuple[int, str]:

@@ -10,6 +10,8 @@ from kopfkit.environment import POD_NAMESPACE
 
 # Where OLM mounts the webhook's certificate; a generated config/default mounts it there, too.
 CERT_DIR: Final = Path("/tmp/k8s-webhook-server/serving-certs")
+# Names the namespaces to watch, separated by commas.
+WATCH_NAMESPACE: Final = "WATCH_NAMESPACE"
 # Ports of the servers of an operator's processes.
 HEALTH_PORT: Final = 8080
 WEBHOOK_PORT: Final = 9443
@@ -47,6 +49,13 @@ class Settings:
     resync: float = 600.0
     watch_silence: float = 70.0
     grace: float = 5.0
+
+
+def watched_namespaces(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The namespaces that WATCH_NAMESPACE names, separated by commas; none means all. OLM's and
+    operator-sdk's convention."""
+    named = environment.get(WATCH_NAMESPACE, "").split(",")
+    return tuple(dict.fromkeys(name.strip() for name in named if name.strip()))
 
 
 def own_namespace(environment: Mapping[str, str] = os.environ) -> str | None:

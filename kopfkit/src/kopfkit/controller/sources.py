@@ -80,7 +80,7 @@ class Sources:
         self._client, self._stores, self._queues = client, stores, queues
         self._watched = [each.watched for each in sources]
         self._concerned = {each.watched.resource: each.concerns for each in sources}
-        self._namespaces: tuple[str | None, ...] = tuple(namespaces) or (None,)
+        self._namespaces = tuple(namespaces)
         self._resync = resync
         self._asked = asyncio.Event()
         self._listed_at = 0.0
@@ -105,7 +105,7 @@ class Sources:
             self._compare(watched, namespace)
             for watched in self._watched
             if self._served(watched.resource)
-            for namespace in self._namespaces
+            for namespace in watched.places(self._namespaces)
         ]
         for failed in await asyncio.gather(*lists, return_exceptions=True):
             if failed is not None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from kopfkit.controller.conditions import conditions_of, patch
 from kopfkit.controller.errors import Vanished
-from kopfkit.controller.owners import mapping
+from kopfkit.controller.owners import called_key, mapping
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import Conflict, NotFound
 from kopfkit.runtime.store import Store, key_of
@@ -37,10 +37,9 @@ class UpgradeBlocker(Protocol):
 
 def about(owner: Object) -> dict[str, object]:
     """The fields that every log line about an object carries."""
-    metadata = owner["metadata"]
     return {
-        "object": f"{metadata.get('namespace', '')}/{metadata['name']}",
-        "generation": metadata.get("generation", 0),
+        "object": called_key(key_of(owner)),
+        "generation": owner["metadata"].get("generation", 0),
     }
 
 

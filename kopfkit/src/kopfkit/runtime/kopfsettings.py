@@ -6,7 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import aiohttp
+
 from kopfkit.runtime.client import Resource
+from kopfkit.runtime.credentials import Credentials
 from kopfkit.runtime.shapes import Shape
 
 if TYPE_CHECKING:
@@ -27,11 +30,18 @@ class Watched:
         resource: what is watched.
         labels: the label selector to watch it by, "" for all objects.
         shape: what is kept of its objects; None for all of them but managedFields.
+        namespaced: whether its objects live in a namespace.
     """
 
     resource: Resource
     labels: str = ""
     shape: Shape | None = None
+    namespaced: bool = True
+
+    def places(self, namespaces: Sequence[str]) -> tuple[str | None, ...]:
+        """Where it is listed and watched: in each of these namespaces; None stands for all, and for
+        what lives in none."""
+        return tuple(namespaces) if self.namespaced and namespaces else (None,)
 
 
 class _Backoffs:
@@ -75,6 +85,38 @@ def load_kopf() -> Any:
         for name in hidden:
             sys.modules.pop(name, None)
     return kopf
+
+
+def session_of(
+    kopf: Any,
+    found: Credentials,
+    agent: str,
+    middlewares: Sequence[aiohttp.ClientMiddlewareType],
+    request_class: type[aiohttp.ClientRequest] = aiohttp.ClientRequest,
+) -> Any:
+    """kopf's session with the API server, a `kopf.AiohttpSession`; the caller closes it.
+
+    Args:
+        kopf: the module.
+        found: the credentials.
+        agent: the user agent.
+        middlewares: of aiohttp; the first one is the outermost.
+        request_class: of aiohttp.
+    """
+    # Not compressed: a few bytes may unpack to all the memory there is.
+    headers = {"User-Agent": agent, "Accept-Encoding": "identity"}
+    if found.authorization:
+        headers["Authorization"] = found.authorization
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, ssl=found.ssl_context() or True),
+        headers=headers,
+        proxy=found.proxy,
+        middlewares=middlewares,
+        request_class=request_class,
+    )
+    return kopf.AiohttpSession(
+        server=found.server, aiohttp_session=session, default_namespace=found.namespace
+    )
 
 
 def settings_of(kopf: Any, watched: Sequence[Watched], silence: float) -> "kopf.OperatorSettings":

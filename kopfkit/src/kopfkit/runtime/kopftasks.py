@@ -4,7 +4,8 @@ kopf 1.45 expects that its end is the process's end. When one watch fails, the o
 are cancelled after five seconds, swallow that once their pause flag is cancelled with them, and
 wait for credentials that nobody will bring. And it takes every task of the event loop for its own.
 So kopf's own `run_tasks` is not used: tasks that descend from kopf are told apart by a context
-variable, which each task inherits from the one that made it.
+variable, which each task inherits from the one that made it. Two starts may overlap: each ends its
+own tasks only.
 
 They are ended as they depend on each other: a task is cancelled, once, when the task that made it
 is gone. Most end their own before they end, and being cancelled beside them is what breaks that: a
@@ -19,12 +20,13 @@ import contextvars
 import logging
 import sys
 import weakref
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from typing import Any, Final, Self
 
 log = logging.getLogger(__name__)
 
-_DESCENDANT: Final = contextvars.ContextVar("descends_from_kopf", default=False)
+# The start of kopf that a task descends from.
+_OWNER: Final = contextvars.ContextVar["KopfTasks | None"]("started_by", default=None)
 # Seconds in which each task may end in its turn, and between two looks for whose turn it is.
 _IN_TURN: Final = 1.0
 _TURN: Final = 0.02
@@ -48,20 +50,23 @@ class KopfTasks:
         self._loop = asyncio.get_running_loop()
 
     def __enter__(self) -> Self:
-        self._before = self._loop.get_task_factory()
-        self._loop.set_task_factory(self._make)
-        self._hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(firstiter=self._noted(self._hooks.firstiter))
+        if not _inside:
+            _before[:] = [self._loop.get_task_factory(), sys.get_asyncgen_hooks().firstiter]
+            self._loop.set_task_factory(_make)
+            sys.set_asyncgen_hooks(firstiter=_note)
+        _inside.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.set_task_factory(self._before)
-        sys.set_asyncgen_hooks(firstiter=self._hooks.firstiter)
+        _inside.remove(self)
+        if not _inside:
+            self._loop.set_task_factory(_before[0])
+            sys.set_asyncgen_hooks(firstiter=_before[1])
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run a coroutine as the forefather of all tasks that count as kopf's."""
         context = contextvars.copy_context()
-        context.run(_DESCENDANT.set, True)
+        context.run(_OWNER.set, self)
         task = self._loop.create_task(coroutine, name="kopf", context=context)
         self._tasks.add(task)
         return task
@@ -104,23 +109,31 @@ class KopfTasks:
         reference = self._maker.get(task)
         return reference() if reference else None
 
-    def _make(
-        self, loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any
-    ) -> "asyncio.Task[Any]":
-        task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
-        if _DESCENDANT.get():
-            self._tasks.add(task)
-            if maker := asyncio.current_task(loop):
-                self._maker[task] = weakref.ref(maker)
-        return task
+    def add(self, task: "asyncio.Task[Any]") -> None:
+        """Count a task that was just made as one of these."""
+        self._tasks.add(task)
+        if maker := asyncio.current_task(self._loop):
+            self._maker[task] = weakref.ref(maker)
 
-    def _noted(
-        self, before: Callable[[AsyncGenerator[Any, Any]], None] | None
-    ) -> Callable[[AsyncGenerator[Any, Any]], None]:
-        def first(generator: AsyncGenerator[Any, Any]) -> None:
-            if _DESCENDANT.get():
-                self._generators[generator] = None
-            if before is not None:
-                before(generator)
+    def note(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """Count a generator that has just begun as one of these."""
+        self._generators[generator] = None
 
-        return first
+
+# The starts of kopf that are looked at now, and what the event loop had before the first of them.
+_inside: Final[list[KopfTasks]] = []
+_before: Final[list[Any]] = []
+
+
+def _make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> "asyncio.Task[Any]":
+    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
+    if owner := _OWNER.get():
+        owner.add(task)
+    return task
+
+
+def _note(generator: AsyncGenerator[Any, Any]) -> None:
+    if owner := _OWNER.get():
+        owner.note(generator)
+    if _before[1] is not None:
+        _before[1](generator)

@@ -25,7 +25,7 @@ import aiohttp
 from kopfkit.runtime.client import Object, Resource
 from kopfkit.runtime.credentials import Credentials
 from kopfkit.runtime.feeds import Feeds
-from kopfkit.runtime.kopfsettings import Watched, load_kopf, settings_of
+from kopfkit.runtime.kopfsettings import Watched, load_kopf, session_of, settings_of
 from kopfkit.runtime.kopftasks import KopfTasks
 from kopfkit.runtime.watchdog import Watchdog
 
@@ -95,7 +95,7 @@ class Watcher:
         self._feeds.shapes = {
             each.resource.path(namespace): each.shape
             for each in watched
-            for namespace in (tuple(self._namespaces) or (None,))
+            for namespace in each.places(self._namespaces)
         }
         self.watchdog.expect(self._feeds.shapes)
 
@@ -183,23 +183,11 @@ class Watcher:
 
         @kopf.on.login(registry=registry)  # type: ignore[untyped-decorator]
         async def login(**_: Any) -> Any:
-            found = await self._load()
-            # Not compressed: a few bytes may unpack to all the memory there is.
-            headers = {"User-Agent": self._agent, "Accept-Encoding": "identity"}
-            if found.authorization:
-                headers["Authorization"] = found.authorization
-            context = found.ssl_context()
-            session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, ssl=context or True),
-                headers=headers,
-                proxy=found.proxy,
-                # The first one is the outermost: the watchdog hears of every byte.
-                middlewares=(self._feeds.middleware, self.watchdog.middleware),
-            )
-            sessions.append(session)
-            return kopf.AiohttpSession(
-                server=found.server, aiohttp_session=session, default_namespace=found.namespace
-            )
+            # The first middleware is the outermost: the watchdog hears of every byte.
+            middlewares = (self._feeds.middleware, self.watchdog.middleware)
+            made = session_of(kopf, await self._load(), self._agent, middlewares)
+            sessions.append(made.aiohttp_session)
+            return made
 
         for each in self._watched:
             self._observe(kopf, registry, each.resource)

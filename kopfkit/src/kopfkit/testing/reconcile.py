@@ -17,6 +17,7 @@ from kopfkit.controller import assembly
 from kopfkit.controller.conditions import conditions_of
 from kopfkit.controller.controllers import Controller
 from kopfkit.controller.kinds import Kind
+from kopfkit.controller.owners import called_key
 from kopfkit.runtime.client import Resource
 from kopfkit.runtime.errors import AlreadyExists, NotFound
 from kopfkit.runtime.resources import Object as Raw
@@ -59,10 +60,13 @@ class Reconciled:
         found = conditions_of(self.status)[kind]
         return found["status"], found["reason"], found["message"]
 
-    def child(self, kind: Kind, name: str) -> Raw:
-        """A child. KeyError if there is none."""
+    def child(self, kind: Kind, name: str, namespace: str | None = None) -> Raw:
+        """A child; None stands for any namespace. KeyError if there is none."""
         for each in self.children:
-            if (each["kind"], each["metadata"]["name"]) == (kind.kind, name):
+            of = each["metadata"].get("namespace", "")
+            if (each["kind"], each["metadata"]["name"]) == (kind.kind, name) and (
+                namespace in (None, of)
+            ):
                 return each
         raise KeyError(name)
 
@@ -98,8 +102,9 @@ async def _reconcile(
         "kind": of.kind,
         **copy.deepcopy(dict(obj)),
     }
-    defaults = {"namespace": "default", "uid": "uid", "generation": 1, "resourceVersion": "1"}
-    owner["metadata"] = {**defaults, **owner["metadata"]}
+    defaults = {"uid": "uid", "generation": 1, "resourceVersion": "1"}
+    place = {"namespace": "default"} if controller.namespaced else {}
+    owner["metadata"] = {**place, **defaults, **owner["metadata"]}
     kinds = {each.kind: each for each in assembly.kinds([controller])}
     server = _Given({resource: of.kind, **{each.resource: each.kind for each in kinds.values()}})
     stores = assembly.new_stores(assembly.sources(_OPERATOR, [controller]))
@@ -209,7 +214,7 @@ class _Given(ViewingClient):
         del self.objects[resource, (namespace or "", name)]
 
     def _note(self, verb: str, resource: Resource, namespace: str, name: str) -> None:
-        self.noted.append(f"{verb} {self._kinds[resource]} {namespace}/{name}")
+        self.noted.append(f"{verb} {self._kinds[resource]} {called_key((namespace, name))}")
 
 
 def _merged(live: Any, change: Any) -> Any:

@@ -1,0 +1,92 @@
+"""kopf's handlers beside controllers: which rights they take, and which are refused."""
+
+from typing import Any
+
+import kopf
+import pytest
+from msgspec import Struct
+
+from kopfkit.controller import Context, Controller, Object, Operator
+from kopfkit.crd import ConditionedStatus, CustomResource, Version
+from kopfkit.errors import KopfkitError
+from kopfkit.runtime.resources import Resource
+from kopfkit.runtime.rights import Use
+
+
+class Spec(Struct):
+    """A box."""
+
+
+V1 = Version("v1", Spec, ConditionedStatus, "A box.", storage=True)
+BOX = CustomResource("example.com", "Box", "boxes", [V1])
+READ = {"get", "list", "watch"}
+
+
+async def reconcile(box: Object[Spec, ConditionedStatus], ctx: Context) -> None:
+    return None
+
+
+def rights(registry: Any, **more: Any) -> dict[str, set[str]]:
+    controllers = [Controller(BOX, V1, reconcile=reconcile)]
+    found: dict[str, set[str]] = {}
+    for use in Operator("o", "1", controllers, registry=registry, **more).uses():
+        of = use.resource
+        name = "/".join(filter(None, (of.group, of.plural, use.subresource)))
+        found.setdefault(name, set()).update(use.verbs)
+    return found
+
+
+def handled(registry: Any, *selector: str, on: Any = kopf.on.create, **more: Any) -> None:
+    @on(*selector, registry=registry, **more)
+    def handler(**_: Any) -> None:
+        pass
+
+
+def test_handlers_of_the_operators_own_kind_may_patch_it_and_tell_events() -> None:
+    registry = kopf.OperatorRegistry()
+    handled(registry, "boxes")
+    found = rights(registry)
+    assert found["example.com/boxes"] == READ | {"patch"}
+    assert found["example.com/boxes/status"] == {"patch"}
+    assert found["events"] == {"create"}
+
+
+def test_handlers_that_only_look_may_only_read() -> None:
+    registry = kopf.OperatorRegistry()
+    handled(registry, "v1", "configmaps", on=kopf.on.event)
+    handled(registry, "apps", "v1", "deployments", on=kopf.index)
+    found = rights(registry)
+    assert found["configmaps"] == found["apps/deployments"] == READ
+    assert "events" not in found
+
+
+def test_daemons_and_timers_of_others_kinds_may_patch_them() -> None:
+    registry = kopf.OperatorRegistry()
+    handled(registry, "cache.example.org", "v1", "caches", on=kopf.daemon)
+    handled(registry, "batch", "v1", "jobs", on=kopf.timer, interval=1)
+    found = rights(registry)
+    assert found["cache.example.org/caches"] == READ | {"patch"}
+    assert found["cache.example.org/caches/status"] == {"patch"}
+    assert found["batch/jobs"] == READ | {"patch"}
+    assert "batch/jobs/status" not in found
+
+
+@pytest.mark.parametrize("selector", [("pods",), ("apps", "Deployment"), (kopf.EVERYTHING,)])
+def test_a_handler_whose_rights_cannot_be_derived_is_refused(selector: Any) -> None:
+    registry = kopf.OperatorRegistry()
+    handled(registry, *selector, id="look")
+    with pytest.raises(KopfkitError, match=r"kopf's handler look selects .* no rights"):
+        rights(registry)
+    given = Use(Resource("", "v1", "pods"), ("get",))
+    assert rights(registry, uses=[given])["pods"] == {"get"}
+
+
+def test_the_default_registry_counts_once_somebody_has_used_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registry = kopf.OperatorRegistry()
+    monkeypatch.setattr(kopf, "get_default_registry", lambda: registry)
+    operator = Operator("o", "1", [Controller(BOX, V1, reconcile=reconcile)])
+    assert operator.registry is None
+    handled(registry, "boxes")
+    assert operator.registry is registry
