@@ -1,0 +1,82 @@
+"""docs/how-to/new-operator.md as somebody follows it, in a folder outside of any checkout."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kopfkit.cluster.controlplane import ControlPlane
+
+PAGE = Path(__file__).parents[3] / "docs/how-to/new-operator.md"
+BIN = Path(sys.executable).parent
+
+
+def commands(section: str) -> list[list[str]]:
+    """The commands of a section of the page; "" for what comes before the first heading."""
+    parts = re.split(r"^## (.*)$", PAGE.read_text("utf-8"), flags=re.MULTILINE)
+    text = dict(zip(["", *parts[1::2]], parts[::2], strict=True))[section]
+    return [shlex.split(line[2:]) for line in text.splitlines() if line.startswith("$ ")]
+
+
+class Folder:
+    """A folder to work in, with the commands of this environment."""
+
+    def __init__(self, path: Path, kubeconfig: str) -> None:
+        found = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+        self.path = path
+        self._environment = {**found, "KUBECONFIG": kubeconfig, "PYTEST_ADDOPTS": ""}
+
+    def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command to its end."""
+        return subprocess.run(
+            command,
+            cwd=self.path,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+        )
+
+    def check(self, *command: str) -> str:
+        """Run a command that has to succeed; its output."""
+        done = self.run(*command)
+        assert done.returncode == 0, f"{shlex.join(command)}:\n{done.stdout}"
+        return done.stdout
+
+
+@pytest.fixture
+def folder(tmp_path: Path, control_plane: ControlPlane) -> Folder:
+    return Folder(tmp_path, str(control_plane.kubeconfig))
+
+
+def test_a_new_project_is_complete_and_its_second_version_asks_for_a_conversion(
+    folder: Folder,
+) -> None:
+    for command in commands(""):
+        folder.check(*command)
+    folder.check("ruff", "check")
+    folder.check("ruff", "format", "--check")
+    folder.check("mypy")
+    # Its own control plane and operator are started by its own fixtures.
+    assert re.search(r"\d passed", folder.check("pytest", "-q"))
+
+    for command in commands("A second version"):
+        folder.check(*command)
+    folder.check("ruff", "check")
+    folder.check("mypy")
+    failing = folder.run("pytest", "-q", "tests/test_memcached_conversion.py")
+    assert failing.returncode == 1, failing.stdout
+    assert "memcached_conversion.py" in failing.stdout
+
+    git = ("git", "-c", "user.name=x", "-c", "user.email=x@example.com")
+    folder.check(*git, "add", ".")
+    folder.check(*git, "commit", "--quiet", "-m", "x")
+    for command in commands("A newer kopfkit"):
+        folder.check(*command)
+    assert folder.check("git", "status", "--short") == ""
