@@ -24,7 +24,7 @@ def test_the_leader_runs_handlers_timers_and_daemons_and_the_next_one_takes_over
     crates: Any, api: Api, namespace: str
 ) -> None:
     first = crates("first")
-    first.says("kopf's handlers start")
+    first.says("Starting kopf's handlers")
     second = crates("second")
     second.says("stands by")
     one = {"apiVersion": "tests.example.com/v1", "kind": "Crate"}
@@ -47,7 +47,7 @@ def test_the_leader_runs_handlers_timers_and_daemons_and_the_next_one_takes_over
     assert "watches over" not in second.logs()
 
     first.process.kill()
-    second.says("kopf's handlers start")
+    second.says("Starting kopf's handlers")
     second.says("second watches over one")
     eventually(lambda: labels()["ticked-by"] == "second")
     assert labels()["created-by"] == "first"  # kopf remembers in the object what it has handled
@@ -69,12 +69,12 @@ def test_handlers_end_with_the_lease_and_a_clean_stop_leaves_no_task(
     crates: Any, api: Api, namespace: str
 ) -> None:
     process = crates("alone")
-    process.says("kopf's handlers start")
+    process.says("Starting kopf's handlers")
     lease = "/apis/coordination.k8s.io/v1/namespaces/database-operator-system/leases/crates"
     spec = {"holderIdentity": "somebody", "leaseDurationSeconds": 3600}
     now = api.get(lease)["spec"]["renewTime"]
     api.patch(lease, {"spec": {**spec, "renewTime": now.replace("20", "21", 1)}})
-    process.says("kopf's handlers ended: this process no longer leads")
+    process.says("Stopped kopf's handlers: this process is no longer the leader")
     assert process.stop() == 0, process.logs()
     assert "left tasks behind" not in process.logs()
     assert "Traceback" not in process.logs()

@@ -204,3 +204,30 @@ async def test_a_generator_that_will_not_close_does_not_hold_the_end_up(
                 await tasks.end()
         finally:
             over.set()  # the loop's own closing would wait for it
+
+
+async def test_each_task_gets_the_same_time_to_end_however_many_are_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kopftasks, "_IN_TURN", 0.5)
+    cancelled: list[int] = []
+    inner: list[asyncio.Task[None]] = []
+
+    async def link(left: int) -> None:
+        if left:
+            inner.append(asyncio.create_task(link(left - 1)))
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(left)
+        try:
+            await asyncio.sleep(0.2)  # together longer than one turn
+        except asyncio.CancelledError:
+            cancelled.append(left)
+
+    with KopfTasks() as tasks:
+        tasks.start(link(4))
+        await _turns()
+        await tasks.end()
+
+    assert cancelled == [4, 3, 2, 1, 0]

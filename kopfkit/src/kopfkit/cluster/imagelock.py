@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from kopfkit.cluster import imageroot, process
+from kopfkit.cluster import files, imageroot, process
 from kopfkit.errors import KopfkitError
 
 _HEAD = (
@@ -46,7 +46,7 @@ def write(checkout: Path, python: str = "3.11") -> Path:
     )
     lock = checkout / imageroot.LOCK
     lock.parent.mkdir(exist_ok=True)
-    lock.write_text(text)
+    files.write(lock, text, mode=0o644)
     return lock
 
 

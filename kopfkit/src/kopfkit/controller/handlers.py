@@ -15,10 +15,10 @@ import aiohttp
 
 from kopfkit.crd import CustomResource
 from kopfkit.errors import KopfkitError
+from kopfkit.runtime import kopftasks
 from kopfkit.runtime.credentials import Credentials
 from kopfkit.runtime.gate import LAST_LOOK, GatedRequest
 from kopfkit.runtime.kopfsettings import CLIENT_TIMEOUT, SERVER_TIMEOUT, load_kopf, session_of
-from kopfkit.runtime.kopftasks import KopfTasks
 from kopfkit.runtime.resources import Resource
 from kopfkit.runtime.rights import Use
 
@@ -47,7 +47,7 @@ def default_registry() -> "kopf.OperatorRegistry | None":
 def uses(
     operator: str, registry: Any, resources: Sequence[CustomResource], *, strict: bool
 ) -> Iterator[Use]:
-    """What kopf does for the handlers of a registry.
+    """The uses of resources by kopf for the handlers of a registry.
 
     Args:
         operator: its name.
@@ -119,12 +119,12 @@ class Handlers:
         """Run them whenever the process leads, for ever."""
         while True:
             await self._until(True)
-            log.info("kopf's handlers start: this process leads")
+            log.info("Starting kopf's handlers: this process is the leader")
             try:
                 await self._once()
-                log.info("kopf's handlers ended: this process no longer leads")
+                log.info("Stopped kopf's handlers: this process is no longer the leader")
             except Exception as error:
-                log.error("kopf's handlers ended, they start again in %.0f s: %s", _PAUSE, error)
+                log.error("kopf's handlers failed, restarting in %.0f s: %s", _PAUSE, error)
                 await asyncio.sleep(_PAUSE)
 
     async def _until(self, leads: bool) -> None:
@@ -132,20 +132,12 @@ class Handlers:
             await asyncio.sleep(_LOOK)
 
     async def _once(self) -> None:
-        lost = asyncio.create_task(self._until(False), name="leadership of kopf's handlers")
-        with KopfTasks() as tasks:
-            running = tasks.start(self._run())
-            try:
-                done, _ = await asyncio.wait({running, lost}, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
-            finally:
-                lost.cancel()
-                await asyncio.gather(lost, return_exceptions=True)
-                await tasks.end()
-                for session in self._sessions:
-                    await session.close()
-                self._sessions.clear()
+        try:
+            await kopftasks.run_until(self._run(), self._until(False))
+        finally:
+            for session in self._sessions:
+                await session.close()
+            self._sessions.clear()
 
     async def _run(self) -> None:
         kopf = self._kopf

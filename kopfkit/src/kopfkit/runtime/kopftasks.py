@@ -94,13 +94,16 @@ class KopfTasks:
 
     async def _end_in_turn(self) -> None:
         cancelled: set[asyncio.Task[Any]] = set()
-        until = self._loop.time() + _IN_TURN
-        while (alive := self._alive()) and self._loop.time() < until:
+        alive, until = self._alive(), self._loop.time() + _IN_TURN
+        while alive and self._loop.time() < until:
             for task in alive.difference(cancelled):
                 if self._made_by(task) not in alive:
                     cancelled.add(task)
                     task.cancel()
             await asyncio.wait(alive, timeout=_TURN)
+            before, alive = alive, self._alive()
+            if before - alive:  # one has ended: it is the next one's turn
+                until = self._loop.time() + _IN_TURN
 
     def _alive(self) -> set[asyncio.Task[Any]]:
         return {task for task in self._tasks if not task.done()}
@@ -118,6 +121,30 @@ class KopfTasks:
     def note(self, generator: AsyncGenerator[Any, Any]) -> None:
         """Count a generator that has just begun as one of these."""
         self._generators[generator] = None
+
+
+async def run_until(kopf: Coroutine[Any, Any, None], *ends: Coroutine[Any, Any, Any]) -> None:
+    """Run kopf until it ends or one of `ends` does, then end all tasks of it.
+
+    Args:
+        kopf: starts kopf's tasks and waits for them.
+        ends: run beside it; cancelled with it.
+
+    Raises:
+        Exception: what the first one that ended has raised.
+    """
+    others = {asyncio.create_task(each) for each in ends}
+    with KopfTasks() as tasks:
+        running = tasks.start(kopf)
+        try:
+            done, _ = await asyncio.wait({running, *others}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            await tasks.end()
 
 
 # The starts of kopf that are looked at now, and what the event loop had before the first of them.

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
+from kopfkit.runtime import kopftasks
 from kopfkit.runtime.client import Object, Resource
 from kopfkit.runtime.credentials import Credentials
 from kopfkit.runtime.feeds import Feeds
 from kopfkit.runtime.kopfsettings import Watched, load_kopf, session_of, settings_of
-from kopfkit.runtime.kopftasks import KopfTasks
 from kopfkit.runtime.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -136,24 +136,11 @@ class Watcher:
 
     async def _once(self, stop: asyncio.Event) -> None:
         sessions: list[aiohttp.ClientSession] = []  # kopf closes none of them when it fails
-        others = {
-            asyncio.create_task(stop.wait(), name="stop of kopf"),
-            asyncio.create_task(self._until_stalled(), name="stall of kopf"),
-        }
-        with KopfTasks() as tasks:
-            kopf = tasks.start(self._kopf(sessions))
-            try:
-                done, _ = await asyncio.wait({kopf, *others}, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
-            finally:
-                self.running = False
-                for task in others:
-                    task.cancel()
-                await asyncio.gather(*others, return_exceptions=True)
-                await tasks.end()
-                for session in sessions:
-                    await session.close()
+        try:
+            await kopftasks.run_until(self._kopf(sessions), stop.wait(), self._until_stalled())
+        finally:
+            for session in sessions:
+                await session.close()
 
     async def _until_stalled(self) -> None:
         limit, start = 2 * self._silence, self.watchdog.counted
@@ -172,7 +159,10 @@ class Watcher:
         )
         self._started()
         self.running = True
-        done, _ = await asyncio.wait(roots, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            done, _ = await asyncio.wait(roots, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.running = False
         for task in done:
             task.result()
 
