@@ -60,11 +60,14 @@ def test_a_new_project_is_complete_and_its_second_version_asks_for_a_conversion(
 ) -> None:
     for command in commands(""):
         folder.check(*command)
+    # A second kind, and one whose objects live in no namespace.
+    tier = ("--group", "cache", "--version", "v1alpha1", "--kind", "Tier", "--cluster-scoped")
+    folder.check("kopfkit", "create", "api", *tier)
     folder.check("ruff", "check")
     folder.check("ruff", "format", "--check")
     folder.check("mypy")
     # Its own control plane and operator are started by its own fixtures.
-    assert re.search(r"\d passed", folder.check("pytest", "-q"))
+    assert "6 passed" in folder.check("pytest", "-q")
 
     for command in commands("A second version"):
         folder.check(*command)

@@ -179,9 +179,9 @@ def _broken(root: Path) -> None:
         (_newer, "is of kopfkit 9.0.0, and this is kopfkit 0.4.0"),
         (_older, "is older than all templates that are here"),
         (_conflicting, "Resolve the conflicts in it first"),
-        (_unrecorded, "says of no kopfkit init"),
+        (_unrecorded, "has no [tool.kopfkit] version and commands"),
         (_broken, "cannot be read ('create apo"),
-        (lambda root: (root / "pyproject.toml").unlink(), "is no kopfkit project"),
+        (lambda root: (root / "pyproject.toml").unlink(), "is not a kopfkit project"),
     ],
 )
 def test_update_refuses(
@@ -240,6 +240,43 @@ def test_any_text_as_a_name_is_taken_or_refused(texts: list[str]) -> None:
     for place, why in faults.found:
         assert place.startswith("--")
         assert why
+
+
+@pytest.mark.parametrize(
+    ("recorded", "instead", "why"),
+    [
+        ("--project-name cache-operator", "--project-name ../../outside", "is not a DNS label"),
+        ("--kind Memcached", "--kind ../../Outside", "is not in CamelCase"),
+        ("--version v1alpha1", "--version v1/../../../outside", "is not like v1"),
+        ("--style reconcile", "--style ../../../outside", "is unknown"),
+        ("--license apache2", "--license ../outside", "is unknown"),
+        ("--date 2026-11-29", "--date tomorrow", "is not like 2027-01-31"),
+    ],
+)
+def test_recorded_names_that_lead_out_of_the_project_are_refused(
+    root: Path, recorded: str, instead: str, why: str
+) -> None:
+    """A project that somebody else recorded: its names become paths that are written."""
+    path = root / "pyproject.toml"
+    assert recorded in path.read_text()
+    path.write_text(path.read_text().replace(recorded, instead))
+    _repository(root)
+    before = files(root.parent)
+    for command in (operations.update, operations.edit):
+        with pytest.raises(KopfkitError, match=why):
+            command(root, KIT)
+    assert files(root.parent) == before
+
+
+def test_a_link_out_of_the_project_is_not_followed(root: Path) -> None:
+    outside = root.parent / "outside"
+    outside.write_text((root / "README.md").read_text())
+    (root / "README.md").unlink()
+    (root / "README.md").symlink_to(outside)
+    before = outside.read_text()
+    with pytest.raises(KopfkitError, match=r"README\.md: is a link to something outside"):
+        create(root, kind="Backup")
+    assert outside.read_text() == before
 
 
 @budget(ci=50, soak=2000)

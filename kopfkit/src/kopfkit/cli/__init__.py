@@ -14,7 +14,7 @@ from kopfkit.errors import KopfkitError
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("kopfkit.cli.scaffold:init", "Make a project for an operator"),
     "create": ("kopfkit.cli.scaffold:create", "Add an API to a project"),
-    "edit": ("kopfkit.cli.scaffold:edit", "Change what init was told"),
+    "edit": ("kopfkit.cli.scaffold:edit", "Change the answers given to init"),
     "update": ("kopfkit.cli.scaffold:update", "Bring a project to this kopfkit, with your edits"),
     "cluster": ("kopfkit.cli.cluster:cluster", "Bring a cluster up, look at it, take it down"),
     "tools": ("kopfkit.cli.tools:tools", "Find or build the cluster tools"),

@@ -136,7 +136,7 @@ def api(group: str, version: str, kind: str, plural: str, namespaced: bool, dry_
 @click.option("--license", type=click.Choice(LICENSES))
 @_DRY_RUN
 def edit(dry_run: bool, **changes: str | None) -> None:
-    """Change what `kopfkit init` was told."""
+    """Change the answers given to `kopfkit init`."""
     given = {name: value for name, value in changes.items() if value is not None}
     _done(operations.edit(Path.cwd(), kit(), **given), dry_run)
 

@@ -1,4 +1,4 @@
-"""What a project was told when it was made, and the commands that tell it again."""
+"""The answers that a project was made with, and the commands that record them."""
 
 import shlex
 from collections.abc import Sequence
@@ -61,6 +61,10 @@ class Answers:
         """The name of its Python package."""
         return self.name.replace("-", "_")
 
+    def group(self, api: Api) -> str:
+        """The group of a kind without the project's domain."""
+        return api.group.removesuffix(self.domain).removesuffix(".")
+
     def api(self, kind: str) -> Api | None:
         """The kind of that name, whatever its case: modules are named in lower case."""
         return next((each for each in self.apis if each.module == kind.lower()), None)
@@ -91,7 +95,7 @@ class Answers:
         }
         made = [_command("init", first)]
         for api in self.apis:
-            group = api.group.removesuffix(self.domain).removesuffix(".")
+            group = self.group(api)
             scope = () if api.namespaced else ("--cluster-scoped",)
             for version in api.versions:
                 flags = {"group": group, "version": version, "kind": api.kind}
@@ -141,12 +145,12 @@ def _command(name: str, flags: dict[str, str], *switches: str) -> str:
 def _flags(command: str, name: str) -> dict[str, str]:
     """The flags of a recorded command by name; a switch has the value ""."""
     if not command.startswith(f"{name} "):
-        raise ValueError(f"{command!r} is no {name}")
+        raise ValueError(f"{command!r} is not {name}")
     found: dict[str, str] = {}
     words = iter(shlex.split(command.removeprefix(f"{name} ")))
     for word in words:
         if not word.startswith("--"):
-            raise ValueError(f"{word!r} is no flag")
+            raise ValueError(f"{word!r} is not a flag")
         flag = word.removeprefix("--")
         found[flag] = "" if flag == "cluster-scoped" else next(words, "")
     return found

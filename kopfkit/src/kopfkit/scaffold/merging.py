@@ -1,4 +1,4 @@
-"""What a project is to be, merged three ways into the files that are there.
+"""Three-way merges of rendered templates into the files of a project.
 
 Of each file there are three texts: as the templates made it, as they make it now, and as it is.
 Where nobody changed it, it becomes what they make now; else git merges, offline and without a
@@ -21,7 +21,7 @@ from kopfkit.scaffold.rendering import Files
 
 @dataclass
 class Plan:
-    """What is to be done to the files of a project.
+    """Changes of the files of a project.
 
     Attributes:
         files: new texts by path.
@@ -36,7 +36,7 @@ class Plan:
     left: list[tuple[str, str]] = field(default_factory=list)
 
     def diff(self, root: Path) -> str:
-        """What it changes, as a unified diff."""
+        """The changes as a unified diff."""
         found = [diff(Output(root / path, {"": text}), root) for path, text in self.files.items()]
         return "\n".join([*found, *(f"{path}: deleted" for path in self.gone)])
 
@@ -78,10 +78,14 @@ def plan(root: Path, old: Files, new: Files, *, without: frozenset[str] = frozen
         without: paths of files that the project does without.
 
     Raises:
-        KopfkitError: a file of the project was deleted, or one that is new is there already.
+        KopfkitError: a file of the project was deleted, one that is new is there already, or one is
+            a link out of the project.
     """
     made, faults = Plan(), Faults(str(root))
     for path in sorted({*old, *new} - without):
+        if not (root / path).resolve().is_relative_to(root.resolve()):
+            faults.add(path, "is a link to something outside of the project")
+            continue
         before, after, now = old.get(path), new.get(path), _text(root / path)
         if before == after or now == after:
             continue

@@ -10,10 +10,12 @@ import re
 import sys
 
 from kopfkit.project import Faults
+from kopfkit.scaffold.answers import LICENSES, STYLES, Answers
 
 _LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _VERSION = re.compile(r"v[1-9][0-9]*((alpha|beta)[1-9][0-9]*)?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _KIND = re.compile(r"[A-Z][A-Za-z0-9]*")
 # "-webhook" and OLM's "-service-cert" are appended; the whole is a DNS label.
 _NAME_MAX = 63 - len("-webhook") - len("-service-cert")
@@ -25,6 +27,23 @@ _TAKEN = {
 # What a controller's module calls something else.
 _USED = {"ctx", "reconcile", "data", "body", "patch", "name", "meta", "logger", "kopf", "rollout"}
 _READABLE = 20
+
+
+def check_answers(faults: Faults, answers: Answers) -> None:
+    """Refuse a project with a name or a choice that cannot be, wherever it was recorded: its names
+    become paths of files."""
+    check_project(faults, answers.name)
+    check_domain(faults, answers.domain)
+    check_owner(faults, answers.owner)
+    faults.require(answers.style in STYLES, "--style", f"{answers.style!r} is unknown")
+    faults.require(answers.license in LICENSES, "--license", f"{answers.license!r} is unknown")
+    faults.require(
+        _DATE.fullmatch(answers.date), "--date", f"{answers.date!r} is not like 2027-01-31"
+    )
+    for api in answers.apis:
+        group = answers.group(api)
+        for version in api.versions:
+            check_api(faults, group, version, api.kind, api.plural)
 
 
 def check_project(faults: Faults, name: str) -> None:

@@ -11,7 +11,7 @@ from kopfkit.errors import KopfkitError
 from kopfkit.project import Faults
 from kopfkit.scaffold.answers import Answers, Api
 from kopfkit.scaffold.merging import Plan, merge, plan
-from kopfkit.scaffold.naming import check_api, check_domain, check_owner, check_project, plural_of
+from kopfkit.scaffold.naming import check_answers, check_api, plural_of
 from kopfkit.scaffold.project import Recorded, read, require_committed
 from kopfkit.scaffold.rendering import Files, Kit
 
@@ -25,9 +25,7 @@ def init(root: Path, answers: Answers, kit: Kit) -> Plan:
         KopfkitError: the directory is not empty, or a name cannot be.
     """
     faults = Faults("kopfkit init")
-    check_project(faults, answers.name)
-    check_domain(faults, answers.domain)
-    check_owner(faults, answers.owner)
+    check_answers(faults, answers)
     faults.raise_if_any()
     # A repository may have been made first; nothing of a project is in it.
     found = sorted(each.name for each in root.iterdir() if each.name != ".git")
@@ -67,7 +65,6 @@ def create_api(
     full = f"{group}.{answers.domain}" if group else answers.domain
     known = answers.api(kind)
     if known is None:
-        _require_scope(kind, namespaced)
         new = Api(full, kind, plural or plural_of(kind), (version,), namespaced)
     else:
         _check_version(answers, known, full, version, kind)
@@ -87,7 +84,7 @@ def create_api(
 
 
 def edit(root: Path, kit: Kit, **changes: str) -> Plan:
-    """Change what `init` was told.
+    """Change the answers given to `init`.
 
     Args:
         root: of the project.
@@ -101,9 +98,7 @@ def edit(root: Path, kit: Kit, **changes: str) -> Plan:
     _require_current(recorded, kit)
     after = recorded.answers.changed(**changes)
     faults = Faults("kopfkit edit")
-    check_project(faults, after.name)
-    check_domain(faults, after.domain)
-    check_owner(faults, after.owner)
+    check_answers(faults, after)
     if after.apis:
         for name, flag, why in (
             ("domain", "--domain", "is in the names of all CRDs: their objects would be lost"),
@@ -145,24 +140,6 @@ def _require_current(recorded: Recorded, kit: Kit) -> None:
             f"is of kopfkit {recorded.version}, and this is kopfkit {kit.version}",
             "Run kopfkit update first.",
         )
-
-
-def _require_scope(kind: str, namespaced: bool) -> None:
-    # Imported here: a project is made without what runs operators.
-    from kopfkit.controller import Controller
-    from kopfkit.crd import ConditionedStatus, CustomResource, Version
-
-    if namespaced:
-        return
-
-    async def reconcile(obj: object, ctx: object) -> None: ...
-
-    version = Version("v1", ConditionedStatus, ConditionedStatus, "", storage=True)
-    resource = CustomResource("example.org", kind, plural_of(kind), [version], scope="Cluster")
-    try:
-        Controller(resource, version, reconcile=reconcile)
-    except KopfkitError as error:
-        raise KopfkitError(f"--cluster-scoped {kind}", error.why, "Use --namespaced.") from None
 
 
 def _check_version(answers: Answers, known: Api, group: str, version: str, kind: str) -> None:

@@ -1,4 +1,4 @@
-"""A scaffolded project on the disk: what its pyproject.toml records, and its repository."""
+"""A scaffolded project on disk: the records in its pyproject.toml, and its repository."""
 
 import shutil
 import subprocess
@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kopfkit.errors import KopfkitError
+from kopfkit.project import Faults
 from kopfkit.scaffold.answers import Answers, replay
+from kopfkit.scaffold.naming import check_answers
 from kopfkit.scaffold.rendering import Kit, numbers
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a project records.
+    """The records of a project.
 
     Attributes:
         root: its directory.
@@ -32,7 +34,8 @@ def read(root: Path, kit: Kit) -> Recorded:
     """The project in a directory.
 
     Raises:
-        KopfkitError: it is no scaffolded project, or one of a newer kopfkit.
+        KopfkitError: it is not a scaffolded project, its names cannot be, or it is one of a newer
+            kopfkit.
     """
     path = root / "pyproject.toml"
     none = "Change into the folder of a project, or make one: kopfkit init."
@@ -40,14 +43,18 @@ def read(root: Path, kit: Kit) -> Recorded:
         text = path.read_text("utf-8")
         table = tomllib.loads(text).get("tool", {}).get("kopfkit", {})
     except FileNotFoundError:
-        raise KopfkitError(str(root), "is no kopfkit project", none) from None
+        raise KopfkitError(str(root), "is not a kopfkit project", none) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         cure = "Resolve the conflicts in it first." if "<<<<<<<" in _lenient(path) else ""
         raise KopfkitError(str(path), f"cannot be read ({error})", cure) from None
     commands, version = table.get("commands"), table.get("version")
     without = table.get("without", [])
     if not isinstance(commands, list) or not isinstance(version, str) or not numbers(version):
-        raise KopfkitError(str(path), "says of no kopfkit init that made the project", none)
+        raise KopfkitError(
+            str(path),
+            "has no [tool.kopfkit] version and commands, which kopfkit init records",
+            none,
+        )
     if numbers(version) > numbers(kit.version):
         raise KopfkitError(
             f"the project in {root}",
@@ -55,6 +62,9 @@ def read(root: Path, kit: Kit) -> Recorded:
             f"Install it: pip install --upgrade 'kopfkit>={version}'.",
         )
     answers = replay([str(each) for each in commands])
+    faults = Faults(f"{path}, [tool.kopfkit] commands")
+    check_answers(faults, answers)
+    faults.raise_if_any("Restore them from the repository; kopfkit writes them.")
     return Recorded(root, version, answers, frozenset(map(str, without)))
 
 

@@ -96,7 +96,7 @@ def render(tree: Path, answers: Answers, version: str) -> Files:
 
 @lru_cache
 def _environment(tree: Path) -> jinja2.Environment:
-    """What compiles the templates of a tree, each once."""
+    """The environment that compiles the templates of a tree, each once."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(tree),
         undefined=jinja2.StrictUndefined,
@@ -125,7 +125,7 @@ def _levels(answers: Answers) -> Iterator[tuple[str, dict[str, Any], dict[str, s
 
 
 def _context(answers: Answers, version: str) -> dict[str, Any]:
-    """What every template is given. Templates of earlier versions read it too: names stay."""
+    """The variables of every template. Templates of earlier versions read it too: names stay."""
     major, minor = (*numbers(version), 0, 0)[:2]
     apis = [_api(api) for api in answers.apis]
     modules = [f"{api.module}_controller" for api in answers.apis]
