@@ -26,10 +26,12 @@ def test_an_architecture_that_nobody_builds_for_is_refused(tmp_path: Path) -> No
 def test_the_image_has_its_bytecode_wherever_this_machine_keeps_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "elsewhere"))
     monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path / "elsewhere"))
-    (tmp_path / "root").mkdir()
-    (tmp_path / "root" / "thing.py").write_text("a = 1\n")
-    imageroot.byte_compile(tmp_path / "root", f"{sys.version_info.major}.{sys.version_info.minor}")
-    assert [path.suffix for path in (tmp_path / "root" / "__pycache__").iterdir()] == [".pyc"]
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "thing.py").write_text("a = 1\n")
+    imageroot.byte_compile(root, f"{sys.version_info.major}.{sys.version_info.minor}")
+    made = [path.name for path in (root / "__pycache__").iterdir()]
+    assert made == [f"thing.{sys.implementation.cache_tag}.pyc"]
     assert not (tmp_path / "elsewhere").exists()
-    assert sys.pycache_prefix == str(tmp_path / "elsewhere")

@@ -6,10 +6,9 @@ another architecture without emulation, and gives the same bytes twice
 (docs/decisions/0003-image-files.md).
 """
 
-import compileall
 import os
-import py_compile
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -128,19 +127,13 @@ def byte_compile(root: Path, python: str) -> None:
     interpreter's own format can be made; an image of another Python compiles at every start."""
     if python != f"{sys.version_info.major}.{sys.version_info.minor}":
         return
-    # PYTHONPYCACHEPREFIX is about this machine's bytecode, and would keep it out of the image.
-    prefix, sys.pycache_prefix = sys.pycache_prefix, None
-    try:
-        compileall.compile_dir(
-            root,
-            quiet=2,
-            stripdir=str(root),
-            workers=0,
-            # No time stamps in it: same sources, same bytes; and no stat() at import.
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-        )
-    finally:
-        sys.pycache_prefix = prefix
+    # In a process of its own, one file after the other: bytecode depends on what else the process
+    # that compiles holds, and so on what it compiled before and which of several got a file.
+    # -I: PYTHONPYCACHEPREFIX is about this machine's bytecode.
+    argv = [sys.executable, "-I", "-m", "compileall", "-qq", "-s", str(root)]
+    # No time stamps in it: same sources, same bytes; and no stat() at import.
+    argv += ["--invalidation-mode=unchecked-hash", str(root)]
+    subprocess.run(argv, stdin=subprocess.DEVNULL, check=False)  # a package may have templates
 
 
 def _settle(root: Path, epoch: int) -> None:
