@@ -164,6 +164,15 @@ class Process:
         """What it has logged."""
         return self.log.read_text()
 
+    def faults(self) -> list[str]:
+        """Log lines about missing rights, and tracebacks. An API server that has not met a new
+        kind yet, and so cannot check an owner reference, forbids nothing: `NotKnownYet`."""
+        return [
+            line
+            for line in self.logs().splitlines()
+            if ("orbidden" in line and "cannot find RESTMapping" not in line) or "Traceback" in line
+        ]
+
     def says(self, text: str) -> None:
         """Wait until the log contains the text."""
 
