@@ -27,6 +27,7 @@ from helloworld_operator.controller.originals import Obstacle, Originals
 from helloworld_operator.controller.quotas import Quotas, Waiter
 from helloworld_operator.controller.status import condition, conditions_of
 from helloworld_operator.controller.troubles import is_quota
+from kopfkit.controller.conditions import see
 from kopfkit.controller.owned import Owned, metadata
 from kopfkit.controller.reverseindex import ReverseIndex
 from kopfkit.controller.statuswriter import about, lives
@@ -118,7 +119,7 @@ class SnapshotReconciler:
             # A quota, an admission policy, a name the storage does not take: told, and tried again.
             refused = error
             reason = "QuotaExceeded" if is_quota(error.message) else "Refused"
-            look = Look(reason, f"the API server refused: {error.message}")
+            look = Look(reason, f"the API server refused: {error.sentence}")
         self._quotas.wait(Waiter(SNAPSHOTS, key, "child"), refused.message if refused else "")
         if look is None:
             return None
@@ -220,17 +221,13 @@ class SnapshotReconciler:
         old = mapping(snapshot.get("status"))
         before, now = conditions_of(old), self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
         generation = snapshot["metadata"].get("generation", 0)
+        ready = ("True" if look.ready else "False", look.reason, look.message)
+        failed = ("False", "AsExpected", "")
+        if look.failed:
+            ready, failed = ("False", look.reason, see("Failed")), ("True", *ready[1:])
         made = [
-            condition(
-                kind,
-                "True" if state else "False",
-                look.reason if state or kind == "Ready" else "AsExpected",
-                look.message if state or kind == "Ready" else "",
-                generation,
-                before.get(kind),
-                now,
-            )
-            for kind, state in (("Ready", look.ready), ("Failed", look.failed))
+            condition(kind, *told, generation, before.get(kind), now)
+            for kind, told in (("Ready", ready), ("Failed", failed))
         ]
         others = [each for kind, each in before.items() if kind not in ("Ready", "Failed")]
         kept = {key: value for key, value in old.items() if key != "conditions"}
@@ -255,7 +252,8 @@ class SnapshotReconciler:
         was = before.get("Ready", {}).get("reason")
         if was != look.reason:
             level = logging.ERROR if look.failed else logging.INFO
-            log.log(level, "snapshot: %s: %s", look.reason, look.message, extra=about(snapshot))
+            state = "Failed is True" if look.failed else f"Ready is {look.ready}"
+            log.log(level, "%s (%s) %s", state, look.reason, look.message, extra=about(snapshot))
             if look.failed or look.ready:
                 reason = "SnapshotFailed" if look.failed else "SnapshotReady"
                 self._tell(snapshot, look.failed, reason, look.message)

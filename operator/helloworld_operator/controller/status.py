@@ -2,7 +2,8 @@
 
 Available: at least one pod answers. Progressing: the pods are on their way to what is wanted.
 Degraded: a person has to do something. Reasons are stable words for programs; messages are for
-people. Conditions of other writers are kept.
+people. A sentence stands in one condition, and the others name its reason and that condition.
+Conditions of other writers are kept.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from helloworld_operator.controller.names import selector_labels, selector_text
 from helloworld_operator.controller.observe import SERVICES, mapping
 from helloworld_operator.controller.observed import Observed, Problem
 from helloworld_operator.controller.troubles import refusal
-from kopfkit.controller.conditions import condition, conditions_of, patch
+from kopfkit.controller.conditions import condition, conditions_of, patch, see
 from kopfkit.runtime.client import Object
 from kopfkit.runtime.store import key_of
 
@@ -174,9 +175,9 @@ def _pods(count: int) -> str:
 def _available(observed: Observed, rollout: Rollout) -> tuple[str, str, str]:
     if observed.deployment is None or _unreachable(observed):
         if observed.problems:
-            return "False", observed.problems[0].reason, observed.problems[0].message
+            return "False", observed.problems[0].reason, see("Degraded")
         if observed.waiting:
-            return "False", observed.waiting.reason, observed.waiting.message
+            return "False", observed.waiting.reason, see("Progressing")
     if _unreachable(observed):
         return "False", "NoService", "the Service is not there yet"
     if amiss := _misdirected(observed):
@@ -189,9 +190,10 @@ def _available(observed: Observed, rollout: Rollout) -> tuple[str, str, str]:
             "MinimumReplicasAvailable",
             f"{rollout.answering} of {_pods(rollout.wanted)} available",
         )
-    why_not = "; ".join(trouble.message for trouble in _troubles(observed, rollout))
     text = f"{rollout.answering} of {_pods(rollout.wanted)} available"
-    return "False", "NoReplicasAvailable", f"{text}: {why_not}" if why_not else text
+    if why := ", ".join(trouble.reason for trouble in _troubles(observed, rollout)):
+        text = f"{text}: {why}; {see('Degraded')}"
+    return "False", "NoReplicasAvailable", text
 
 
 def _unreachable(observed: Observed) -> bool:
@@ -223,13 +225,13 @@ def _misdirected(observed: Observed) -> str:
 
 def _progressing(observed: Observed, rollout: Rollout) -> tuple[str, str, str]:
     if observed.problems:
-        return "False", observed.problems[0].reason, observed.problems[0].message
+        return "False", observed.problems[0].reason, see("Degraded")
     if observed.waiting:
         return "True", observed.waiting.reason, observed.waiting.message
     if paused := _paused(observed, rollout):
-        return "False", paused.reason, paused.message
+        return "False", paused.reason, see("Degraded")
     if rollout.stuck:
-        return "False", "RolloutStuck", rollout.stuck
+        return "False", "RolloutStuck", see("Degraded")
     if rollout.complete:
         return "False", "RolloutComplete", f"{_pods(rollout.wanted)} up to date and available"
     if not rollout.seen:

@@ -27,7 +27,7 @@ def test_both_versions_show_the_same_columns() -> None:
     shown: list[Any] = [[column.name for column in one.columns] for one in HELLOWORLD.versions]
     assert shown[0] == shown[1]
     assert [column.name for column in HELLOWORLD.versions[0].columns if not column.priority] == [
-        *("Desired", "Ready", "Available", "Health", "Age"),
+        *("Desired", "Ready", "Available", "Progress", "Health", "Age"),
     ]
 
 

@@ -205,7 +205,7 @@ class Context:
         namespace, name = key_of(wanted)
         reason = "Forbidden" if isinstance(error, Forbidden) else "Rejected"
         hint = refusals.hint(error, kind.kind, name, namespace)
-        return Refused(reason, f"{kind.kind}: {error.message}{hint}", error)
+        return Refused(reason, f"{kind.kind}: {error.sentence}{hint}", error)
 
     def _namespace(self, kind: Kind, given: str | None) -> str:
         if not kind.namespaced:

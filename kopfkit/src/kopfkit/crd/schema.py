@@ -5,7 +5,9 @@ order, and refuses what has no structural schema or no description.
 """
 
 import inspect
+import json
 import math
+import re
 from typing import Any, get_type_hints
 
 import msgspec
@@ -169,6 +171,7 @@ def _of_struct(kind: StructType, where: str, outer: tuple[type, ...]) -> Schema:
         default = _default(field, hinted[field.name], path)
         if default is not None:
             schema["default"] = default
+        schema["description"] = _explained(schema)
         properties[field.encode_name] = schema
     body: Schema = {"description": _prose(kind.cls.__dict__.get("__doc__") or "")}
     body |= {"type": "object", "properties": properties}
@@ -177,6 +180,29 @@ def _of_struct(kind: StructType, where: str, outer: tuple[type, ...]) -> Schema:
     if rules := getattr(kind.cls, RULES_ATTRIBUTE, ()):
         body["x-kubernetes-validations"] = [rule.to_schema() for rule in rules]
     return body
+
+
+def _explained(schema: Schema) -> str:
+    """The description with what `kubectl explain` prints of nothing else: the default, and that a
+    field is an integer or a string (its type reads `<Object>` there)."""
+    text: str = schema["description"]
+    more = []
+    if schema.get("x-kubernetes-int-or-string"):
+        more.append("Integer or string.")
+    default = schema.get("default")
+    if default not in (None, "", []) and not isinstance(default, dict):
+        more.append(f"Defaults to {_plain(default)}.")
+    if not more:
+        return text
+    end = "" if text.endswith((".", "!", "?")) else "."
+    return " ".join((text + end, *more))
+
+
+def _plain(default: Any) -> str:
+    """A default as in YAML; a text in quotes unless it is one word."""
+    if isinstance(default, str) and re.fullmatch(r"[\w/@-]([\w/@:.-]*[\w/@-])?", default):
+        return default
+    return json.dumps(default, ensure_ascii=False)
 
 
 def _prose(docstring: str) -> str:
