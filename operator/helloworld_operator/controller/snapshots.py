@@ -255,8 +255,8 @@ class SnapshotReconciler:
             state = "Failed is True" if look.failed else f"Ready is {look.ready}"
             log.log(level, "%s (%s) %s", state, look.reason, look.message, extra=about(snapshot))
             if look.failed or look.ready:
-                reason = "SnapshotFailed" if look.failed else "SnapshotReady"
-                self._tell(snapshot, look.failed, reason, look.message)
+                event = "SnapshotFailed" if look.failed else "SnapshotReady"
+                self._tell(snapshot, look.failed, event, look.message)
         of = str(mapping(snapshot.get("spec")).get("helloWorldName", ""))
         self._changed(snapshot, (snapshot["metadata"]["namespace"], of))
 

@@ -84,6 +84,8 @@ def _schema(kind: Type, where: str, outer: tuple[type, ...]) -> Schema:
     description = described.get("description") or body.get("description") or ""
     if not description:
         raise CrdError(where, "has no description", 'Say what it is: Meta(description="...").')
+    if "x-kubernetes-int-or-string" in body:
+        description = _and(description, "Integer or string.")
     return {"description": description, **{k: v for k, v in body.items() if k != "description"}}
 
 
@@ -171,7 +173,9 @@ def _of_struct(kind: StructType, where: str, outer: tuple[type, ...]) -> Schema:
         default = _default(field, hinted[field.name], path)
         if default is not None:
             schema["default"] = default
-        schema["description"] = _explained(schema)
+            if default not in ("", []) and not isinstance(default, dict):
+                text = f"Defaults to {_plain(default)}."
+                schema["description"] = _and(schema["description"], text)
         properties[field.encode_name] = schema
     body: Schema = {"description": _prose(kind.cls.__dict__.get("__doc__") or "")}
     body |= {"type": "object", "properties": properties}
@@ -182,20 +186,10 @@ def _of_struct(kind: StructType, where: str, outer: tuple[type, ...]) -> Schema:
     return body
 
 
-def _explained(schema: Schema) -> str:
-    """The description with what `kubectl explain` prints of nothing else: the default, and that a
-    field is an integer or a string (its type reads `<Object>` there)."""
-    text: str = schema["description"]
-    more = []
-    if schema.get("x-kubernetes-int-or-string"):
-        more.append("Integer or string.")
-    default = schema.get("default")
-    if default not in (None, "", []) and not isinstance(default, dict):
-        more.append(f"Defaults to {_plain(default)}.")
-    if not more:
-        return text
-    end = "" if text.endswith((".", "!", "?")) else "."
-    return " ".join((text + end, *more))
+def _and(description: str, sentence: str) -> str:
+    """A description with one more sentence: what `kubectl explain` does not print by itself."""
+    end = "" if description.endswith((".", "!", "?")) else "."
+    return f"{description}{end} {sentence}"
 
 
 def _plain(default: Any) -> str:
