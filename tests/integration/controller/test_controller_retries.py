@@ -1,4 +1,4 @@
-"""Retries wait longer and longer, are logged once, and a change of the spec ends the wait at once."""
+"""Retries wait longer and longer, are one error in the log, and end with a change of the spec."""
 
 from collections.abc import Callable
 from typing import Any
