@@ -70,10 +70,10 @@ venv: $(STAMP) ## Install the locked Python packages into .venv.
 $(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml kopfkit/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "error: $(PYTHON) is not a Python of at least 3.11" >&2; \
-	  echo "  cure: install one and name it: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	  echo "  hint: install one and name it: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "error: $(PYTHON) cannot make virtual environments" >&2; \
-	  echo "  cure: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	  echo "  hint: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
 	@echo "Installing the locked Python packages into $(VENV) (15 seconds, once)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP_INSTALL) --require-hashes -r requirements/uv.txt
@@ -130,7 +130,7 @@ soak: $(STAMP) ## All tests with their full budgets and the whole upgrade histor
 	    --figure "all tests with their full budgets and the whole upgrade history=passed in $$((SECONDS / 60)) min"
 
 .PHONY: mutants
-mutants: $(STAMP) ## Break the product at 60 places, one at a time; its tests must notice each.
+mutants: $(STAMP) ## Mutation tests: break the product at 60 places, one at a time; its tests must fail each time.
 	@$(BIN)/python hack/mutants.py $(MUTANTS)
 
 .PHONY: bench
@@ -151,7 +151,7 @@ docs: $(STAMP) ## Write the tables of docs/reference/conditions.md.
 	@$(BIN)/python hack/conditions.py
 
 .PHONY: fmt
-fmt: $(STAMP) ## Format the code and mend what the linter can.
+fmt: $(STAMP) ## Format the code and fix what the linter can.
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
@@ -162,14 +162,14 @@ cluster-up: $(STAMP) ## Start a cluster (CLUSTER=auto chooses, and says what and
 	@$(KOPFKIT) cluster up --name $(CLUSTER_NAME) $(if $(OLM),--olm)
 
 .PHONY: cluster-down
-cluster-down: $(STAMP) ## End the cluster and everything that was started for it.
+cluster-down: $(STAMP) ## Stop the cluster and everything that was started for it.
 	@$(KOPFKIT) cluster down --name $(CLUSTER_NAME)
 
 .PHONY: kubeconfig
 kubeconfig: $(STAMP) ## Print the path of the cluster's kubeconfig.
 	@$(KOPFKIT) cluster kubeconfig --name $(CLUSTER_NAME)
 
-##@ Run mode 1: outside the cluster
+##@ Deployment mode 1: outside the cluster
 
 .PHONY: install
 install: $(STAMP) ## Install the CRD.
@@ -180,14 +180,14 @@ uninstall: $(STAMP) ## Remove the CRD, and with it every HelloWorld.
 	@$(KUBECTL) delete --ignore-not-found -k config/crd
 
 .PHONY: run
-run: $(STAMP) ## Run operator and webhook here; the CRD points at this machine. Ctrl-C ends it.
+run: $(STAMP) ## Run operator and webhook on this machine; the CRD's conversion points here. Ctrl-C stops it.
 	@env -u KUBECONFIG $(KOPFKIT) run local --name $(CLUSTER_NAME) --operand-image $(IMG)
 
 .PHONY: debug
 debug: $(STAMP) ## The same, the operator waiting for a debugger on DEBUG_PORT.
 	@env -u KUBECONFIG $(KOPFKIT) run local --name $(CLUSTER_NAME) --operand-image $(IMG) --debug $(DEBUG_PORT)
 
-##@ Run mode 2: in the cluster
+##@ Deployment mode 2: in the cluster
 
 .PHONY: deploy
 deploy: $(STAMP) ## Deploy the operator image IMG with kustomize.
@@ -201,7 +201,7 @@ undeploy: $(STAMP) ## Remove it, the CRD and every HelloWorld.
 ##@ Images
 
 .PHONY: image-root
-image-root: $(STAMP) ## Lay out the files that the operator image adds to its base, in build/image.
+image-root: $(STAMP) ## Build the operator image's root filesystem in build/image.
 	@$(KOPFKIT) image root
 
 .PHONY: docker-build
@@ -212,14 +212,14 @@ docker-build: image-root ## Build the operator image IMG.
 docker-push: $(STAMP) ## Push the operator image.
 	@$(KOPFKIT) image push $(IMG)
 
-##@ Run mode 3: OLM
+##@ Deployment mode 3: OLM
 
 .PHONY: bundle
 bundle: $(STAMP) ## Generate bundle/ and bundle.Dockerfile.
 	@$(KOPFKIT) bundle generate --version $(VERSION) $(WITH_IMG) $(if $(CHANNELS),--channels $(CHANNELS)) --default-channel $(DEFAULT_CHANNEL)
 
 .PHONY: bundle-validate
-bundle-validate: $(STAMP) ## Every fault of the bundle at once: our checks, operator-sdk's, an API server's.
+bundle-validate: $(STAMP) ## Validate the bundle: our checks, operator-sdk's, a real API server's; every finding at once.
 	@$(KOPFKIT) bundle validate
 
 .PHONY: scorecard
@@ -255,7 +255,7 @@ catalog-validate: $(STAMP) ## Check the catalog with opm.
 	@$(KOPFKIT) catalog validate
 
 .PHONY: catalog-graph
-catalog-graph: $(STAMP) ## Show the ways between the releases (GRAPH=FILE.svg or FILE.mmd writes them).
+catalog-graph: $(STAMP) ## Show the upgrade paths between the releases (GRAPH=FILE.svg or FILE.mmd writes them).
 	@$(KOPFKIT) catalog graph $(if $(GRAPH),--output $(GRAPH))
 
 .PHONY: catalog-build

@@ -100,7 +100,7 @@ def test_a_bundle_is_run_upgraded_and_cleaned_up(
     eventually(lambda: phases(kubectl) == {csv(OLD): "Succeeded"})
     with pytest.raises(KopfkitError, match=r"installed in .* already") as refused:
         kopfkit_run("run", "bundle", bundles[NEW])
-    assert "run bundle-upgrade" in refused.value.cure
+    assert "run bundle-upgrade" in refused.value.hint
     with pytest.raises(KopfkitError, match=f"OLM: still manages {PROJECT.namespace}"):
         kopfkit_run("olm", "uninstall")
 

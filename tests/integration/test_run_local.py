@@ -305,7 +305,7 @@ def test_a_second_run_against_the_same_cluster_is_refused(start: Start) -> None:
     first = start().ready()
     second = start()
     assert second.wait() == 1
-    assert f"has a run already, of process {first.process.pid}" in second.output
+    assert f"already has a run: process {first.process.pid}" in second.output
     assert first.process.poll() is None
 
 

@@ -89,7 +89,7 @@ def test_without_olm_subscribing_says_how_to_get_it(kubectl: Kubectl, namespace:
     eventually(lambda: not kubectl.serves(f"subscriptions.{GROUP}"))
     with pytest.raises(KopfkitError, match="OLM: is not installed") as refused:
         subscribe(kubectl, namespace)
-    assert "kopfkit olm install" in refused.value.cure
+    assert "kopfkit olm install" in refused.value.hint
     assert unsubscribe(kubectl, namespace) == []
 
 

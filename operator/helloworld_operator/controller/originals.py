@@ -71,7 +71,7 @@ class Originals:
         try:
             spec = spec_of(source)
         except InvalidSpec as error:
-            return Obstacle("SourceNotAvailable", f"HelloWorld {name} is not understood: {error}")
+            return Obstacle("SourceNotAvailable", f"HelloWorld {name} cannot be decoded: {error}")
         if spec.persistence is None:
             text = f"HelloWorld {name} has no volume: add spec.persistence to it"
             return Obstacle("SourceNotPersistent", text)

@@ -212,7 +212,7 @@ class SnapshotReconciler:
             "completedAt": said.get("taken"),
         }
         if not _sound(fields):
-            text = f"the Job's pod said nothing that is understood: {said.get('error', said)}"
+            text = f"the Job's pod reported no valid result: {said.get('error', said)}"
             return Look("ResultUnreadable", text[:1000], failed=True)
         text = f"{fields['entries']} entries in {fields['sizeBytes']} bytes"
         return Look("Completed", text, ready=True, fields=fields)

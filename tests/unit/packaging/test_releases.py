@@ -107,7 +107,7 @@ def test_a_wrong_head_is_refused(project: Project, fields: dict[str, Any], why: 
 
 
 def test_all_faults_are_told_together(project: Project) -> None:
-    with pytest.raises(KopfkitError, match="3 faults"):
+    with pytest.raises(KopfkitError, match="3 errors"):
         parse(project, text(entry("v1", date="soon", stored="v2")))
 
 

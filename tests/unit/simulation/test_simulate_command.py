@@ -79,7 +79,7 @@ def test_preflight_names_each_object_that_does_not_fit(run: Run, tmp_path: Path)
     converter = ("--converter", "helloworld_operator.api.conversion:CONVERTER")
     done = run("preflight", "0.4.0", "--objects", write(tmp_path / "good", 1), *converter)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "0 faults in 2 objects, seen through every version served.\n"
+    assert done.stdout == "0 errors in 2 objects, read in every served version.\n"
     done = run("preflight", "0.4.0", "--objects", write(tmp_path / "bad", -1), "--json")
     assert done.returncode == 3
     fault = json.loads(done.stdout)["faults"][0]

@@ -22,14 +22,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "image": ("kopfkit.cli.image:image", "Build and push the operator's images"),
     "subscribe": ("kopfkit.cli.subscription:subscribe", "Install an operator by Subscription"),
     "unsubscribe": ("kopfkit.cli.subscription:unsubscribe", "Remove what subscribe installed"),
-    "migrate": ("kopfkit.cli.migrate:migrate", "Rewrite stored objects in the version stored now"),
+    "migrate": ("kopfkit.cli.migrate:migrate", "Migrate stored objects to the storage version"),
     "cleanup": ("kopfkit.cli._bundlerun:cleanup", "Remove an operator that OLM has installed"),
     "run": ("kopfkit.cli.run:run", "Run the operator on this machine, or from a bundle image"),
     "manifests": ("kopfkit.cli.generate:manifests", "Write CRDs, RBAC and the kustomize tree"),
     "bundle": ("kopfkit.cli.bundle:bundle", "Generate and validate the OLM bundle"),
     "scorecard": ("kopfkit.cli.scorecard:scorecard", "Run operator-sdk's scorecard on the bundle"),
     "catalog": ("kopfkit.cli.catalog:catalog", "Generate and validate the file-based catalog"),
-    "release": ("kopfkit.cli.release:release", "Make a release, check, sign and push it"),
+    "release": ("kopfkit.cli.release:release", "Build, check, sign and push a release"),
     "simulate": (
         "kopfkit.cli.simulate:simulate",
         "Say what an upgrade by OLM will do, step by step",
@@ -77,5 +77,5 @@ def main(argv: list[str] | None = None) -> Any:
             raise
         place = error.filename or "a file in KOPFKIT_CACHE_DIR or KOPFKIT_STATE_DIR"
         click.echo(f"error: {place}: cannot be written ({error.strerror})", err=True)
-        click.echo("  cure: Free some space there, or set these to other directories.", err=True)
+        click.echo("  hint: Free some space there, or set these to other directories.", err=True)
         sys.exit(1)

@@ -31,7 +31,7 @@ class Checkout:
             raise KopfkitError(
                 str(path),
                 f"cannot be read ({error.strerror})",
-                "It holds the release history; write one.",
+                "It holds the release history; create it.",
             ) from None
         self.history = historyfile.parse(self.project, text)
 

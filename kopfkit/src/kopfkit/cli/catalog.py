@@ -71,7 +71,7 @@ def generate(
 
 @catalog.command()
 def validate() -> None:
-    """Check the catalog with opm, its upgrade graph with the prover; reports every fault."""
+    """Validate the catalog with opm, and its upgrade graph; reports every error."""
     from kopfkit.cli._validation import report, tool_fault
     from kopfkit.packaging.prover import prove
     from kopfkit.packaging.validation import catalog_faults

@@ -32,8 +32,9 @@ def _renderer(form: str) -> Callable[[History], str]:
     help="File to write [default: the terminal].",
 )
 def graph(form: str | None, output: Path | None) -> None:
-    """Show the ways between the releases of catalog/releases.yaml: as a tree for a terminal, as
-    Mermaid for a document, or as a drawing (SVG)."""
+    """Show the upgrade paths between the releases of catalog/releases.yaml.
+
+    As a tree for a terminal, as Mermaid for a document, or as a drawing (SVG)."""
     known = {".svg": "svg", ".mmd": "mermaid"}
     chosen = form or known.get(output.suffix if output else "", "tree")
     try:

@@ -33,7 +33,9 @@ _CONFIG = Path("tests/scorecard/config.yaml")
               show_default=True, help="json and xunit are operator-sdk's.")  # fmt: skip
 @click.option("--namespace", "-n", default="", help="Where the pods run [default: a new one].")
 @click.option("--service-account", "-s", default="default", show_default=True)
-@click.option("--wait-time", "-w", default=running.TIMEOUT, show_default=True, help="Seconds.")
+@click.option(
+    "--wait-time", "-w", default=running.TIMEOUT, show_default=True, help="Timeout in seconds."
+)
 @click.option("--skip-cleanup", "-x", is_flag=True, help="Leave the pods and their namespace.")
 @click.option("--checks-image", help="The image of kopfkit's checks [default: made and pushed].")
 @click.option(

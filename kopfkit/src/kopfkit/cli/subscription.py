@@ -18,7 +18,9 @@ from kopfkit.errors import KopfkitError
 def _target(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which operator in which cluster."""
     for option in (
-        click.option("--name", default="kopfkit", show_default=True, help="The cluster's name."),
+        click.option(
+            "--name", default="kopfkit", show_default=True, help="Name of the kopfkit cluster."
+        ),
         click.option("--kubeconfig", type=click.Path(path_type=Path), help="Instead of --name."),
         click.option("--package", help="The package; default: this checkout's operator."),
         click.option("--namespace", help="Where the operator runs; default: its own."),
@@ -33,7 +35,9 @@ def _target(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--catalog-image", required=True, help="The catalog image.")
 @click.option("--channel", default="stable", show_default=True)
 @click.option("--starting-csv", help="Begin with this ClusterServiceVersion.")
-@click.option("--timeout", default=subscription.TIMEOUT, show_default=True, help="Seconds.")
+@click.option(
+    "--timeout", default=subscription.TIMEOUT, show_default=True, help="Timeout in seconds."
+)
 def subscribe(
     name: str,
     kubeconfig: Path | None,
@@ -68,8 +72,8 @@ def subscribe(
 
 @click.command()
 @_target
-@click.option("--crds", is_flag=True, help="Delete the CRDs too, and with them every object.")
-@click.option("--yes", is_flag=True, help="Do not ask before deleting objects.")
+@click.option("--crds", is_flag=True, help="Also delete the CRDs, and with them every object.")
+@click.option("--yes", is_flag=True, help="Delete objects without asking.")
 def unsubscribe(
     name: str,
     kubeconfig: Path | None,

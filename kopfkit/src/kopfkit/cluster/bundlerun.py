@@ -93,7 +93,7 @@ def refuse_second(kubeconfig: Path, package: str, csv: str) -> None:
         if there != csv:
             raise KopfkitError(
                 f"package {package}",
-                f"is installed in {place} already, as {there or 'something that is not ready'}",
+                f"is already installed in {place}, as {there or 'something that is not ready'}",
                 "Upgrade it (kopfkit run bundle-upgrade) or remove it (kopfkit cleanup) first.",
             )
 
@@ -134,7 +134,7 @@ def content(kubeconfig: Path, source: dict[str, Any], progress: Progress) -> lis
     raise KopfkitError(
         f"CatalogSource {source['metadata']['name']}",
         "has no image, and was not made by kopfkit run bundle",
-        "Remove the operator (kopfkit cleanup), and run the bundle anew.",
+        "Remove the operator (kopfkit cleanup), and run the bundle again.",
     )
 
 

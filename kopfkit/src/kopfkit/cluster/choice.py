@@ -45,7 +45,7 @@ def choose(asked: str, *, olm: bool, previous: ClusterState | None) -> Choice:
             raise KopfkitError(
                 f"cluster {previous.name}",
                 f"is there already, of the kind {previous.kind}, not {asked}",
-                f"End it first (kopfkit cluster down --name {previous.name}), or choose another "
+                f"Delete it first (kopfkit cluster down --name {previous.name}), or choose another "
                 "name with --name.",
             )
         chosen = Choice(previous.kind, "it is there already")

@@ -122,7 +122,7 @@ def _operator_context(
     checkout: Path, work: Path, on: Platform, epoch: int, progress: Progress
 ) -> Path:
     context = work / on.architecture
-    with progress.step(f"Laying out the operator's files for {on}"):
+    with progress.step(f"Building the operator image's root filesystem for {on}"):
         imageroot.build(
             context / "build" / "image",
             checkout,

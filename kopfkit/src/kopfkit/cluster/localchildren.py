@@ -145,7 +145,7 @@ def end(children: Sequence[Child], directory: Path, output: Output, grace: float
         pass
     for child in children:
         if child.running():
-            output.line("kopfkit", f"{child.name} does not end: killed")
+            output.line("kopfkit", f"{child.name} did not stop: killed")
             child.signal(signal.SIGKILL)
     for child in children:
         while child.running():

@@ -124,7 +124,7 @@ class StatusWriter:
 
     def vanished(self, owner: Object, why: str) -> None:
         """Log that the object went while it was reconciled, or is about to."""
-        log.info("is gone: %s", why, extra=about(owner))
+        log.info("Object is gone: %s", why, extra=about(owner))
 
     def _log(self, owner: Object, new: Object) -> None:
         before = conditions_of(mapping(owner.get("status")))

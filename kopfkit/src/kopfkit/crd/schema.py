@@ -57,10 +57,10 @@ def _info(struct: type[msgspec.Struct], where: str) -> Type:
     try:
         return type_info(struct)
     except (TypeError, ValueError, NameError) as error:
-        cure = ""
+        hint = ""
         if str(error).startswith("Can only set"):
-            cure = "Put a limit at the type that it is about: Annotated[int, Meta(ge=0)] | None."
-        raise CrdError(where, f"cannot be read ({struct.__name__}: {error})", cure) from None
+            hint = "Put a limit at the type that it is about: Annotated[int, Meta(ge=0)] | None."
+        raise CrdError(where, f"cannot be read ({struct.__name__}: {error})", hint) from None
 
 
 def _schema(kind: Type, where: str, outer: tuple[type, ...]) -> Schema:

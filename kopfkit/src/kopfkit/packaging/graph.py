@@ -26,7 +26,7 @@ def _from(release: Release, arriving: list[Edge]) -> str:
         by = release.skip_range if way.by == SKIP_RANGE else way.by
         named.append(way.source if way.by == REPLACES else f"{way.source} by {way.by} {by}".strip())
     named = [text.removesuffix(" skips") for text in named]
-    return f"from {', '.join(named)}" if named else "for new installations"
+    return f"from {', '.join(named)}" if named else "new installations"
 
 
 def tree(history: History) -> str:
@@ -46,7 +46,7 @@ def tree(history: History) -> str:
             if one.version in last:
                 notes.append("head")
             if one.version in passed:
-                notes.append("skipped, OLM v0 leads nobody here")
+                notes.append("skipped, no upgrade path with OLM v0")
             lines.append(
                 f"{'└──' if end else '├──'} {one.version:<{width}}  {', '.join(notes[:1])}"
                 f"  {'; '.join(notes[1:])}"

@@ -50,16 +50,16 @@ def _order(faults: Faults, history: History, release: Release) -> None:
     if release.skip_range and release.version in Range(release.skip_range):
         faults.add(
             f"{at}.{SKIP_RANGE}",
-            f"leads from {version} to itself, and OLM v0 chooses it again for whoever has it; "
-            f"write a skipRange that ends below {version}",
+            f"includes {version} itself, so that OLM v0 offers it again to its own users; "
+            f"end the skipRange below {version}",
         )
     for other in history.releases:
         by = offered(release, other.version)
         if by and semver.Version.parse(other.version) >= version:
             faults.add(
                 f"{at}.{by}",
-                f"leads from {other.version} down to {release.version}; "
-                f"write a {by} that ends below {release.version}",
+                f"makes {other.version} upgrade down to {release.version}; "
+                f"end the {by} below {release.version}",
             )
 
 
@@ -69,14 +69,14 @@ def _head(faults: Faults, history: History, channel: str) -> None:
         *others, head = found
         faults.add(
             f"channel {channel}",
-            f"has {len(found)} heads ({', '.join(found)}), and opm refuses it; "
+            f"has {len(found)} heads ({', '.join(found)}), and opm rejects it; "
             f"have {head} replace or skip {', '.join(others)}",
         )
     elif off := off_the_chain(history, channel):
         faults.add(
             f"channel {channel}",
-            f"comes from its head {found[-1]} by replaces alone not to {', '.join(off)}, and opm "
-            "refuses it; do not skip what is replaced, or skip those, too",
+            f"has no chain of replaces from its head {found[-1]} to {', '.join(off)}, and opm "
+            "rejects it; do not skip what is replaced, or skip those, too",
         )
     if found and history.release(found[-1]).deprecation:
         faults.add(
@@ -103,12 +103,13 @@ def _arrives(faults: Faults, history: History, way: Route, told: set[tuple[str, 
     told.add((end, way.channel))
     where = f"channel {way.channel}" if way.channel else "all channels"
     avoided = _avoided(history, way)
-    why = f" (it goes to no deprecated release: {', '.join(avoided)})" if avoided else ""
+    why = f" (it never upgrades to deprecated releases: {', '.join(avoided)})" if avoided else ""
+    users = f"users on {start} stop at {end}" if start != end else f"users on {start} are stuck"
     above = "above that is not deprecated" if avoided else "above it"
     faults.add(
         where,
-        f"{way.resolver} leads who has {start} by {way} and no further, and never to {target}"
-        f"{why}; name {end} in the replaces, skips or skipRange of a release {above}",
+        f"{users}: {way.resolver} has no upgrade path from {end} to {target}{why}; "
+        f"name {end} in the replaces, skips or skipRange of a release {above}",
     )
 
 
@@ -156,7 +157,7 @@ def _keeps(
             )
         if why:
             told.add((name_from, name_to))
-            faults.add(step, f"{why} (on the way {way}, {way.resolver})")
+            faults.add(step, f"{why} (upgrade path {way}, {way.resolver})")
 
 
 def _check_range(faults: Faults, release: Release) -> None:
@@ -164,4 +165,4 @@ def _check_range(faults: Faults, release: Release) -> None:
         Range(release.skip_range)
     except ValueError as error:
         place, text = f"release {release.version}.skipRange", release.skip_range
-        faults.add(place, f"{text!r} is no range such as '>=0.1.0 <0.4.0' ({error})")
+        faults.add(place, f"{text!r} is not a range such as '>=0.1.0 <0.4.0' ({error})")

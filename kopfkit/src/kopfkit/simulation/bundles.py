@@ -130,7 +130,7 @@ def checked_crd(crd: Object, what: str) -> Object:
         raise KopfkitError(
             what,
             f"CRD {_name(crd)} does not have versions with a name and a schema, one of them stored",
-            "The API server would refuse it, too; mend it.",
+            "The API server would reject it, too; fix it.",
         )
     return found
 
@@ -151,7 +151,7 @@ def _typed(document: Object, what: str) -> Object:
         raise KopfkitError(
             what,
             f"{document.get('kind')} {_name(document)}: {'; '.join(wrong[:3])}{more}",
-            "OLM would not read it, either; kopfkit bundle validate names every such fault.",
+            "OLM would not read it, either; kopfkit bundle validate reports every such error.",
         )
     return found
 
