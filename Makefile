@@ -61,7 +61,7 @@ help: ## Show this help.
 	  /^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: $(STAMP) ## Everything from nothing: cluster, OLM, images, Subscription, a HelloWorld.
+demo: $(STAMP) ## Full demo: create a cluster, OLM, images, a Subscription and a HelloWorld.
 	@$(BIN)/python hack/demo.py --name $(CLUSTER_NAME)
 
 .PHONY: venv
@@ -88,7 +88,7 @@ PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
 UV_INSTALL = $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python
 
 .PHONY: lock
-lock: $(STAMP) ## Resolve the dependencies anew and lock them with hashes.
+lock: $(STAMP) ## Resolve the dependencies and lock them with hashes.
 	$(BIN)/uv pip compile --quiet --upgrade $(UV_FLAGS) pyproject.toml -o requirements/operator.txt
 	$(BIN)/uv pip compile --quiet --upgrade $(UV_FLAGS) --group pyproject.toml:dev pyproject.toml -o requirements/dev.txt
 	echo uv | $(BIN)/uv pip compile --quiet $(UV_FLAGS) --constraint requirements/dev.txt - -o requirements/uv.txt
@@ -96,13 +96,13 @@ UV_FLAGS := --universal --python-version 3.11 --generate-hashes --no-header \
   --no-emit-package kopfkit --no-emit-package helloworld-operator
 
 .PHONY: clean
-clean: ## Remove what was built in this folder (not the clusters, not the tools' cache).
+clean: ## Remove build output in this directory (neither clusters nor the tools' cache).
 	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 ##@ Development
 
 .PHONY: generate
-generate: manifests ## Everything that is generated from the types and the project description.
+generate: manifests ## Generate everything that follows from the types and the project description.
 
 .PHONY: manifests
 manifests: $(STAMP) ## Write config/: CRD, RBAC, Deployments, samples.
@@ -120,7 +120,7 @@ lint: $(STAMP) ## Lint, types and import layers.
 	@$(BIN)/lint-imports
 
 .PHONY: check
-check: lint ## What to run before a commit: lint, types, unit tests. Needs neither root nor Docker.
+check: lint ## Run before a commit: lint, types, unit tests. Needs neither root nor Docker.
 	@$(BIN)/pytest --quiet -n auto tests/unit
 
 .PHONY: soak
@@ -138,7 +138,7 @@ bench: $(STAMP) ## Compare operator, webhook and make bundle with plain kopf, co
 	@PYTHONPATH=benchmarks $(BIN)/python -m bench --form $(BENCH) $(BENCH_FLAGS)
 
 .PHONY: verify
-verify: lint ## Generated files without a diff and valid, lint, types, import layers.
+verify: lint ## Check that generated files are up to date and valid; lint, types, import layers.
 	@$(KOPFKIT) manifests --check
 	@$(KOPFKIT) bundle generate --check
 	@$(KOPFKIT) catalog generate --check
@@ -176,7 +176,7 @@ install: $(STAMP) ## Install the CRD.
 	@$(KUBECTL) apply --server-side --force-conflicts -k config/crd
 
 .PHONY: uninstall
-uninstall: $(STAMP) ## Remove the CRD, and with it every HelloWorld.
+uninstall: $(STAMP) ## Delete the CRD, and with it every HelloWorld.
 	@$(KUBECTL) delete --ignore-not-found -k config/crd
 
 .PHONY: run
@@ -184,7 +184,7 @@ run: $(STAMP) ## Run operator and webhook on this machine; the CRD's conversion 
 	@env -u KUBECONFIG $(KOPFKIT) run local --name $(CLUSTER_NAME) --operand-image $(IMG)
 
 .PHONY: debug
-debug: $(STAMP) ## The same, the operator waiting for a debugger on DEBUG_PORT.
+debug: $(STAMP) ## Like run, with the operator waiting for a debugger on DEBUG_PORT.
 	@env -u KUBECONFIG $(KOPFKIT) run local --name $(CLUSTER_NAME) --operand-image $(IMG) --debug $(DEBUG_PORT)
 
 ##@ Deployment mode 2: in the cluster
@@ -195,7 +195,7 @@ deploy: $(STAMP) ## Deploy the operator image IMG with kustomize.
 	@$(KUBECTL) apply --server-side --force-conflicts -k build/config/default
 
 .PHONY: undeploy
-undeploy: $(STAMP) ## Remove it, the CRD and every HelloWorld.
+undeploy: $(STAMP) ## Remove the deployed operator, the CRD and every HelloWorld.
 	@$(KUBECTL) delete --ignore-not-found -k config/default
 
 ##@ Images

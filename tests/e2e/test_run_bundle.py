@@ -161,7 +161,7 @@ def test_an_image_that_is_not_there_or_is_no_bundle_is_named(
 ) -> None:
     with pytest.raises(KopfkitError, match=r"never-pushed: is not there"):
         kopfkit_run("run", "bundle", f"{kind_cluster.registry}/run-bundle:never-pushed")
-    with pytest.raises(KopfkitError, match=r"is no bundle"):
+    with pytest.raises(KopfkitError, match=r"is not a bundle"):
         kopfkit_run("run", "bundle", images.catalog)
 
 

@@ -172,7 +172,7 @@ def test_deleting_crds_asks_first_and_says_how_many_objects_go(
         return False
 
     try:
-        with pytest.raises(KopfkitError, match="left as it is"):
+        with pytest.raises(KopfkitError, match="nothing was deleted"):
             unsubscribe(kubectl, namespace, crds=True, confirm=refuse)
         assert asked == [(THINGS, 2, ("v2", "v1"))]
         assert kubectl.get(CRDS, THINGS) is not None

@@ -93,7 +93,7 @@ def test_preflight_names_each_object_that_does_not_fit(run: Run, tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("upgrade", "0.2.0", "nowhere"), "is no directory and no release"),
+        (("upgrade", "0.2.0", "nowhere"), "is neither a directory nor a release"),
         (("upgrade", "0.2.0", "9.9.9"), "is not in catalog/releases.yaml"),
         (("upgrade", "config/crd", "0.3.0"), "has 0 ClusterServiceVersions"),
         (("upgrade", "0.2.0", "0.3.0", "--stored-versions", "v7"), "no CRD has v7"),

@@ -12,16 +12,22 @@ from kopfkit.errors import KopfkitError
 
 # Command name -> "module:attribute", and the line that `kopfkit --help` shows for it.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "init": ("kopfkit.cli.scaffold:init", "Make a project for an operator"),
+    "init": ("kopfkit.cli.scaffold:init", "Create a project for an operator"),
     "create": ("kopfkit.cli.scaffold:create", "Add an API to a project"),
-    "edit": ("kopfkit.cli.scaffold:edit", "Change the answers given to init"),
-    "update": ("kopfkit.cli.scaffold:update", "Bring a project to this kopfkit, with your edits"),
-    "cluster": ("kopfkit.cli.cluster:cluster", "Bring a cluster up, look at it, take it down"),
+    "edit": ("kopfkit.cli.scaffold:edit", "Change the settings given to init"),
+    "update": (
+        "kopfkit.cli.scaffold:update",
+        "Update a project to this kopfkit, keeping your edits",
+    ),
+    "cluster": ("kopfkit.cli.cluster:cluster", "Create, inspect and delete a cluster"),
     "tools": ("kopfkit.cli.tools:tools", "Find or build the cluster tools"),
     "olm": ("kopfkit.cli.olm:olm", "Install, check or remove the Operator Lifecycle Manager"),
     "image": ("kopfkit.cli.image:image", "Build and push the operator's images"),
     "subscribe": ("kopfkit.cli.subscription:subscribe", "Install an operator by Subscription"),
-    "unsubscribe": ("kopfkit.cli.subscription:unsubscribe", "Remove what subscribe installed"),
+    "unsubscribe": (
+        "kopfkit.cli.subscription:unsubscribe",
+        "Remove the operator that subscribe installed",
+    ),
     "migrate": ("kopfkit.cli.migrate:migrate", "Migrate stored objects to the storage version"),
     "cleanup": ("kopfkit.cli._bundlerun:cleanup", "Remove an operator that OLM has installed"),
     "run": ("kopfkit.cli.run:run", "Run the operator on this machine, or from a bundle image"),
@@ -32,7 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release": ("kopfkit.cli.release:release", "Build, check, sign and push a release"),
     "simulate": (
         "kopfkit.cli.simulate:simulate",
-        "Say what an upgrade by OLM will do, step by step",
+        "Simulate an upgrade by OLM, step by step",
     ),
 }
 

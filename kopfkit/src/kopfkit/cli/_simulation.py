@@ -32,8 +32,8 @@ def bundle_at(text: str) -> Bundle:
     if not re.fullmatch(r"v?\d+\.\d+\.\d+.*", text):
         raise KopfkitError(
             text,
-            "is no directory and no release",
-            "Name a bundle's directory, or a version of catalog/releases.yaml.",
+            "is neither a directory nor a release",
+            "Specify a bundle directory, or a version of catalog/releases.yaml.",
         )
     from kopfkit.cli._generation import Checkout
     from kopfkit.packaging.bundle import manifests
@@ -84,7 +84,7 @@ def converter_at(reference: str) -> Convert:
         raise KopfkitError(
             f"converter {reference}",
             f"cannot be had ({error})",
-            "Name it as package.module:ATTRIBUTE, a kopfkit.conversion.Converter.",
+            "Specify it as package.module:ATTRIBUTE, a kopfkit.conversion.Converter.",
         ) from None
 
     def asked(obj: Object, api_version: str) -> Object:
@@ -203,5 +203,7 @@ def with_stored(situation: Situation, names: Mapping[str, Object], stored: str) 
         if set(kept) <= {each["name"] for each in crd["spec"]["versions"]}
     }
     if not known:
-        raise KopfkitError("--stored-versions", f"no CRD has {stored}", "Name versions of a CRD.")
+        raise KopfkitError(
+            "--stored-versions", f"no CRD has {stored}", "Specify versions that a CRD has."
+        )
     return replace(situation, stored_versions=known)

@@ -15,7 +15,7 @@ _NAME = click.option(
 
 @click.group()
 def cluster() -> None:
-    """Bring a cluster up, look at it, take it down."""
+    """Create, inspect and delete a cluster."""
     sigterm_like_ctrl_c()
 
 
@@ -51,7 +51,7 @@ def down(name: str) -> None:
 @cluster.command()
 @_NAME
 def status(name: str) -> None:
-    """Show what runs; exit with 1 if the API server does not answer."""
+    """Show what runs; exits with 1 if the API server does not answer."""
     told = manager.status(name)
     width = max(len(what) for what, _ in told.rows)
     for what, how in told.rows:

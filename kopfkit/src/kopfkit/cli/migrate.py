@@ -76,7 +76,7 @@ def storage(
     if refused:
         raise KopfkitError(
             "storage migration",
-            f"the API server does not take {_count(refused)} as they are",
+            f"the API server rejects {_count(refused)} as they are",
             "Fix them (kubectl edit), or what rejects them, and run it again.",
         )
 

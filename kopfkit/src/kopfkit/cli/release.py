@@ -195,7 +195,9 @@ def new_key(file: Path) -> None:
     public = file.with_name(f"{file.name}.pub")
     for path in (file, public):
         if path.exists():
-            raise KopfkitError(str(path), "exists", "Name another file: a key is never replaced.")
+            raise KopfkitError(
+                str(path), "exists", "Specify another file: a key is never overwritten."
+            )
     private, shown = signing.new_key(_passphrase())
     files.write(file, private)
     files.write(public, shown, mode=0o644)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def simulate() -> None:
-    """Say what an upgrade by OLM will do, before it does it.
+    """Simulate what an upgrade by OLM will do.
 
     Exit code: 0 all is well, 3 something fails, 4 data is lost, 5 only an API server can tell,
     1 wrong input.

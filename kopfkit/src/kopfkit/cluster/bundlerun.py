@@ -155,7 +155,7 @@ def namespace_of(kubeconfig: Path, package: str, namespace: str | None) -> str |
         if len(places) > 1:
             where = ", ".join(places)
             raise KopfkitError(
-                f"package {package}", f"left something in {where}", "Name one: --namespace."
+                f"package {package}", f"left something in {where}", "Specify it with --namespace."
             )
         return places[0] if places else None
     return str(_one(kubectl, package, None)["metadata"]["namespace"])
@@ -177,7 +177,7 @@ def _one(kubectl: Kubectl, package: str, namespace: str | None) -> dict[str, Any
     if len(found) > 1:
         names = ", ".join(one["metadata"]["namespace"] for one in found)
         raise KopfkitError(
-            f"package {package}", f"is installed in {names}", "Say which: --namespace."
+            f"package {package}", f"is installed in {names}", "Specify it with --namespace."
         )
     return found[0]
 

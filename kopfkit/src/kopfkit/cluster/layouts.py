@@ -66,7 +66,7 @@ def build(
         KopfkitError: the output exists, a base or package cannot be had, a file is missing.
     """
     if output.exists():
-        raise KopfkitError(str(output), "exists", "Remove it, or name another directory.")
+        raise KopfkitError(str(output), "exists", "Remove it, or specify another directory.")
     text = operatorfile.text(checkout) if kind == "operator" else _generated(checkout / FILES[kind])
     arguments = {"VERSION": version} if version else {}
     recipe = dockerfile.read(FILES[kind], text, arguments)

@@ -118,7 +118,7 @@ class LocalConversion:
                     raise KopfkitError(
                         f"webhook {self.url}",
                         f"the API server cannot use it:\n  | {problem}",
-                        "Name the address at which the API server reaches this machine with "
+                        "Specify the address at which the API server reaches this machine with "
                         "--webhook-host, and open the port in its firewall.",
                     )
                 time.sleep(0.2)

@@ -228,7 +228,7 @@ class Manager:
             self._tasks.start(task(), name)
         await self._watcher.run(self._stop)
         if self._tasks.broken:
-            raise KopfkitError(self._tasks.broken, "ended unexpectedly; the log says why")
+            raise KopfkitError(self._tasks.broken, "exited unexpectedly; see the log")
 
     def _start_leading(self) -> None:
         settings, name = self._settings, self._operator.name

@@ -74,7 +74,7 @@ def record_degraded(
         if was.get("status") != "True" or was.get("reason") != degraded["reason"]:
             recorder.warning(owner, str(degraded["reason"]), str(degraded["message"]))
     elif was.get("status") == "True":
-        recorder.normal(owner, "Recovered", f"no longer: {was.get('reason')}")
+        recorder.normal(owner, "Recovered", f"recovered from {was.get('reason')}")
 
 
 class StatusWriter:

@@ -83,7 +83,7 @@ def _schema(kind: Type, where: str, outer: tuple[type, ...]) -> Schema:
     body = _body(kind, hint, where, outer)
     description = described.get("description") or body.get("description") or ""
     if not description:
-        raise CrdError(where, "has no description", 'Say what it is: Meta(description="...").')
+        raise CrdError(where, "has no description", 'Describe it: Meta(description="...").')
     if "x-kubernetes-int-or-string" in body:
         description = _and(description, "Integer or string.")
     return {"description": description, **{k: v for k, v in body.items() if k != "description"}}

@@ -51,7 +51,7 @@ def release(history: History, wanted: Wanted, today: datetime.date) -> tuple[Rel
 
     faults = Faults(f"release {wanted.version}")
     check_version(faults, "VERSION", wanted.version)
-    faults.raise_if_any("Name it as x.y.z.")
+    faults.raise_if_any("Specify it as x.y.z.")
     newest = history.newest
     for one in history.releases:
         if one.version != wanted.version:

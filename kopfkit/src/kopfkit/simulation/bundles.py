@@ -101,7 +101,7 @@ def bundle_of(objects: Iterable[Object], what: str = "the bundle") -> Bundle:
         raise KopfkitError(
             what,
             f"has {len(csvs)} ClusterServiceVersions where a bundle has one",
-            "Name a bundle: the directory with manifests/ and metadata/.",
+            "Specify a bundle: the directory with manifests/ and metadata/.",
         )
     csv = _typed(csvs[0], what)
     if "spec" not in csv or not csv["metadata"].get("name"):
@@ -116,7 +116,7 @@ def checked_crd(crd: Object, what: str) -> Object:
         raise KopfkitError(
             what,
             f"CRD {_name(crd)} is {crd.get('apiVersion')}, not apiextensions.k8s.io/v1",
-            "Nothing since Kubernetes 1.22 takes it; convert it.",
+            "Kubernetes does not support it since 1.22; convert it.",
         )
     found = manifests.as_v1(_typed(crd, what))
     spec, names = found["spec"], [each["name"] for each in found["spec"]["versions"]]

@@ -44,7 +44,7 @@ def _offered(old: Bundle, new: Bundle) -> Iterator[Finding]:
     """Whether OLM would lead from the one to the other, as far as bundles say."""
     if new.follows(old) is False and old.name != new.name:
         text = f"neither replaces nor skips {old.name}: there is no upgrade edge between them."
-        hint = "Name it in spec.replaces or spec.skips, or simulate the steps between."
+        hint = "List it in spec.replaces or spec.skips, or simulate the steps between."
         yield Finding(CHECK, new.name, "upgrade", Verdict.FAILS, text, hint)
 
 
