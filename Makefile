@@ -60,8 +60,18 @@ help: ## Show this help.
 	  /^[A-Z_]+ *\?=/ {split($$0, v, / *\?= */); n = split(v[2], d, "## "); printf "  %-18s %s%s\n", v[1], d[2], d[1] == "" ? "" : " (" d[1] ")"} \
 	  /^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Asked before anything is installed.
+.PHONY: can-demo
+can-demo:
+	@[ "$(CLUSTER)" != control-plane ] || { \
+	  echo "error: make demo: OLM runs operators as pods, and a control plane has no node for them" >&2; \
+	  echo "  hint: make demo CLUSTER=kind, or CLUSTER=existing" >&2; exit 1; }
+	@[ "$(CLUSTER)" = existing ] || [ "$$(id -u)" = 0 ] || docker version >/dev/null 2>&1 || { \
+	  echo "error: make demo: Docker does not answer, and none can be started: not running as root" >&2; \
+	  echo "  hint: start Docker, set DOCKER_HOST, or name a cluster: make demo CLUSTER=existing KUBECONFIG=FILE" >&2; exit 1; }
+
 .PHONY: demo
-demo: $(STAMP) ## Full demo: create a cluster, OLM, images, a Subscription and a HelloWorld.
+demo: can-demo $(STAMP) ## Full demo: create a cluster, OLM, images, a Subscription and a HelloWorld.
 	@$(BIN)/python hack/demo.py --name $(CLUSTER_NAME)
 
 .PHONY: venv
@@ -193,6 +203,8 @@ debug: $(STAMP) ## Like run, with the operator waiting for a debugger on DEBUG_P
 deploy: $(STAMP) ## Deploy the operator image IMG with kustomize.
 	@$(KOPFKIT) manifests --img $(IMG) --version $(VERSION) --output build/config
 	@$(KUBECTL) apply --server-side --force-conflicts -k build/config/default
+	@$(KUBECTL) get nodes --output=name | grep -q . || \
+	  echo "note: this cluster has no nodes: no pod will run. Use make run, or a cluster with nodes (make cluster-up CLUSTER=kind)."
 
 .PHONY: undeploy
 undeploy: $(STAMP) ## Remove the deployed operator, the CRD and every HelloWorld.
