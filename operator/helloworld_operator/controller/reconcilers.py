@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 from helloworld_operator.controller.children import new_children
 from helloworld_operator.controller.observe import HELLOWORLDS, SNAPSHOTS
-from helloworld_operator.controller.quotas import Quotas
 from helloworld_operator.controller.reconcile import Reconciler
 from helloworld_operator.controller.snapshots import SnapshotReconciler
 from helloworld_operator.controller.stateful import Stateful
 from helloworld_operator.controller.telling import Teller
+from kopfkit.controller.quotas import Quotas
 from kopfkit.controller.statuswriter import Recorder, UpgradeBlocker
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.store import Key, Store

@@ -16,7 +16,6 @@ import msgspec
 
 from helloworld_operator.api import snapshot as api
 from helloworld_operator.controller import jobs, names
-from helloworld_operator.controller.attempts import Attempts
 from helloworld_operator.controller.observe import (
     CLAIMS,
     JOBS,
@@ -24,10 +23,11 @@ from helloworld_operator.controller.observe import (
     mapping,
 )
 from helloworld_operator.controller.originals import Obstacle, Originals
-from helloworld_operator.controller.quotas import Quotas, Waiter
 from helloworld_operator.controller.status import condition, conditions_of
-from helloworld_operator.controller.troubles import is_quota
+from kopfkit.controller.jobs import JobReader
 from kopfkit.controller.owned import Owned, metadata
+from kopfkit.controller.podfailures import is_quota
+from kopfkit.controller.quotas import Quotas, Waiter
 from kopfkit.controller.reverseindex import ReverseIndex
 from kopfkit.controller.statuswriter import about, lives
 from kopfkit.runtime.client import Client, Object, Resource
@@ -94,7 +94,7 @@ class SnapshotReconciler:
         self._now, self._tell, self._changed = now, tell, changed
         self._owned = Owned(client, stores)
         self._originals = Originals(client, stores)
-        self._quotas, self._attempts = quotas, Attempts(client, quotas)
+        self._quotas, self._jobs = quotas, JobReader(client, quotas, jobs.RESOURCES)
         self.waiting = ReverseIndex()
 
     async def __call__(self, key: Key) -> float | None:
@@ -169,7 +169,7 @@ class SnapshotReconciler:
             return Look("NameCollision", claim.collision, again=True)
         if claim.waiting:
             return Look("WaitingForDeletion", claim.waiting, again=True)
-        resources = await self._attempts.resources(namespace, source.resources)
+        resources = await self._jobs.resources(namespace, source.resources)
         wanted = jobs.snapshot(metadata(snapshot, name), self._image, resources, source.url, name)
         made = await self._owned.make(snapshot, JOBS, wanted)
         if made.collision:
@@ -182,22 +182,21 @@ class SnapshotReconciler:
         name, key = job["metadata"]["name"], key_of(snapshot)
         of = str(mapping(snapshot.get("spec")).get("helloWorldName", ""))
         wanted = self._originals.resources((key[0], of))
-        found = await self._attempts.look(Waiter(SNAPSHOTS, key, "job"), job, wanted)
-        state, pods = found.state, found.pods
+        found = await self._jobs.look(Waiter(SNAPSHOTS, key, "job"), job, wanted)
         if found.again:
             await self._owned.delete(JOBS, job, snapshot, found.again)
             return Look("Copying", f"a Job is made anew: {found.again}", again=True)
         if found.refused:
             text = f"the Job {name} that copies the guest book has no pod: {found.refused.message}"
             return Look(found.refused.reason, text, again=True)
-        if not state.ended:
-            hint = jobs.hint(pods)
+        if not found.ended:
+            hint = found.hint
             text = "a Job copies the guest book" + (f"; its pod waits: {hint}" if hint else "")
             # Pods send us no events.
             return Look("Copying", text, again=True)
-        said = jobs.outcome(pods)
-        if state.ended == "failed":
-            why = (said or {}).get("error") or state.message
+        said = jobs.outcome(found.words)
+        if found.ended == "failed":
+            why = (said or {}).get("error") or found.message
             return Look("CopyFailed", f"{why}; take another snapshot", failed=True)
         if said is None:
             # Its pods are gone, and their words with them. The command says them again.

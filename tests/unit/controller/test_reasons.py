@@ -5,7 +5,8 @@ from pathlib import Path
 
 from helloworld_operator import controller
 from helloworld_operator.controller.snapshots import STUCK
-from helloworld_operator.controller.troubles import REASONS
+from kopfkit.controller import rollouts
+from kopfkit.controller.podfailures import REASONS
 
 SOURCES = Path(controller.__file__).parent
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "conditions.md"
@@ -16,7 +17,7 @@ OTHERS = {"snapshots.py", "jobs.py"}
 def told() -> set[str]:
     """Every reason in the source."""
     found = set(REASONS)
-    for path in SOURCES.glob("*.py"):
+    for path in (*SOURCES.glob("*.py"), Path(rollouts.__file__)):
         if path.name not in OTHERS:
             text = path.read_text()
             found |= set(re.findall(r'(?:Problem|Waiting)\(\s*"(\w+)"', text))

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from kopfkit.controller.controllers import Controller
     from kopfkit.controller.objects import Metadata, Object
     from kopfkit.controller.operators import Operator
-    from kopfkit.controller.outcome import Refused, Result, Terminal, Waiting
-    from kopfkit.controller.rollout import Rollout, rollout
+    from kopfkit.controller.outcome import Problem, Refused, Result, Terminal, Waiting
+    from kopfkit.controller.rollouts import Rollout, rollout
     from kopfkit.controller.settings import Settings
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Metadata",
     "Object",
     "Operator",
+    "Problem",
     "Refused",
     "Result",
     "Rollout",
@@ -47,13 +48,14 @@ _MODULES = {
     "Metadata": "objects",
     "Object": "objects",
     "Operator": "operators",
+    "Problem": "outcome",
     "Refused": "outcome",
     "Result": "outcome",
-    "Rollout": "rollout",
+    "Rollout": "rollouts",
     "Settings": "settings",
     "Terminal": "outcome",
     "Waiting": "outcome",
-    "rollout": "rollout",
+    "rollout": "rollouts",
 }
 
 

@@ -48,7 +48,9 @@ class Kind:
 
 CONFIG_MAPS: Final = Kind("", "v1", "configmaps", "ConfigMap")
 PERSISTENT_VOLUME_CLAIMS: Final = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+LIMIT_RANGES: Final = Kind("", "v1", "limitranges", "LimitRange")
 PODS: Final = Kind("", "v1", "pods", "Pod")
+RESOURCE_QUOTAS: Final = Kind("", "v1", "resourcequotas", "ResourceQuota")
 SECRETS: Final = Kind("", "v1", "secrets", "Secret")
 SERVICES: Final = Kind("", "v1", "services", "Service")
 SERVICE_ACCOUNTS: Final = Kind("", "v1", "serviceaccounts", "ServiceAccount")
@@ -60,6 +62,7 @@ HORIZONTAL_POD_AUTOSCALERS: Final = Kind(
 )
 CRON_JOBS: Final = Kind("batch", "v1", "cronjobs", "CronJob")
 JOBS: Final = Kind("batch", "v1", "jobs", "Job")
+EVENTS: Final = Kind("events.k8s.io", "v1", "events", "Event")
 INGRESSES: Final = Kind("networking.k8s.io", "v1", "ingresses", "Ingress")
 NETWORK_POLICIES: Final = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 POD_DISRUPTION_BUDGETS: Final = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")

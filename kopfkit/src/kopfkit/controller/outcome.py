@@ -20,6 +20,14 @@ class Result:
     requeue_after: timedelta | None = None
 
 
+@dataclass(frozen=True)
+class Problem:
+    """Something to be told in a condition: a reason for programs, a sentence for people."""
+
+    reason: str
+    message: str
+
+
 class Stopped(Exception):
     """A reconcile that stops early: the base of `Terminal` and `Waiting`."""
 
