@@ -11,7 +11,7 @@ from kopfkit.controller.podfailures import REASONS
 SOURCES = Path(controller.__file__).parent
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "conditions.md"
 # What the modules about snapshots themselves tell is another kind's status.
-OTHERS = {"snapshots.py", "jobs.py"}
+OTHERS = {"snapshots.py", "originals.py", "jobs.py"}
 
 
 def told() -> set[str]:

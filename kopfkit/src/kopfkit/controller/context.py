@@ -177,7 +177,8 @@ class Context:
         return made
 
     async def delete(self, kind: Kind, obj: Raw, why: str) -> None:
-        """Delete exactly this object: a child, one of `make`, or the object itself.
+        """Delete exactly this object: a child, one of `make`, or the object itself, with which its
+        reconcile ends.
 
         Args:
             kind: of the object.
@@ -192,6 +193,8 @@ class Context:
             self._parts.builder.check_delete(kind)
         await self._parts.creator.delete(kind.resource, obj, self._owner, why)
         self._wrote(kind.resource, obj)
+        if obj["metadata"]["uid"] == self._owner["metadata"]["uid"]:
+            raise Vanished(why)
 
     async def prune(self, kind: Kind) -> int:
         """Delete the children of a kind that this reconcile has neither applied nor created so far;
@@ -219,7 +222,9 @@ class Context:
         assert isinstance(store, OwnedStore)
         return store.owned_by(self._owner["metadata"]["uid"])
 
-    async def get(self, kind: Kind, name: str, namespace: str | None = None) -> Raw | None:
+    async def get(
+        self, kind: Kind, name: str, namespace: str | None = None, *, fresh: bool = False
+    ) -> Raw | None:
         """An object of a kind that is owned, watched or read; None where there is none. It comes
         from the caches, or from the API server where those keep a part only.
 
@@ -227,6 +232,7 @@ class Context:
             kind: of the object.
             name: of the object.
             namespace: of the object; the owner's by default.
+            fresh: ask the API server, whatever the caches have.
 
         Raises:
             Terminal: the kind is not in the caches, or no namespace is known.
@@ -237,7 +243,7 @@ class Context:
         if kind.namespaced and not key[0]:
             raise self._wrong(f"{kind.kind} {name} is read in no namespace", "name the namespace")
         found = self._parts.stores[kind.resource].get(key)
-        if found is None or not cut(found):
+        if not fresh and (found is None or not cut(found)):
             return found
         try:
             return await self._parts.client.get(kind.resource, *key)

@@ -99,8 +99,7 @@ class Controller(Generic[SpecT, StatusT]):
     @property
     def own(self) -> Kind:
         """The kind of its objects, for the controllers that read, make or watch it."""
-        of = self.custom_resource
-        return Kind(of.group, self.version.name, of.plural, of.kind, self.namespaced)
+        return Kind.of(self.custom_resource, self.version)
 
     @property
     def kind(self) -> str:

@@ -1,8 +1,9 @@
 """Kinds of children, by group, version, plural and kind."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
+from kopfkit.crd import CustomResource, Version
 from kopfkit.runtime.resources import Resource
 from kopfkit.runtime.schemas import Schema, schema_of
 
@@ -24,6 +25,12 @@ class Kind:
     plural: str
     kind: str
     namespaced: bool = True
+
+    @classmethod
+    def of(cls, resource: CustomResource, version: Version[Any, Any]) -> "Kind":
+        """The kind of a custom resource in one of its versions."""
+        namespaced = resource.scope == "Namespaced"
+        return cls(resource.group, version.name, resource.plural, resource.kind, namespaced)
 
     @property
     def api_version(self) -> str:
