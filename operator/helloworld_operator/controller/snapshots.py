@@ -23,6 +23,7 @@ from kopfkit.controller import (
     Stopped,
     Undecoded,
     conditions_of,
+    see,
 )
 from kopfkit.controller.kinds import (
     DEPLOYMENTS,
@@ -102,7 +103,7 @@ async def reconcile(image: str | None, snapshot: Snapshot, ctx: Context) -> Resu
     except Refused as refused:
         # A quota, an admission policy, a name the storage does not take: told, and tried again.
         reason = "QuotaExceeded" if refused.reason == "QuotaExceeded" else "Refused"
-        text = f"the API server refused: {refused.error.message}"
+        text = f"the API server refused: {refused.error.sentence}"
         _tell(snapshot, ctx, Look(reason, text))
         return Result(error=refused.error)
     if look is not None:
@@ -198,15 +199,16 @@ def _completed(snapshot: Snapshot, name: str, said: dict[str, Any]) -> Look:
 
 
 def _tell(snapshot: Snapshot | Undecoded[api.Status], ctx: Context, look: Look) -> None:
-    ctx.condition("Ready", look.ready, look.reason, look.message)
     if look.failed:
+        ctx.condition("Ready", False, look.reason, see("Failed"))
         ctx.condition("Failed", True, look.reason, look.message)
     else:
+        ctx.condition("Ready", look.ready, look.reason, look.message)
         ctx.condition("Failed", False, "AsExpected")
     before = conditions_of(snapshot.raw.get("status") or {}).get("Ready", {}).get("reason")
     if before != look.reason and (look.failed or look.ready):
-        reason = "SnapshotFailed" if look.failed else "SnapshotReady"
-        ctx.event(reason, look.message, warning=look.failed)
+        event = "SnapshotFailed" if look.failed else "SnapshotReady"
+        ctx.event(event, look.message, warning=look.failed)
 
 
 def _is(snapshot: dict[str, Any], kind: str) -> bool:

@@ -127,9 +127,9 @@ def test_a_copy_that_failed_is_told_once_and_for_good(
 ) -> None:
     found = run(*SERVING, CLAIM, *there)
 
-    for kind, state in (("Ready", "False"), ("Failed", "True")):
-        assert found.condition(kind)[:2] == (state, reason)
-        assert found.condition(kind)[2].startswith(message)
+    assert found.condition("Ready") == ("False", reason, "see the condition Failed")
+    assert found.condition("Failed")[:2] == ("True", reason)
+    assert found.condition("Failed")[2].startswith(message)
     assert [each[:2] for each in found.events] == [("Warning", "SnapshotFailed")]
     assert run(*SERVING, CLAIM, *there, obj=found.object).writes == []
 

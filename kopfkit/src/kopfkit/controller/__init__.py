@@ -18,7 +18,7 @@ imported when they are used, and the modules `kinds`, `limits` and `names`.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kopfkit.controller.conditions import conditions_of
+    from kopfkit.controller.conditions import conditions_of, see
     from kopfkit.controller.context import Context
     from kopfkit.controller.controllers import Controller
     from kopfkit.controller.errors import InvalidSpec
@@ -50,6 +50,7 @@ __all__ = [
     "items",
     "owned_by",
     "rollout",
+    "see",
 ]
 
 _MODULES = {
@@ -73,6 +74,7 @@ _MODULES = {
     "items": "owners",
     "owned_by": "owners",
     "rollout": "rollouts",
+    "see": "conditions",
 }
 
 

@@ -104,7 +104,7 @@ class Context:
             # left, an admission webhook is broken) waits for a person.
             if error.status != 500 or self._failures + 1 < _FAILURES:
                 raise
-            raise Refused("ServerError", f"{owned.kind.kind}: {error.message}", error) from error
+            raise Refused("ServerError", f"{owned.kind.kind}: {error.sentence}", error) from error
         return self._judge(found, wanted)
 
     async def create(self, child: Mapping[str, Any]) -> Raw:
@@ -293,8 +293,7 @@ class Context:
         Raises:
             ApiError: the API server refused or could not be reached.
         """
-        refused = rollout(workload).refused
-        room = self.wait_for_room("pods", refused.message if refused is not None else "")
+        room = self.wait_for_room("pods", rollout(workload).refusal)
         if not room or workload is None:
             return
         group = self._parts.primary.group
@@ -411,7 +410,7 @@ class Context:
         reason = refused(kind.kind, error).reason
         lost = "; what is on its volume is lost" if kind == PERSISTENT_VOLUME_CLAIMS else ""
         hint = refusals.hint(error, kind.kind, name, namespace, lost)
-        return Refused(reason, f"{kind.kind}: {error.message}{hint}", error)
+        return Refused(reason, f"{kind.kind}: {error.sentence}{hint}", error)
 
     def _namespace(self, kind: Kind, given: str | None) -> str:
         if not kind.namespaced:

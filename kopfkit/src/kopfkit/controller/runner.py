@@ -14,7 +14,7 @@ from typing import Any, Final, Generic
 import msgspec
 
 from kopfkit.controller import finalizers, refusals
-from kopfkit.controller.conditions import condition, conditions_of
+from kopfkit.controller.conditions import condition, conditions_of, see
 from kopfkit.controller.context import Context, Parts
 from kopfkit.controller.controllers import Controller
 from kopfkit.controller.decoding import decode_spec, decode_status
@@ -54,7 +54,7 @@ class Outcome:
 
 
 def _degraded(reason: str, message: str, **more: Any) -> Outcome:
-    return Outcome(("False", reason, message), ("True", reason, message), **more)
+    return Outcome(("False", reason, see("Degraded")), ("True", reason, message), **more)
 
 
 class Runner(Generic[SpecT, StatusT]):
@@ -171,7 +171,7 @@ class Runner(Generic[SpecT, StatusT]):
             if refusals.terminating(error):
                 raise Vanished(error.message) from error
             context.refusal = error.message
-            return _degraded(refused("", error).reason, error.message, error=error)
+            return _degraded(refused("", error).reason, error.sentence, error=error)
         except Exception as error:
             count = self._failures[key] = self._failures.get(key, 0) + 1
             if count < FAILURES:
@@ -267,4 +267,4 @@ def _order(kind: str) -> tuple[int, str]:
 
 
 def _said(error: Exception) -> str:
-    return error.message if isinstance(error, ApiError) else f"{type(error).__name__}: {error}"
+    return error.sentence if isinstance(error, ApiError) else f"{type(error).__name__}: {error}"

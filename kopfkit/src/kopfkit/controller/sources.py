@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from kopfkit.repeats import Once
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import ApiError
 from kopfkit.runtime.kopfsettings import Watched
@@ -114,7 +115,7 @@ class Sources:
 
     async def run(self) -> None:
         """Resync for ever."""
-        loop = asyncio.get_running_loop()
+        loop, once = asyncio.get_running_loop(), Once()
         while True:
             try:
                 async with asyncio.timeout(self._resync * random.uniform(0.9, 1.1)):
@@ -130,8 +131,10 @@ class Sources:
             self._asked.clear()
             try:
                 await self.fill()
+                once.over("compare")
             except ApiError as error:
-                log.warning("cannot compare the caches with the API server: %s", error)
+                if once.news("compare", str(error)):
+                    log.warning("cannot compare the caches with the API server: %s", error)
                 self._asked.set()
                 self._listed_at = loop.time()
 
