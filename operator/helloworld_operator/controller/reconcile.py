@@ -133,8 +133,7 @@ class Reconciler:
         the Deployment is copied to the ReplicaSet, and wakes it.
         """
         owner, deployment = acted.observed.owner, acted.observed.deployment
-        refusal = rollout(deployment).refused
-        words = refusal.message if refusal is not None else ""
+        words = rollout(deployment).refusal
         if acted.failure is not None:
             words = acted.failure.message
         room = self._quotas.wait(Waiter(HELLOWORLDS, key_of(owner), "children"), words)
@@ -219,7 +218,7 @@ class Reconciler:
                 if error.status != 500 or not self._fails_again(key_of(owner)):
                     raise
                 failure = error
-                problems.append(Problem("ServerError", f"{kind.kind}: {error.message}"))
+                problems.append(Problem("ServerError", f"{kind.kind}: {error.sentence}"))
         if failure is None:
             self._failing.pop(key_of(owner), None)
         found = results.values()
@@ -253,7 +252,7 @@ class Reconciler:
 def _refused(owner: Object, kind: Kind, error: Forbidden | Invalid, live: Object | None) -> Problem:
     if kind.resource is CLAIMS and "resize" in error.message:
         # The admission plugin PersistentVolumeClaimResize.
-        return Problem("VolumeCannotGrow", volumes.cannot_grow(live, error.message))
+        return Problem("VolumeCannotGrow", volumes.cannot_grow(live, error.sentence))
     found = refused(kind.kind, error)
     return replace(found, message=found.message + _hint(owner, kind, error))
 

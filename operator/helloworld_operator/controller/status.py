@@ -2,7 +2,8 @@
 
 Available: at least one pod answers. Progressing: the pods are on their way to what is wanted.
 Degraded: a person has to do something. Reasons are stable words for programs; messages are for
-people. Conditions of other writers are kept.
+people. A sentence stands in one condition, and the others name its reason and that condition.
+Conditions of other writers are kept.
 """
 
 from typing import Final
@@ -12,7 +13,7 @@ from helloworld_operator.controller.desired import CONTAINER, TARGETS, url
 from helloworld_operator.controller.names import selector_labels, selector_text
 from helloworld_operator.controller.observe import SERVICES, mapping
 from helloworld_operator.controller.observed import Observed, Problem
-from kopfkit.controller.conditions import condition, conditions_of, patch
+from kopfkit.controller.conditions import condition, conditions_of, patch, see
 from kopfkit.controller.rollouts import Rollout, pods, rollout
 from kopfkit.runtime.client import Object
 
@@ -110,9 +111,9 @@ def _capacity(observed: Observed) -> str:
 def _available(observed: Observed, at: Rollout) -> tuple[str, str, str]:
     if observed.deployment is None or _unreachable(observed):
         if observed.problems:
-            return "False", observed.problems[0].reason, observed.problems[0].message
+            return "False", observed.problems[0].reason, see("Degraded")
         if observed.waiting:
-            return "False", observed.waiting.reason, observed.waiting.message
+            return "False", observed.waiting.reason, see("Progressing")
     if _unreachable(observed):
         return "False", "NoService", "the Service is not there yet"
     if amiss := _misdirected(observed):
@@ -125,9 +126,10 @@ def _available(observed: Observed, at: Rollout) -> tuple[str, str, str]:
             "MinimumReplicasAvailable",
             f"{at.answering} of {pods(at.wanted)} available",
         )
-    why_not = "; ".join(trouble.message for trouble in _troubles(observed, at))
     text = f"{at.answering} of {pods(at.wanted)} available"
-    return "False", "NoReplicasAvailable", f"{text}: {why_not}" if why_not else text
+    if why := ", ".join(trouble.reason for trouble in _troubles(observed, at)):
+        text = f"{text}: {why}; {see('Degraded')}"
+    return "False", "NoReplicasAvailable", text
 
 
 def _unreachable(observed: Observed) -> bool:
@@ -159,13 +161,13 @@ def _misdirected(observed: Observed) -> str:
 
 def _progressing(observed: Observed, at: Rollout) -> tuple[str, str, str]:
     if observed.problems:
-        return "False", observed.problems[0].reason, observed.problems[0].message
+        return "False", observed.problems[0].reason, see("Degraded")
     if observed.waiting:
         return "True", observed.waiting.reason, observed.waiting.message
     if at.paused:
-        return "False", at.paused.reason, at.paused.message
+        return "False", at.paused.reason, see("Degraded")
     if at.stalled:
-        return "False", "RolloutStuck", at.stalled
+        return "False", "RolloutStuck", see("Degraded")
     return str(not at.complete), at.progress.reason, at.progress.message
 
 

@@ -1,15 +1,19 @@
 """Why pods do not start, from what kubelet and scheduler write; and how often they are read."""
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from budgets import budget
 from kopfkit.controller import Problem
 from kopfkit.controller.kinds import PODS
-from kopfkit.controller.podfailures import failures
+from kopfkit.controller.podfailures import failures, refusal, refused
 from kopfkit.controller.podreader import PodReader
 from kopfkit.runtime.client import Client, Resource
-from kopfkit.runtime.errors import Forbidden
+from kopfkit.runtime.errors import Forbidden, Invalid
 
 BACK_OFF = 'Back-off pulling image "r/x:1": ErrImagePull: r/x:1: not found'
 
@@ -274,3 +278,19 @@ async def test_without_the_right_to_read_pods_less_is_told_and_nothing_fails() -
 
     assert (await pods.failures(*seen()))[0] == ()
     assert cluster.reads == 1
+
+
+@given(
+    st.dictionaries(st.text(min_size=1), st.text(), min_size=1),
+    st.sampled_from([Invalid, Forbidden]),
+)
+@budget(ci=50, soak=1000)
+def test_no_object_that_the_api_server_quotes_comes_into_a_condition(
+    quoted: dict[str, str], kind: type[Invalid] | type[Forbidden]
+) -> None:
+    text = f"spec.securityContext: Invalid value: {json.dumps(quoted)}: may not be set"
+    for problem in (refused("Deployment", kind(text)), refusal(f'pods "x-1" is forbidden: {text}')):
+        assert problem is not None
+        assert problem.message.endswith(
+            "spec.securityContext: Invalid value: {...}: may not be set"
+        )

@@ -108,6 +108,11 @@ def test_a_taken_name_and_an_undecodable_spec_are_degraded(registry: dict[str, s
     registry["orders"] = "somebody"
     taken = run()
     assert taken.condition("Degraded") == ("True", "HostNameTaken", "taken")
+    assert taken.condition("Progressing") == (
+        "False",
+        "HostNameTaken",
+        "see the condition Degraded",
+    )
     assert taken.condition("Progressing")[0] == "False"
     assert taken.requeue_after == timedelta(minutes=1)
     assert ("Warning", "HostNameTaken", "taken") in taken.events

@@ -1,8 +1,9 @@
 """Kinds of children, by group, version, plural and kind."""
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
+from kopfkit.crd import CustomResource, Version
 from kopfkit.runtime.resources import Resource
 from kopfkit.runtime.schemas import Schema, schema_of
 
@@ -25,6 +26,12 @@ class Kind:
     kind: str
     namespaced: bool = True
 
+    @classmethod
+    def of(cls, resource: CustomResource, version: Version[Any, Any]) -> "Kind":
+        """The kind of a custom resource in one of its versions."""
+        namespaced = resource.scope == "Namespaced"
+        return cls(resource.group, version.name, resource.plural, resource.kind, namespaced)
+
     @property
     def api_version(self) -> str:
         """ "apps/v1"."""
@@ -44,6 +51,40 @@ class Kind:
     def given_away(self) -> tuple[tuple[str, ...], ...]:
         """Fields that keep their value when they are no longer wanted: an autoscaler's."""
         return (("f:spec", "f:replicas"),) if self in _SCALED else ()
+
+
+@dataclass(frozen=True)
+class OwnedKind:
+    """A kind that a controller owns.
+
+    Attributes:
+        kind: of the children.
+        prune: whether children that a reconcile did not apply are deleted at its end.
+        immutable: whether children are only created, with `Context.create`, and never changed.
+        delete: whether children may be deleted.
+        rules: what contradicts a child, and what of it is ours alone; None for the kind's own.
+    """
+
+    kind: Kind
+    prune: bool = False
+    immutable: bool = False
+    delete: bool = False
+    rules: Schema | None = field(default=None, hash=False)
+
+    @property
+    def resource(self) -> Resource:
+        """Where the children live."""
+        return self.kind.resource
+
+    @property
+    def schema(self) -> Schema:
+        """The facts that decide which foreign fields contradict a child."""
+        return self.rules if self.rules is not None else self.kind.schema
+
+    @property
+    def given_away(self) -> tuple[tuple[str, ...], ...]:
+        """Fields that are left to others where they are not wanted."""
+        return self.kind.given_away
 
 
 CONFIG_MAPS: Final = Kind("", "v1", "configmaps", "ConfigMap")

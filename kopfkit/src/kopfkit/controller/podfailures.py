@@ -11,6 +11,7 @@ from kopfkit.controller.outcome import Problem
 from kopfkit.controller.owners import mapping
 from kopfkit.runtime.errors import Forbidden, Invalid
 from kopfkit.runtime.resources import Object
+from kopfkit.runtime.sentences import sentence
 from kopfkit.runtime.shapes import Shape
 
 # Reasons of a waiting container (Kubernetes, pkg/kubelet/images/types.go and
@@ -54,7 +55,7 @@ def refusal(message: str) -> Problem | None:
         return None
     _, named, why = message.partition(" is forbidden: ")
     reason = "QuotaExceeded" if is_quota(message) else "PodsRefused"
-    return Problem(reason, f"pods are refused: {why if named else message}")
+    return Problem(reason, f"pods are refused: {sentence(why if named else message)}")
 
 
 def refused(kind: str, error: Forbidden | Invalid) -> Problem:
@@ -66,7 +67,7 @@ def refused(kind: str, error: Forbidden | Invalid) -> Problem:
     """
     reason = "Forbidden" if isinstance(error, Forbidden) else "Rejected"
     reason = "QuotaExceeded" if is_quota(error.message) else reason
-    return Problem(reason, f"{kind}: {error.message}")
+    return Problem(reason, f"{kind}: {error.sentence}")
 
 
 def is_quota(message: str) -> bool:

@@ -28,7 +28,7 @@ class Rollout:
         kind: of the workload.
         revision: of the template, as its controller counts; "" where it has not told.
         rolled_out: whether its controller says that this template was rolled out completely once.
-        refused: why pods are refused (quota, admission), or None.
+        refusal: why pods are refused (quota, admission), in the API server's words, or "".
         stalled: why it is beyond its progress deadline, or "".
         paused: that it is paused and a change is kept back by that, or None.
     """
@@ -44,9 +44,14 @@ class Rollout:
     kind: str = "Deployment"
     revision: str = ""
     rolled_out: bool = False
-    refused: Problem | None = None
+    refusal: str = ""
     stalled: str = ""
     paused: Problem | None = None
+
+    @property
+    def refused(self) -> Problem | None:
+        """Why pods are refused, as conditions tell it, or None."""
+        return refusal(self.refusal)
 
     @property
     def complete(self) -> bool:
@@ -131,9 +136,7 @@ def rollout(workload: Object | None, *, wanted: int = 0) -> Rollout:
         kind=str(workload.get("kind") or "Deployment"),
         revision=str(mapping(metadata.get("annotations")).get(_REVISION, "")),
         rolled_out=progress.get("status") == "True" and progress.get("reason") == _ROLLED_OUT,
-        refused=refusal(str(failure.get("message", "")))
-        if failure.get("status") == "True"
-        else None,
+        refusal=str(failure.get("message", "")) if failure.get("status") == "True" else "",
         stalled=str(progress.get("message", "")) or "no progress" if stalled else "",
         paused=_paused(workload) if kept_back else None,
     )
