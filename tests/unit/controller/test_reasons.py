@@ -9,7 +9,8 @@ import pytest
 
 from helloworld_operator import controller
 from helloworld_operator.controller.snapshots import STUCK
-from helloworld_operator.controller.troubles import REASONS
+from kopfkit.controller import rollouts
+from kopfkit.controller.podfailures import REASONS
 
 SOURCES = Path(controller.__file__).parent
 ROOT = Path(__file__).parents[3]
@@ -22,8 +23,12 @@ import states  # noqa: E402
 FIRST = {"Problem", "Waiting", "Terminal", "Look", "Obstacle"}
 # The modules that tell what a snapshot's own condition says.
 SNAPSHOTS = {"snapshots.py", "originals.py"}
-# A Job without a pod says the same of either kind (`troubles.refusal`).
+# A Job without a pod says the same of either kind (`podfailures.refusal`).
 OF_A_JOB = {"QuotaExceeded", "PodsRefused"}
+# What the framework tells of children of any kind, and of those that are repaired
+# (`kopfkit.controller.context`).
+OF_CHILDREN = {"NameCollision", "WaitingForDeletion"}
+OF_REPAIRED = {"Forbidden", "Rejected", "ServerError"}
 
 
 def words(node: ast.expr | None, known: dict[str, ast.expr]) -> Iterator[str]:
@@ -70,7 +75,9 @@ def reasons_in(source: str) -> set[str]:
 
 def emitted(kind: str) -> set[str]:
     """Every reason that the operator gives the conditions of a kind."""
-    found = set(OF_A_JOB)
+    found = OF_A_JOB | OF_CHILDREN
+    if kind == "HelloWorld":
+        found |= OF_REPAIRED | reasons_in(Path(rollouts.__file__).read_text())
     for path in SOURCES.glob("*.py"):
         if (path.name in SNAPSHOTS) == (kind == "HelloWorldSnapshot"):
             found |= reasons_in(path.read_text())

@@ -180,6 +180,10 @@ class Manager:
         """Have an object of a primary reconciled, and those that depend on it."""
         self._sources.concern(resource, key)
 
+    def wrote(self, by: Target, resource: Resource, obj: Object) -> None:
+        """Have those reconciled that an object concerns which the reconcile of `by` wrote."""
+        self._sources.wrote(by, resource, obj)
+
     def may_write(self) -> bool:
         """Whether this process leads and knows what there is."""
         return self._leading and self._sources.filled

@@ -153,6 +153,17 @@ class Sources:
             if primary == resource or self._stores[primary].get(whose) is not None:
                 self.concern(primary, whose)
 
+    def wrote(self, by: Target, resource: Resource, obj: Object) -> None:
+        """An object was written by the reconcile of `by`. It comes back as no news, so whoever else
+        it concerns is told now."""
+        key = key_of(obj)
+        gone = self._stores[resource].get(key) is None
+        for target in self._concerned[resource](key, [obj]):
+            primary, whose = target
+            known = primary == resource or self._stores[primary].get(whose) is not None
+            if known and (gone or target != by):
+                self._queues[primary].add(whose)
+
     def concern(self, primary: Resource, key: Key) -> None:
         """Have an object reconciled, and those that wait for it."""
         self._queues[primary].add(key)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from helloworld_operator.controller.observe import QUOTAS, mapping
-from helloworld_operator.controller.wish import Object
+from kopfkit.controller.kinds import RESOURCE_QUOTAS
+from kopfkit.controller.owners import mapping
 from kopfkit.quantities import resource_quantity
 from kopfkit.repeats import Once
-from kopfkit.runtime.client import Client, Resource
+from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import ApiError
 from kopfkit.runtime.looking import look_for_ever
 from kopfkit.runtime.shapes import Shape
@@ -108,7 +108,10 @@ class Quotas:
             self._waits[quota] = self._waits.pop(quota)
             # A list, as of that a bounded part is kept.
             listed, _ = await self._client.list(
-                QUOTAS, quota[0], fields=f"metadata.name={quota[1]}", shape=Shape()
+                RESOURCE_QUOTAS.resource,
+                quota[0],
+                fields=f"metadata.name={quota[1]}",
+                shape=Shape(),
             )
             found = listed[0] if listed else {"metadata": {"resourceVersion": "gone"}}
             version = str(found["metadata"]["resourceVersion"])
