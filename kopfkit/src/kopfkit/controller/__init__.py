@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from kopfkit.controller.controllers import Controller
     from kopfkit.controller.objects import Metadata, Object
     from kopfkit.controller.operators import Operator
-    from kopfkit.controller.outcome import Refused, Result, Terminal, Waiting
+    from kopfkit.controller.outcome import KindMissing, Refused, Result, Terminal, Waiting
     from kopfkit.controller.rollout import Rollout, rollout
     from kopfkit.controller.settings import Settings
 
 __all__ = [
     "Context",
     "Controller",
+    "KindMissing",
     "Metadata",
     "Object",
     "Operator",
@@ -44,6 +45,7 @@ __all__ = [
 _MODULES = {
     "Context": "context",
     "Controller": "controllers",
+    "KindMissing": "outcome",
     "Metadata": "objects",
     "Object": "objects",
     "Operator": "operators",

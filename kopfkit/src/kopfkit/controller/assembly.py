@@ -12,6 +12,7 @@ from kopfkit.controller.kinds import Kind
 from kopfkit.controller.names import fitting
 from kopfkit.controller.owned import Owned as Creator
 from kopfkit.controller.owners import controller_of, mapping, owner_key
+from kopfkit.controller.presence import Presence
 from kopfkit.controller.runner import Runner
 from kopfkit.controller.sources import Concerns, Source, Target
 from kopfkit.controller.statuswriter import Recorder, UpgradeBlocker, utc_now
@@ -47,7 +48,8 @@ def sources(operator: str, controllers: Sequence[Controller[Any, Any]]) -> list[
         labels = "" if watches else f"{MANAGED_BY}={operator}"
         shape = _ALL_LABELS if watches else ours
         watched = Watched(kind.resource, labels, shape, namespaced=kind.namespaced)
-        found.append(Source(watched, concerns))
+        users = tuple(each.resource for each in controllers if kind in kinds([each]))
+        found.append(Source(watched, concerns, kind.kind, users))
     return [*primaries.values(), *found]
 
 
@@ -73,6 +75,7 @@ def runner(
     stores: Mapping[Resource, Store],
     recorder: Recorder,
     blocker: UpgradeBlocker,
+    presence: Presence,
     *,
     now: Callable[[], str] = utc_now,
 ) -> Runner[Any, Any]:
@@ -106,6 +109,7 @@ def runner(
         Creator(client, stores),
         Builder(operator, controller.kind, controller.hash_key, owned),
         frozenset(kinds([controller])),
+        presence,
     )
     return Runner(controller, client, parts, blocker=blocker, now=now)
 

@@ -11,8 +11,9 @@ from kopfkit.controller.building import Builder
 from kopfkit.controller.children import Children, Result
 from kopfkit.controller.errors import Vanished
 from kopfkit.controller.kinds import Kind
-from kopfkit.controller.outcome import Refused, Terminal, Waiting
+from kopfkit.controller.outcome import KindMissing, Refused, Terminal, Waiting
 from kopfkit.controller.owned import Owned as Creator
+from kopfkit.controller.presence import Presence, called_kind
 from kopfkit.controller.statuswriter import Recorder, about
 from kopfkit.controller.stores import OwnedStore
 from kopfkit.runtime.client import Client, Resource
@@ -36,6 +37,7 @@ class Parts:
     creator: Creator
     builder: Builder
     readable: frozenset[Kind]
+    presence: Presence
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("kopfkit.controller"))
 
 
@@ -67,14 +69,19 @@ class Context:
         Raises:
             Terminal: the name belongs to somebody else's object, or the child is not one that the
                 controller may make; not to be caught.
+            KindMissing: the cluster does not serve the kind.
             Waiting: a predecessor is still being deleted.
             Refused: the API server refuses the child.
             ApiError: the API server could not be reached.
         """
         kind, wanted = self._parts.builder.applied(self._owner, child)
+        self._check_served(kind)
         self._keep(kind, wanted)
         try:
             found = await self._parts.children.ensure(self._owner, kind, wanted, wanted)
+        except NotFound:
+            await self._look(kind)
+            raise
         except (Forbidden, Invalid) as error:
             raise self._refused(kind, wanted, error) from error
         return self._judge(found, wanted)
@@ -85,12 +92,16 @@ class Context:
         Args, Raises: as `apply`.
         """
         kind, wanted = self._parts.builder.created(self._owner, child)
+        self._check_served(kind)
         self._keep(kind, wanted)
         creator, (namespace, name) = self._parts.creator, key_of(wanted)
         try:
             found = await creator.find(self._owner, kind.resource, name, namespace)
             if found == Result():
                 found = await creator.make(self._owner, kind.resource, wanted)
+        except NotFound:
+            await self._look(kind)
+            raise
         except (Forbidden, Invalid) as error:
             raise self._refused(kind, wanted, error) from error
         return self._judge(found, wanted)
@@ -103,9 +114,11 @@ class Context:
 
         Raises:
             Terminal: the controller does not own the kind with `prune=True`.
+            KindMissing: the cluster does not serve the kind.
             ApiError: the API server refused or could not be reached.
         """
         self._parts.builder.check_prune(kind)
+        self._check_served(kind)
         kept = self._kept.get(kind, set())
         gone = [each for each in self.owned(kind) if key_of(each) not in kept]
         for each in gone:
@@ -114,11 +127,22 @@ class Context:
         return len(gone)
 
     def owned(self, kind: Kind) -> list[Raw]:
-        """The children of a kind as last seen, by namespace and name."""
+        """The children of a kind as last seen, by namespace and name. Raises `KindMissing`."""
         self._parts.builder.owned(kind)
+        self._check_served(kind)
         store = self._parts.stores[kind.resource]
         assert isinstance(store, OwnedStore)
         return store.owned_by(self._owner["metadata"]["uid"])
+
+    def serves(self, kind: Kind) -> bool:
+        """Whether the cluster serves a kind that is owned or watched. When that changes, all
+        objects of the controller are reconciled.
+
+        Raises:
+            Terminal: the kind is neither owned nor watched.
+        """
+        self._check_readable(kind)
+        return self._parts.presence.serves(kind.resource)
 
     async def get(self, kind: Kind, name: str, namespace: str | None = None) -> Raw | None:
         """An object of a kind that is owned or watched; None where there is none. Read from the
@@ -131,9 +155,11 @@ class Context:
 
         Raises:
             Terminal: the kind is neither owned nor watched, or no namespace is known.
+            KindMissing: the cluster does not serve the kind.
             ApiError: the API server could not be reached.
         """
         self._check_readable(kind)
+        self._check_served(kind)
         key = (self._namespace(kind, namespace), name)
         if kind.namespaced and not key[0]:
             raise self._wrong(f"{kind.kind} {name} is read in no namespace", "name the namespace")
@@ -154,8 +180,10 @@ class Context:
 
         Raises:
             Terminal: the kind is neither owned nor watched.
+            KindMissing: the cluster does not serve the kind.
         """
         self._check_readable(kind)
+        self._check_served(kind)
         store, of = self._parts.stores[kind.resource], self._namespace(kind, namespace)
         found = (store.get(key) for key in sorted(store.known()) if not of or key[0] == of)
         return [each for each in found if each is not None]
@@ -216,6 +244,15 @@ class Context:
         if kind not in self._parts.readable:
             text = f"{kind.plural} are read, and neither owned nor watched"
             raise self._wrong(text, "add .watches(...) to the controller")
+
+    def _check_served(self, kind: Kind) -> None:
+        if not self._parts.presence.serves(kind.resource):
+            raise KindMissing(called_kind(kind.kind, kind.resource))
+
+    async def _look(self, kind: Kind) -> None:
+        """Raises `KindMissing` if it is the kind that was not found, and not a namespace."""
+        if not await self._parts.presence.look(kind.resource):
+            self._check_served(kind)
 
     def _wrong(self, text: str, way_out: str) -> Terminal:
         return Terminal("InvalidRead", f"{text}; hint: {way_out}")

@@ -132,7 +132,13 @@ class Operator:
             manager.client.shapes.pop((kind.group, kind.plural), None)
         for each in self.controllers:
             reconcile = assembly.runner(
-                self.name, each, manager.client, stores, manager.recorder, manager.upgradeable
+                self.name,
+                each,
+                manager.client,
+                stores,
+                manager.recorder,
+                manager.upgradeable,
+                manager.presence,
             )
             manager.add(each.resource, reconcile, workers=each.workers)
         if (registry := self.registry) is not None:

@@ -192,7 +192,7 @@ class Runner(Generic[SpecT, StatusT]):
             text = f"the reconcile of {controller.kind} returned {result!r:.60}"
             raise Terminal("InvalidResult", f"{text}; hint: return a Result, or None")
         for owned in controller.owned.values():
-            if owned.prune:
+            if owned.prune and context.serves(owned.kind):
                 await context.prune(owned.kind)
         return Outcome(requeue_after=result.requeue_after if result is not None else None)
 

@@ -18,6 +18,7 @@ from kopfkit.controller.conditions import conditions_of
 from kopfkit.controller.controllers import Controller
 from kopfkit.controller.kinds import Kind
 from kopfkit.controller.owners import called_key
+from kopfkit.controller.presence import Presence
 from kopfkit.runtime.client import Resource
 from kopfkit.runtime.errors import AlreadyExists, NotFound
 from kopfkit.runtime.resources import Object as Raw
@@ -77,6 +78,7 @@ def reconcile(
     there: Iterable[Mapping[str, Any]] = (),
     *,
     times: int = 1,
+    missing: Iterable[Kind] = (),
 ) -> Reconciled:
     """Run one reconcile. Not to be called from a coroutine.
 
@@ -86,8 +88,9 @@ def reconcile(
             set (apiVersion, kind, namespace, uid, generation) is filled in.
         there: other objects that exist, whole: those of a reconcile before, or foreign ones.
         times: how often it is reconciled; what came of the last time is returned, and all writes.
+        missing: kinds that the cluster does not serve.
     """
-    return asyncio.run(_reconcile(controller, obj, there, times))
+    return asyncio.run(_reconcile(controller, obj, there, times, missing))
 
 
 async def _reconcile(
@@ -95,6 +98,7 @@ async def _reconcile(
     obj: Mapping[str, Any],
     there: Iterable[Mapping[str, Any]],
     times: int,
+    missing: Iterable[Kind],
 ) -> Reconciled:
     of, resource = controller.custom_resource, controller.resource
     owner: Raw = {
@@ -116,7 +120,11 @@ async def _reconcile(
         stores[known].put(server.objects[known, key_of(dict(each))])
     result = Reconciled(None, server.noted)
     told = _Told(result)
-    runner = assembly.runner(_OPERATOR, controller, server, stores, told, told, now=lambda: _NOW)
+    presence = Presence(server, (), {}, ())
+    presence.missing |= {each.resource for each in missing}
+    runner = assembly.runner(
+        _OPERATOR, controller, server, stores, told, told, presence, now=lambda: _NOW
+    )
     for _ in range(times):
         result.error = result.requeue_after = None
         try:
