@@ -256,12 +256,11 @@ class Manager:
         if settings.metrics_port:
             monitoring = background.monitoring(self.client, namespace, name, self.may_write)
             self._tasks.start(monitoring, "monitoring")
-        if settings.manage_certificates:
-            for crd in self._converters:
-                rotating = background.certificates(
-                    self.client, namespace, name, crd, lambda: self._leading
-                )
-                self._tasks.start(rotating, "certificates")
+        if settings.manage_certificates and self._converters:
+            rotating = background.certificates(
+                self.client, namespace, name, [*self._converters], lambda: self._leading
+            )
+            self._tasks.start(rotating, "certificates")
 
     async def _end(self) -> None:
         """Stop: finish what runs, give the Lease back, close."""
