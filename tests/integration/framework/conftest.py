@@ -19,6 +19,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import kopf
 import pytest
 
 from kopfkit import yamls
@@ -125,6 +126,7 @@ class Plane:
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
+        kopf.set_default_registry(kopf.OperatorRegistry())  # without another operator's handlers
         spec.loader.exec_module(module)
         project = derived.project(module.OPERATOR, **{**DESCRIBED, "samples": module.SAMPLES})
         for one in project.permissions:

@@ -12,6 +12,7 @@ import pytest
 
 from kopfkit import pki
 from kopfkit.cluster import ports
+from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
@@ -38,7 +39,9 @@ def harbour(plane: Plane, project: Path) -> Path:
     """The project, with its CRDs and rights as they are installed."""
     space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}}
     plane.api.apply(space)
-    plane.apply(project, "rbac", "certificates", "crd")
+    plane.apply(project, "rbac", "certificates")
+    words = ("apply", "--server-side", "--force-conflicts", "--kustomize")
+    Kubectl.at(plane.control.kubeconfig).run(*words, str(project / "config" / "crd"))
     for plural in ("docks", "cranes"):
         eventually(lambda plural=plural: plane.api.exists(f"/apis/{GROUP}/v1/{plural}"))
     return project
@@ -65,9 +68,9 @@ def test_both_kinds_are_converted_for_clients_and_for_their_controllers(
     def path(version: str, plural: str, name: str) -> str:
         return f"/apis/{GROUP}/{version}/namespaces/{namespace}/{plural}/{name}"
 
-    def create(version: str, kind: str, name: str, **spec: Any) -> None:
+    def create(version: str, kind: str, name: str, **spec: Any) -> Any:
         body = {"apiVersion": f"{GROUP}/{version}", "kind": kind, "spec": spec}
-        api.create({**body, "metadata": {"name": name, "namespace": namespace}})
+        return api.create({**body, "metadata": {"name": name, "namespace": namespace}})
 
     def data(name: str) -> Any:
         return api.get(f"/api/v1/namespaces/{namespace}/configmaps/{name}")["data"]
@@ -82,8 +85,8 @@ def test_both_kinds_are_converted_for_clients_and_for_their_controllers(
 
     eventually(lambda: create("v1alpha1", "Dock", "dock", length=7))
     eventually(lambda: create("v1beta1", "Crane", "crane", kilograms=3000))
-    assert api.get(path("v1", "docks", "dock"))["spec"] == {"metres": 7}
-    assert api.get(path("v1", "cranes", "crane"))["spec"] == {"tons": 3}
+    assert api.get(path("v1", "docks", "dock"))["spec"] == {"metres": 7, "roofed": False}
+    assert api.get(path("v1", "cranes", "crane"))["spec"] == {"tons": 3, "dock": ""}
     eventually(lambda: data("dock") == {"metres": "7"})
     eventually(lambda: data("crane") == {"tons": "3"})
 

@@ -71,7 +71,7 @@ def test_a_kind_that_comes_and_goes_stops_nobody_and_is_picked_up(
         eventually(lambda: degraded(insisting) == [("False", "AsExpected")])
         widget = place(namespace, "widgets", "insisting")
         api.patch(widget, {"spec": {"size": 7}})
-        eventually(lambda: api.get(widget)["spec"] == {"size": 2})
+        eventually(lambda: api.get(widget)["spec"]["size"] == 2)
 
     api.create(custom_resource_definition(widgets))
     widgets_are_made_and_repaired()

@@ -112,8 +112,8 @@ async def test_a_kind_is_told_once_when_it_goes_and_once_when_it_comes(
     assert changed == ["Widget", "Widget"]
     kind = "Widget (widgets.parts.example.com, v1)"
     assert [record.getMessage() for record in caplog.records] == [
-        f"controller of Shelf: the cluster does not serve {kind}, the controller goes on without "
-        "it; hint: install its CRD, and it is picked up",
+        f"controller of Shelf: the cluster does not serve {kind}; continuing without it; hint: "
+        "install its CRD, it is then picked up",
         f"controller of Shelf: the cluster serves {kind} now",
     ]
 

@@ -71,7 +71,7 @@ def crds_at(text: str, *, before: bool = False) -> Mapping[str, Object]:
 
 
 def converter_at(reference: str) -> Convert:
-    """The `convert` of the kopfkit.conversion.Converter (or Converters) at "package.module:ATTRIBUTE".
+    """The `convert` of the kopfkit.conversion.Converter, or Converters, at "package.module:NAME".
 
     Raises:
         KopfkitError: there is none.

@@ -127,7 +127,8 @@ class Context:
         return len(gone)
 
     def owned(self, kind: Kind) -> list[Raw]:
-        """The children of a kind as last seen, by namespace and name. Raises `KindMissing`."""
+        """The children of a kind as last seen, by namespace and name: all that have the object as
+        their controller. Whoever may create such objects can make one. Raises `KindMissing`."""
         self._parts.builder.owned(kind)
         self._check_served(kind)
         store = self._parts.stores[kind.resource]
@@ -230,6 +231,8 @@ class Context:
     def _refused(self, kind: Kind, wanted: Raw, error: Forbidden | Invalid) -> Exception:
         if refusals.terminating(error):
             return Vanished(error.message)
+        if refusals.kind_terminating(error):
+            return KindMissing(called_kind(kind.kind, kind.resource))
         namespace, name = key_of(wanted)
         reason = "Forbidden" if isinstance(error, Forbidden) else "Rejected"
         hint = refusals.hint(error, kind.kind, name, namespace)

@@ -62,8 +62,8 @@ class Presence:
         if resource not in self.missing:
             self.missing.add(resource)
             log.warning(
-                "%s: the cluster does not serve %s, the controller goes on without it; hint: "
-                "install its CRD, and it is picked up",
+                "%s: the cluster does not serve %s; continuing without it; hint: install its "
+                "CRD, it is then picked up",
                 *self._named(source),
             )
             self._changed(source)
