@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Generic
 
-import msgspec
-
 from kopfkit.controller import finalizers
 from kopfkit.controller.conditions import condition, conditions_of
 from kopfkit.controller.context import Context, Parts
@@ -23,6 +21,7 @@ from kopfkit.controller.objects import Object, SpecT, StatusT, metadata_of
 from kopfkit.controller.outcome import Refused, Result, Terminal, Waiting
 from kopfkit.controller.owners import called_key, mapping
 from kopfkit.controller.statuswriter import StatusWriter, UpgradeBlocker, record_degraded, utc_now
+from kopfkit.crd.models import encode
 from kopfkit.runtime.errors import ApiError, Forbidden, Invalid, NotLeading
 from kopfkit.runtime.resources import Object as Raw
 from kopfkit.runtime.store import Key
@@ -119,7 +118,7 @@ class Runner(Generic[SpecT, StatusT]):
         try:
             obj = self._object(owner)
         except InvalidSpec as error:
-            status: msgspec.Struct = decode_status(owner, self._controller.version.status)
+            status: object = decode_status(owner, self._controller.version.status)
             outcome = _degraded("InvalidSpec", str(error))
         else:
             self._controller.refer(obj)
@@ -133,7 +132,7 @@ class Runner(Generic[SpecT, StatusT]):
             obj = self._object(owner)
         except InvalidSpec as error:
             outcome = _degraded("InvalidSpec", f"{error}; the finalizer waits for a valid spec")
-            status: msgspec.Struct = decode_status(owner, self._controller.version.status)
+            status: object = decode_status(owner, self._controller.version.status)
         else:
             outcome, status = await self._outcome(key, obj, context, finalize=True), obj.status
             if outcome == Outcome():
@@ -197,7 +196,7 @@ class Runner(Generic[SpecT, StatusT]):
         return Outcome(requeue_after=result.requeue_after if result is not None else None)
 
     async def _end(
-        self, key: Key, owner: Raw, status: msgspec.Struct, context: Context, outcome: Outcome
+        self, key: Key, owner: Raw, status: object, context: Context, outcome: Outcome
     ) -> float | None:
         """Write the status and tell what changed; returns seconds until the next reconcile."""
         of = f"{self._controller.kind} {called_key(key)}"
@@ -211,11 +210,8 @@ class Runner(Generic[SpecT, StatusT]):
         again = outcome.requeue_after
         return again.total_seconds() if again is not None else None
 
-    def _status(
-        self, owner: Raw, status: msgspec.Struct, context: Context, outcome: Outcome
-    ) -> Raw:
-        fields: dict[str, Any] = msgspec.to_builtins(status)
-        new = {name: value for name, value in fields.items() if value is not None}
+    def _status(self, owner: Raw, status: object, context: Context, outcome: Outcome) -> Raw:
+        new = encode(status)
         generation = owner["metadata"].get("generation", 0)
         told = {"Progressing": outcome.progressing, "Degraded": outcome.degraded}
         if outcome.degraded is None or outcome.degraded[0] == "False":
