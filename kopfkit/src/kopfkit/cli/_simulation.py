@@ -71,7 +71,7 @@ def crds_at(text: str, *, before: bool = False) -> Mapping[str, Object]:
 
 
 def converter_at(reference: str) -> Convert:
-    """The `convert` of the kopfkit.conversion.Converter at "package.module:ATTRIBUTE".
+    """The `convert` of the kopfkit.conversion.Converter, or Converters, at "package.module:NAME".
 
     Raises:
         KopfkitError: there is none.
@@ -84,7 +84,7 @@ def converter_at(reference: str) -> Convert:
         raise KopfkitError(
             f"converter {reference}",
             f"cannot be had ({error})",
-            "Name it as package.module:ATTRIBUTE, a kopfkit.conversion.Converter.",
+            "Name it as package.module:ATTRIBUTE, a kopfkit.conversion.Converter or Converters.",
         ) from None
 
     def asked(obj: Object, api_version: str) -> Object:

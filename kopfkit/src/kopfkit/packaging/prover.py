@@ -7,10 +7,13 @@ stored as it is asked for needs somebody to convert it (Kubernetes documentation
 CustomResourceDefinitions"). Deliberately not here: what is wrong with one entry alone (`releases`).
 """
 
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 import semver
 
+from kopfkit.crd import CustomResource
 from kopfkit.packaging.editions import edition
 from kopfkit.packaging.releases import NAME, History, Release
 from kopfkit.packaging.routes import OLM_V1, Route, route_v0, route_v1
@@ -32,6 +35,8 @@ def prove(project: Project, history: History) -> Faults:
     for channel in history.channels:
         _head(faults, history, channel)
     told: set[tuple[str, str]] = set()
+    kept: set[tuple[str, str, str]] = set()
+    stories = [(each, _story(project, history, each)) for each in project.resources]
     for installed in history.releases:
         ways = [
             *(route_v0(history, channel, installed.version) for channel in history.channels),
@@ -39,7 +44,8 @@ def prove(project: Project, history: History) -> Faults:
         ]
         for way in ways:
             _arrives(faults, history, way, told)
-            _keeps(faults, project, history, way, told)
+            for resource, story in stories:
+                _keeps(faults, project, resource, story, way, kept)
     return faults
 
 
@@ -120,18 +126,52 @@ def _avoided(history: History, way: Route) -> list[str]:
     return [one.version for one in there if one.deprecation and offered(one, way.end)]
 
 
+def _story(project: Project, history: History, resource: CustomResource) -> History:
+    """The history as one kind sees it, without the versions that only other kinds have. A release
+    that lacks the kind serves nothing of it."""
+    own = {each.name for each in resource.versions}
+    others = {each.name for one in project.resources for each in one.versions} - own
+
+    def mine(names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(name for name in names if name not in others)
+
+    def seen(release: Release) -> Release:
+        there = [each for each in edition(project, release).resources if each.kind == resource.kind]
+        stored = [each.name for kind in there for each in kind.versions if each.storage]
+        return replace(
+            release,
+            served=mine(release.served),
+            known=mine(release.known),
+            deprecated_versions=mine(release.deprecated_versions),
+            stored="".join(stored) if release.stored in others else release.stored,
+        )
+
+    return replace(history, releases=tuple(seen(each) for each in history.releases))
+
+
 def _keeps(
-    faults: Faults, project: Project, history: History, way: Route, told: set[tuple[str, str]]
+    faults: Faults,
+    project: Project,
+    resource: CustomResource,
+    history: History,
+    way: Route,
+    told: set[tuple[str, str, str]],
 ) -> None:
-    """What is stored stays readable at each step, and somebody converts where versions meet."""
-    stored = {history.release(way.versions[0]).stored}
+    """What is stored of a kind stays readable at each step, and somebody converts where its
+    versions meet."""
+    stored: set[str] = set()
+    several = sum(len(each.versions) > 1 for each in project.resources) > 1
     for name_from, name_to in pairwise(way.versions):
         old, new = history.release(name_from), history.release(name_to)
-        stored.add(new.stored)
-        if (name_from, name_to) in told:
+        if not old.served:
+            continue  # the kind comes with this step, or later
+        stored |= {old.stored, new.stored}
+        if (name_from, name_to, resource.kind) in told:
             continue
         step, why = f"{name_from} -> {name_to}", ""
-        converts = edition(project, new).conversion is not None
+        there = {*new.known, *new.served, new.stored}
+        versions = [each for each in resource.versions if each.name in there]
+        converts = project.conversion is not None and len(versions) > 1
         if lost := stored - {*new.known, *new.served}:
             why = (
                 f"drops {', '.join(sorted(lost))}, in which objects may be stored "
@@ -155,8 +195,9 @@ def _keeps(
                 f"warning; deprecate it in a release that everybody passes (deprecatedVersions)"
             )
         if why:
-            told.add((name_from, name_to))
-            faults.add(step, f"{why} (on the way {way}, {way.resolver})")
+            told.add((name_from, name_to, resource.kind))
+            of = f"{resource.kind} " if several else ""
+            faults.add(step, f"{of}{why} (on the way {way}, {way.resolver})")
 
 
 def _check_range(faults: Faults, release: Release) -> None:

@@ -52,7 +52,7 @@ def permissions(operator: Operator) -> tuple[Permission, ...]:
     """The rights of what the operator's processes do, and no others."""
     name = operator.name
     found = [rights.main(name, (*operator.uses(), rights.events()))]
-    converted = [one for one in resources(operator) if one.crd_name == operator.converted_crd]
+    converted = [one for one in resources(operator) if one.crd_name in operator.converters]
     if converted:
         found.append(rights.storage_migration(name, *converted))
         found.append(rights.protection(name, *converted))
