@@ -3,7 +3,7 @@
 Newest first in the terminal, because that is what one looks for. As a drawing: `picture`.
 """
 
-from kopfkit.packaging.releases import History, Release
+from kopfkit.packaging.releases import NO_DAY, History, Release
 from kopfkit.packaging.ways import REPLACES, SKIP_RANGE, Edge, edges, heads, members, skipped
 
 
@@ -12,6 +12,11 @@ def apis(release: Release) -> str:
     order = sorted(release.served, key=lambda name: name != release.stored)
     marks = dict.fromkeys(release.deprecated_versions, "deprecated") | {release.stored: "stored"}
     return ", ".join(f"{name} ({marks[name]})" if name in marks else name for name in order)
+
+
+def day(release: Release) -> str:
+    """Its date, "" if nobody says it."""
+    return "" if release.date == NO_DAY else f"{release.date}"
 
 
 def title(history: History, channel: str) -> str:
@@ -37,18 +42,21 @@ def tree(history: History) -> str:
         passed = skipped(history, channel)
         last = {one.version for one in heads(history, channel)}
         releases = list(reversed(members(history, channel)))
-        width = max(len(one.version) for one in releases)
+        width = max((len(one.version) for one in releases), default=0)
+        # A column for dates, where there are any.
+        dates = 12 if any(map(day, releases)) else 0
         lines = [title(history, channel)]
         for index, one in enumerate(releases):
             end = index == len(releases) - 1
             arriving = [way for way in all_ways if way.target == one.version]
-            notes = [f"{one.date}", apis(one)]
+            notes = [day(one), apis(one)]
             if one.version in last:
                 notes.append("head")
             if one.version in passed:
                 notes.append("skipped, OLM v0 leads nobody here")
+            dated = notes[0] or " " * dates
             lines.append(
-                f"{'└──' if end else '├──'} {one.version:<{width}}  {', '.join(notes[:1])}"
+                f"{'└──' if end else '├──'} {one.version:<{width}}{dated:>{dates}}"
                 f"  {'; '.join(notes[1:])}"
             )
             rail = "    " if end else "│   "

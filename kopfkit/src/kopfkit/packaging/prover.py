@@ -51,12 +51,13 @@ class GraphFault:
 def prove(project: Project, history: History) -> Faults:
     """Every fault of the graph; none means that it is proved."""
     faults = Faults(NAME)
-    for one in graph_faults(history):
+    found = graph_faults(history)
+    for one in found:
         faults.add(one.place, one.why)
-    if any(_unreadable(one.skip_range) for each in history.releases for one in each.entries_in()):
+    if any(one.rule == RANGE for one in found):
         return faults
     told: set[tuple[str, str]] = set()
-    for steps, resolver, channel in _steps(history):
+    for steps, resolver, channel in all_steps(history):
         for installed in history.releases:
             way = walk(steps, installed.version, resolver, channel)
             _keeps(faults, project, history, way, told)
@@ -65,6 +66,17 @@ def prove(project: Project, history: History) -> Faults:
 
 def graph_faults(history: History) -> list[GraphFault]:
     """Every fault that the graph has by itself, whatever its releases serve."""
+    found = edge_faults(history)
+    if any(one.rule == RANGE for one in found):
+        return found
+    told: set[tuple[str, str]] = set()
+    for steps, resolver, channel in all_steps(history):
+        found += _arrives(history, steps, resolver, channel, told)
+    return found
+
+
+def edge_faults(history: History) -> list[GraphFault]:
+    """The faults of single edges and of channels: what opm refuses, and what leads down."""
     found = [one for release in history.releases for one in _ranges(release)]
     if found:
         return found
@@ -72,13 +84,10 @@ def graph_faults(history: History) -> list[GraphFault]:
         found += _order(history, release)
     for channel in history.channels:
         found += _head(history, channel)
-    told: set[tuple[str, str]] = set()
-    for steps, resolver, channel in _steps(history):
-        found += _arrives(history, steps, resolver, channel, told)
     return found
 
 
-def _steps(history: History) -> Iterator[tuple[dict[str, str], str, str]]:
+def all_steps(history: History) -> Iterator[tuple[dict[str, str], str, str]]:
     """What each resolver makes of each channel, and OLM v1 of all."""
     for channel in history.channels:
         yield steps_v0(history, channel), OLM_V0, channel
@@ -139,7 +148,7 @@ def _head(history: History, channel: str) -> Iterator[GraphFault]:
         )
 
 
-def _target(history: History, channel: str) -> str:
+def target_of(history: History, channel: str) -> str:
     """The version that everybody has to come to, "" where there is none."""
     there = list(members(history, channel) if channel else history.releases)
     usable = [one for one in there if not one.deprecation] or there
@@ -153,13 +162,13 @@ def _arrives(
     channel: str,
     told: set[tuple[str, str]],
 ) -> Iterator[GraphFault]:
-    target = _target(history, channel)
+    target = target_of(history, channel)
     ends: dict[str, str] = {}
     for installed in history.releases:
         start = installed.version
         if not target or order(start) >= order(target):
             continue  # newer than what is offered there, as with who leaves the candidate channel
-        end = _end(steps, start, ends)
+        end = end_of(steps, start, ends)
         if end == target or (end, channel) in told:
             continue
         told.add((end, channel))
@@ -175,7 +184,7 @@ def _arrives(
         )
 
 
-def _end(steps: Mapping[str, str], start: str, ends: dict[str, str]) -> str:
+def end_of(steps: Mapping[str, str], start: str, ends: dict[str, str]) -> str:
     """Where a way ends, as `walk`; what is known of it is kept in `ends`."""
     passed: dict[str, None] = {}
     at = start

@@ -12,6 +12,8 @@ from kopfkit.errors import KopfkitError
 from kopfkit.ranges import SEMVER
 
 NAME = "catalog/releases.yaml"
+# The date of a release of which nobody says it.
+NO_DAY = datetime.date.min
 
 
 @dataclass(frozen=True)
