@@ -285,6 +285,21 @@ def test_a_mode_that_there_is_not_is_one_message(community: Path) -> None:
         load(community)
 
 
+def test_a_package_with_catalogs_of_its_own_is_read_from_the_newest(
+    community: Path, tmp_path: Path
+) -> None:
+    (community / "ci.yaml").write_text("fbc: {enabled: true}\n", "utf-8")
+    assert [one.version for one in one_of(load(community)[0], "", "").history.releases] == [
+        "0.3.0",
+        "0.4.0",
+    ]
+    for version, documents in (("v4.9", []), ("v4.18", GOOD)):
+        place = tmp_path / "catalogs" / version / community.name
+        place.mkdir(parents=True)
+        faults(place, documents)
+    assert list(load(community)[0]) == ["shop"]
+
+
 def run(*words: str) -> tuple[int, str]:
     done = CliRunner().invoke(kopfkit, words)
     error = done.exception

@@ -8,8 +8,12 @@ and pkg/sqlite/load.go):
   member, too;
 - semver-mode: in each channel a version replaces the one below it;
 - semver-skippatch-mode: it skips those of its minor version, too.
+
+A package whose ci.yaml says `fbc: {enabled: true}` has its catalogs in catalogs/<OpenShift's
+version>/<package> of the checkout instead; the newest of them is read.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +22,7 @@ from typing import Any
 from kopfkit import manifests, yamls
 from kopfkit.errors import KopfkitError
 from kopfkit.manifests import CSV, fitted, shapes
+from kopfkit.packaging.catalogs import reading
 from kopfkit.packaging.catalogs.reading import Blob
 from kopfkit.packaging.checks import Finding
 from kopfkit.ranges import SEMVER, order
@@ -40,9 +45,12 @@ def read(directory: Path) -> tuple[list[Blob], list[Finding]]:
     Raises:
         KopfkitError: ci.yaml names no mode that there is.
     """
+    catalog = _catalog(directory)
+    if catalog is not None:
+        return reading.read(catalog)
     findings: list[Finding] = []
     found = [one for each in bundles(directory) for one in _bundle(each, findings)]
-    mode = _mode(directory / "ci.yaml")
+    mode = _mode(directory)
     return list(_documents(directory, found, mode)), findings
 
 
@@ -139,12 +147,29 @@ def _tell(file: Path, findings: list[Finding]) -> Any:
     return lambda field, why: findings.append(Finding(str(file), field, why, "wrong-type"))
 
 
-def _mode(file: Path) -> str:
-    if not file.is_file():
-        return MODES[0]
-    document = yamls.read(file)
-    named = document.get("updateGraph") if isinstance(document, dict) else None
-    mode = str(named or MODES[0])
+def _ci(directory: Path) -> Object:
+    file = directory / "ci.yaml"
+    found = yamls.read(file) if file.is_file() else {}
+    return found if isinstance(found, dict) else {}
+
+
+def _catalog(directory: Path) -> Path | None:
+    """The newest file-based catalog of a package that has some; None of another one."""
+    fbc = _ci(directory).get("fbc")
+    if not isinstance(fbc, dict) or not fbc.get("enabled"):
+        return None
+    place = directory.absolute().parents[1] / "catalogs"
+    found = [each for each in place.glob(f"*/{directory.name}") if each.is_dir()]
+    return max(found, key=lambda each: _numbers(each.parent.name), default=None)
+
+
+def _numbers(name: str) -> list[int]:
+    return [int(one) for one in re.findall("[0-9]+", name)]
+
+
+def _mode(directory: Path) -> str:
+    file = directory / "ci.yaml"
+    mode = str(_ci(directory).get("updateGraph") or MODES[0])
     if mode not in MODES:
         raise KopfkitError(
             str(file), f"names updateGraph {mode!r}", f"There are: {', '.join(MODES)}."
