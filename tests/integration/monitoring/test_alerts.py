@@ -11,6 +11,7 @@ import pytest
 
 from helloworld_operator.alerts import ALERTS
 from kopfkit import yamls
+from kopfkit.project import alerts
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "config/prometheus/rules.yaml"
@@ -185,6 +186,20 @@ def test_the_shipped_rules_are_valid(promtool: Promtool, tmp_path: Path) -> None
         file.write_text(yamls.dump(document["spec"]))
         said = promtool("check", "rules", "--lint=all", "--lint-fatal", file)
         assert f"{len(ALERTS)} rules found" in said
+
+
+def test_the_rules_that_are_derived_for_any_operator_are_valid(
+    promtool: Promtool, tmp_path: Path
+) -> None:
+    name, metrics = "cache-operator", "cache_operator"
+    found = alerts.of_process(name, metrics)
+    found += alerts.of_controllers(name, metrics, ("Available", "Degraded"))
+    found += alerts.of_webhook(name, metrics, f"{name}-webhook")
+    rules = [{"alert": each.name, "expr": each.expr} for each in found]
+    file = tmp_path / "derived.yaml"
+    file.write_text(yamls.dump({"groups": [{"name": name, "rules": rules}]}))
+    said = promtool("check", "rules", "--lint=all", "--lint-fatal", file)
+    assert f"{len(found)} rules found" in said
 
 
 def test_the_dashboard_asks_in_valid_promql(promtool: Promtool, tmp_path: Path) -> None:

@@ -139,6 +139,12 @@ def test_a_conversion_brings_its_webhook_and_its_rights() -> None:
     names = [each.name for each in derived.deployments(converting)]
     assert names == ["o", "o-webhook"]
     assert derived.conversion(plain) is None
+    alerts = [
+        {each.name for each in derived.monitoring(operator, "https://example.com").alerts}
+        for operator in (plain, converting)
+    ]
+    assert {"OAbsent", "OQueueSlow"} <= alerts[0]
+    assert alerts[1] - alerts[0] >= {"OConversionFailing", "OCertificateExpires"}
     more = {each.name for each in derived.permissions(converting)}
     assert more - {each.name for each in derived.permissions(plain)} == {
         "storage-migration",

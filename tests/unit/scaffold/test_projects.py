@@ -1,6 +1,7 @@
 """What init and create api write; that it works is shown in tests/integration/scaffold."""
 
 import ast
+import subprocess
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +82,18 @@ def test_a_project_of_one_kind_has_few_files(root: Path) -> None:
         "pyproject.toml",
         "tests/test_memcached.py",
     ]
+
+
+def test_the_tests_of_a_project_without_an_api_pass_and_name_the_next_command(
+    tmp_path: Path,
+) -> None:
+    operations.init(tmp_path, ANSWERS, KIT).carry_out(tmp_path)
+    done = subprocess.run(["make", "test"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "kopfkit create api --group" in done.stdout
+    settings = tomllib.loads((tmp_path / "pyproject.toml").read_text())
+    for place in settings["tool"]["mypy"]["files"]:
+        assert (tmp_path / place).is_dir()
 
 
 def test_a_second_version_begins_with_the_fields_of_the_first(root: Path) -> None:

@@ -1,7 +1,8 @@
 """The kustomize tree config/, as texts by path.
 
 crd, rbac, manager, webhook and certificates are bases; default puts them together for `kubectl
-apply -k`; prometheus is for clusters with the Prometheus operator and is applied by itself;
+apply -k`; prometheus is for clusters with the Prometheus operator and is applied by itself, with
+the runbooks of its alerts beside it;
 manifests is what `operator-sdk generate bundle` reads, with the same layout as its own projects
 have, so that its output can be compared with ours.
 """
@@ -116,7 +117,9 @@ def _prometheus(project: Project) -> Tree:
         "service_monitor.yaml": _file(monitoring.service_monitor(project, namespaced=True)),
         "rules.yaml": _file(monitoring.prometheus_rule(project, namespaced=True)),
     }
-    return _base("prometheus", files)
+    pages = monitoring.runbooks(project).items()
+    runbooks = {f"prometheus/runbooks/{name}": text for name, text in pages}
+    return {**_base("prometheus", files), **runbooks}
 
 
 def _samples(project: Project) -> Tree:

@@ -9,12 +9,14 @@ which every cluster takes; the operator creates them where their API is served
 import json
 from typing import Any
 
+from kopfkit.packaging.headers import header
 from kopfkit.packaging.workloads import Object, labels, metadata
 from kopfkit.project import Alert, Monitoring, Project
 
 API_VERSION = "monitoring.coreos.com/v1"
 COMPONENT = "metrics"
 PORT = 8081
+_HEADER = header("kopfkit manifests", "the project description", markdown=True)
 
 
 def service(project: Project, *, namespaced: bool) -> Object:
@@ -91,6 +93,21 @@ def config_map(project: Project, *, namespaced: bool) -> Object:
         "metadata": _metadata(project, "monitoring", namespaced=namespaced),
         "data": {name: json.dumps(one, indent=2) + "\n" for name, one in objects.items()},
     }
+
+
+def runbooks(project: Project) -> dict[str, str]:
+    """The pages of the alerts that bring theirs, by file name."""
+    return {
+        f"{alert.name}.md": _page(alert)
+        for alert in _monitoring(project).alerts
+        if alert.runbook.strip()
+    }
+
+
+def _page(alert: Alert) -> str:
+    when = f"after {alert.minutes} minutes" if alert.minutes else "at once"
+    title = f"# {alert.name}\n\nSeverity: {alert.severity}. Fires {when}.\n\n"
+    return f"{_HEADER}{title}{alert.runbook.strip()}\n"
 
 
 def _monitoring(project: Project) -> Monitoring:

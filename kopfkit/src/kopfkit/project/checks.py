@@ -19,7 +19,7 @@ LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 ENV = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
-ALERT = re.compile(r"([A-Z][a-z0-9]+)+")
+ALERT = re.compile(r"[A-Z][A-Za-z0-9]*")
 SEVERITIES = ("critical", "warning", "info")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 

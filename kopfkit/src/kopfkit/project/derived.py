@@ -10,18 +10,21 @@ from typing import Any
 from kopfkit.controller.operators import Operator
 from kopfkit.controller.settings import HEALTH_PORT, WEBHOOK_PORT
 from kopfkit.crd import CustomResource
-from kopfkit.project import rights
+from kopfkit.project import alerts, rights
 from kopfkit.project.model import Project
-from kopfkit.project.parts import Child, Conversion, Deployment, Permission
+from kopfkit.project.parts import Child, Conversion, Deployment, Monitoring, Permission
 
 _METRICS_PORT = 8081
+# Where the runbooks of derived alerts are in the repository.
+RUNBOOKS = "config/prometheus/runbooks"
 
 
 def project(operator: Operator, **described: Any) -> Project:
     """The project of an operator.
 
     Args:
-        operator: gives name, resources, deployments, permissions, children and conversion.
+        operator: gives name, resources, deployments, permissions, children, conversion and
+            monitoring.
         described: the rest of `Project`'s arguments; one of those above replaces what follows.
 
     Raises:
@@ -35,6 +38,7 @@ def project(operator: Operator, **described: Any) -> Project:
         "permissions": permissions(operator),
         "children": children(operator),
         "conversion": conversion(operator),
+        "monitoring": monitoring(operator, described.get("repository", "")),
     }
     return Project(**{**found, **described})
 
@@ -116,3 +120,18 @@ def conversion(operator: Operator) -> Conversion | None:
     if operator.conversion is None:
         return None
     return Conversion(deployment=f"{operator.name}-webhook")
+
+
+def monitoring(operator: Operator, repository: str) -> Monitoring:
+    """The alerts on the operator's own metrics; their runbooks are generated beside the rules.
+
+    Args:
+        repository: URL of the source, where the pages are read.
+    """
+    identity = operator.identity
+    name, metrics = identity.name, identity.metrics_prefix
+    found = alerts.of_process(name, metrics)
+    found += alerts.of_controllers(name, metrics, identity.conditions)
+    if operator.conversion is not None:
+        found += alerts.of_webhook(name, metrics, f"{name}-webhook")
+    return Monitoring(found, f"{repository}/blob/main/{RUNBOOKS}")

@@ -131,6 +131,8 @@ class Alert:
         summary: one sentence; may use Prometheus' templates ({{ $labels.x }}).
         description: what it means and what is affected; the same.
         deployment: the Deployment that it is about; a release without that one is without it.
+        runbook: Markdown of its page below the title, which is then generated beside the rules;
+            "" where the page is written by hand.
     """
 
     name: str
@@ -140,6 +142,7 @@ class Alert:
     summary: str
     description: str
     deployment: str = ""
+    runbook: str = ""
 
 
 @dataclass(frozen=True)
