@@ -124,6 +124,7 @@ OTHER = {**bundle(SECOND, "1.1.0"), "package": "other"}
             "image-reference",
             "'UPPER' is no image reference",
         ),
+        ([*GOOD[:3], bundle(SECOND, image="")], 3, "bundle-image", "shop.v1.1.0 names none"),
         (
             [package(), channel(FIRST, FIRST), bundle(FIRST)],
             1,

@@ -28,6 +28,8 @@ from kopfkit.packaging.checks import Finding
 from kopfkit.ranges import SEMVER, order
 
 Object = dict[str, Any]
+# A catalog's bundle has an image; these get theirs when a pipeline builds it.
+UNPUBLISHED = "community.invalid/unpublished:latest"
 MODES = ("replaces-mode", "semver-mode", "semver-skippatch-mode")
 _PREFIX = "operators.operatorframework.io.bundle"
 
@@ -101,7 +103,7 @@ class _Bundle:
             "schema": "olm.bundle",
             "name": self.name,
             "package": self.package,
-            "image": "",
+            "image": UNPUBLISHED,
             "properties": properties,
         }
 

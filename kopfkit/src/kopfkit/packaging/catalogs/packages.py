@@ -107,6 +107,8 @@ def _bundle(package: Package, blob: Blob) -> Iterator[Finding]:
         yield blob.found("name", why, "bundle-twice")
         return
     package.bundles[name] = blob
+    if not document.get("image") and not blob.has("olm.bundle.object"):
+        yield blob.found("image", f"{name} names none", "bundle-image")
     places = [("image", document.get("image", ""))]
     related = enumerate(document.get("relatedImages", []))
     places += [(f"relatedImages[{at}].image", one.get("image", "")) for at, one in related]

@@ -74,6 +74,10 @@ class Blob:
         """A finding about it."""
         return Finding(self.place, field, why, rule)
 
+    def has(self, kind: str) -> bool:
+        """Whether it has a property of a type."""
+        return any(one.get("type") == kind for one in self.document.get("properties", []))
+
     def values(self, kind: str) -> list[Object]:
         """The values of its properties of a type."""
         properties = self.document.get("properties", [])

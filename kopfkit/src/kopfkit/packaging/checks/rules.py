@@ -92,6 +92,7 @@ RULES: Final[dict[str, Rule]] = {
     "no-channel": Rule(ERROR, _MODEL),
     "default-channel": Rule(ERROR, _MODEL),
     "bundle-name": Rule(ERROR, _MODEL),
+    "bundle-image": Rule(ERROR, f"{_MODEL}, Bundle.Validate"),
     "bundle-twice": Rule(ERROR, _FBC),
     "bundle-version": Rule(ERROR, _FBC),
     "bundle-in-no-channel": Rule(ERROR, _FBC),
