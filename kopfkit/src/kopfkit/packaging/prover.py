@@ -7,115 +7,201 @@ stored as it is asked for needs somebody to convert it (Kubernetes documentation
 CustomResourceDefinitions"). Deliberately not here: what is wrong with one entry alone (`releases`).
 """
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
-
-import semver
 
 from kopfkit.crd import CustomResource
 from kopfkit.packaging.editions import edition
 from kopfkit.packaging.releases import NAME, History, Release
-from kopfkit.packaging.routes import OLM_V1, Route, route_v0, route_v1
-from kopfkit.packaging.ways import SKIP_RANGE, heads, members, off_the_chain, offered
+from kopfkit.packaging.routes import OLM_V0, OLM_V1, Route, steps_v0, steps_v1, walk
+from kopfkit.packaging.ways import (
+    SKIP_RANGE,
+    heads,
+    members,
+    off_the_chain,
+    offered,
+    ring,
+    sources,
+)
 from kopfkit.project import Faults, Project
-from kopfkit.ranges import Range
+from kopfkit.ranges import Range, order
+
+# Heads, ranges and rings are what opm refuses (see `ways`); the rest is what the resolvers make of
+# a graph that it takes (see `routes`).
+RANGE, DOWN, HEADS, RING, STRANDED, DEPRECATED, ARRIVES = (
+    "graph-skip-range",
+    "graph-down",
+    "graph-heads",
+    "graph-ring",
+    "graph-stranded",
+    "graph-deprecated-head",
+    "graph-no-way",
+)
+
+
+@dataclass(frozen=True)
+class GraphFault:
+    """What is wrong with the upgrade graph: a rule, the place, and why."""
+
+    rule: str
+    place: str
+    why: str
 
 
 def prove(project: Project, history: History) -> Faults:
     """Every fault of the graph; none means that it is proved."""
     faults = Faults(NAME)
-    for release in history.releases:
-        if release.skip_range:
-            _check_range(faults, release)
-    if faults.found:
+    found = graph_faults(history)
+    for one in found:
+        faults.add(one.place, one.why)
+    if any(one.rule == RANGE for one in found):
         return faults
-    for release in history.releases:
-        _order(faults, history, release)
-    for channel in history.channels:
-        _head(faults, history, channel)
-    told: set[tuple[str, str]] = set()
     kept: set[tuple[str, str, str]] = set()
     stories = [(each, _story(project, history, each)) for each in project.resources]
-    for installed in history.releases:
-        ways = [
-            *(route_v0(history, channel, installed.version) for channel in history.channels),
-            *(route_v1(history, installed.version, channel) for channel in ("", *history.channels)),
-        ]
-        for way in ways:
-            _arrives(faults, history, way, told)
+    for steps, resolver, channel in all_steps(history):
+        for installed in history.releases:
+            way = walk(steps, installed.version, resolver, channel)
             for resource, story in stories:
                 _keeps(faults, project, resource, story, way, kept)
     return faults
 
 
-def _order(faults: Faults, history: History, release: Release) -> None:
+def graph_faults(history: History) -> list[GraphFault]:
+    """Every fault that the graph has by itself, whatever its releases serve."""
+    found = edge_faults(history)
+    if any(one.rule == RANGE for one in found):
+        return found
+    told: set[tuple[str, str]] = set()
+    for steps, resolver, channel in all_steps(history):
+        found += _arrives(history, steps, resolver, channel, told)
+    return found
+
+
+def edge_faults(history: History) -> list[GraphFault]:
+    """The faults of single edges and of channels: what opm refuses, and what leads down."""
+    found = [one for release in history.releases for one in _ranges(release)]
+    if found:
+        return found
+    for release in history.releases:
+        found += _order(history, release)
+    for channel in history.channels:
+        found += _head(history, channel)
+    return found
+
+
+def all_steps(history: History) -> Iterator[tuple[dict[str, str], str, str]]:
+    """What each resolver makes of each channel, and OLM v1 of all."""
+    for channel in history.channels:
+        yield steps_v0(history, channel), OLM_V0, channel
+    for channel in ("", *history.channels):
+        yield steps_v1(history, channel), OLM_V1, channel
+
+
+def _order(history: History, release: Release) -> Iterator[GraphFault]:
     """Edges lead from lower versions to higher ones."""
     at = f"release {release.version}"
-    version = semver.Version.parse(release.version)
-    if release.skip_range and release.version in Range(release.skip_range):
-        faults.add(
+    version = release.version
+    if any(one.skip_range and version in Range(one.skip_range) for one in release.entries_in()):
+        yield GraphFault(
+            DOWN,
             f"{at}.{SKIP_RANGE}",
             f"leads from {version} to itself, and OLM v0 chooses it again for whoever has it; "
             f"write a skipRange that ends below {version}",
         )
-    for other in history.releases:
-        by = offered(release, other.version)
-        if by and semver.Version.parse(other.version) >= version:
-            faults.add(
+    for other, by in sources(history, release).items():
+        if order(other) >= order(version):
+            yield GraphFault(
+                DOWN,
                 f"{at}.{by}",
-                f"leads from {other.version} down to {release.version}; "
-                f"write a {by} that ends below {release.version}",
+                f"leads from {other} down to {version}; write a {by} that ends below {version}",
             )
 
 
-def _head(faults: Faults, history: History, channel: str) -> None:
+def _head(history: History, channel: str) -> Iterator[GraphFault]:
     found = [one.version for one in heads(history, channel)]
+    at = f"channel {channel}"
     if len(found) > 1:
         *others, head = found
-        faults.add(
-            f"channel {channel}",
+        yield GraphFault(
+            HEADS,
+            at,
             f"has {len(found)} heads ({', '.join(found)}), and opm refuses it; "
             f"have {head} replace or skip {', '.join(others)}",
         )
+    elif not found and members(history, channel):
+        why = "has no head, since each release is replaced or skipped, and opm refuses it; "
+        yield GraphFault(HEADS, at, f"{why}do not replace or skip the newest one")
+    elif circle := ring(history, channel):
+        why = f"leads in a circle by replaces ({' -> '.join(circle)}), and opm refuses it; "
+        yield GraphFault(RING, at, f"{why}do not replace what is newer")
     elif off := off_the_chain(history, channel):
-        faults.add(
-            f"channel {channel}",
+        yield GraphFault(
+            STRANDED,
+            at,
             f"comes from its head {found[-1]} by replaces alone not to {', '.join(off)}, and opm "
             "refuses it; do not skip what is replaced, or skip those, too",
         )
     if found and history.release(found[-1]).deprecation:
-        faults.add(
-            f"channel {channel}",
+        yield GraphFault(
+            DEPRECATED,
+            at,
             f"ends at {found[-1]}, which is deprecated; release a version that replaces it, or "
             "take its deprecation away",
         )
 
 
-def _target(history: History, way: Route) -> str:
-    """The version that a way has to end at, "" where there is none for it."""
-    there = list(members(history, way.channel) if way.channel else history.releases)
+def target_of(history: History, channel: str) -> str:
+    """The version that everybody has to come to, "" where there is none."""
+    there = list(members(history, channel) if channel else history.releases)
     usable = [one for one in there if not one.deprecation] or there
-    return max((one.version for one in usable), key=semver.Version.parse, default="")
+    return max((one.version for one in usable), key=order, default="")
 
 
-def _arrives(faults: Faults, history: History, way: Route, told: set[tuple[str, str]]) -> None:
-    start, end = way.versions[0], way.end
-    target = _target(history, way)
-    if not target or semver.Version.parse(start) >= semver.Version.parse(target):
-        return  # newer than what is offered there, as with who leaves the candidate channel
-    if end == target or (end, way.channel) in told:
-        return
-    told.add((end, way.channel))
-    where = f"channel {way.channel}" if way.channel else "all channels"
-    avoided = _avoided(history, way)
-    why = f" (it goes to no deprecated release: {', '.join(avoided)})" if avoided else ""
-    above = "above that is not deprecated" if avoided else "above it"
-    faults.add(
-        where,
-        f"{way.resolver} leads who has {start} by {way} and no further, and never to {target}"
-        f"{why}; name {end} in the replaces, skips or skipRange of a release {above}",
-    )
+def _arrives(
+    history: History,
+    steps: dict[str, str],
+    resolver: str,
+    channel: str,
+    told: set[tuple[str, str]],
+) -> Iterator[GraphFault]:
+    target = target_of(history, channel)
+    ends: dict[str, str] = {}
+    for installed in history.releases:
+        start = installed.version
+        if not target or order(start) >= order(target):
+            continue  # newer than what is offered there, as with who leaves the candidate channel
+        end = end_of(steps, start, ends)
+        if end == target or (end, channel) in told:
+            continue
+        told.add((end, channel))
+        way = walk(steps, start, resolver, channel)
+        avoided = _avoided(history, way)
+        why = f" (it goes to no deprecated release: {', '.join(avoided)})" if avoided else ""
+        above = "above that is not deprecated" if avoided else "above it"
+        yield GraphFault(
+            ARRIVES,
+            f"channel {channel}" if channel else "all channels",
+            f"{resolver} leads who has {start} by {way} and no further, and never to {target}"
+            f"{why}; name {end} in the replaces, skips or skipRange of a release {above}",
+        )
+
+
+def end_of(steps: Mapping[str, str], start: str, ends: dict[str, str]) -> str:
+    """Where a way ends, as `walk`; what is known of it is kept in `ends`."""
+    passed: dict[str, None] = {}
+    at = start
+    while at not in ends and at not in passed:
+        passed[at] = None
+        at = steps.get(at, at)
+    if at in ends:
+        end = ends[at]
+    elif steps.get(at, at) == at:
+        end = at
+    else:
+        return walk(steps, start, "", "").end  # a ring, whose end depends on the start
+    ends.update(dict.fromkeys(passed, end))
+    return end
 
 
 def _avoided(history: History, way: Route) -> list[str]:
@@ -123,7 +209,7 @@ def _avoided(history: History, way: Route) -> list[str]:
     if way.resolver != OLM_V1:
         return []
     there = members(history, way.channel) if way.channel else history.releases
-    return [one.version for one in there if one.deprecation and offered(one, way.end)]
+    return [one.version for one in there if one.deprecation and offered(one, way.end, way.channel)]
 
 
 def _story(project: Project, history: History, resource: CustomResource) -> History:
@@ -200,9 +286,18 @@ def _keeps(
             faults.add(step, f"{of}{why} (on the way {way}, {way.resolver})")
 
 
-def _check_range(faults: Faults, release: Release) -> None:
+def _unreadable(skip_range: str) -> str:
+    """Why a skipRange is none; "" where it is one, or absent."""
     try:
-        Range(release.skip_range)
+        Range(skip_range or ">=0.0.0")
     except ValueError as error:
-        place, text = f"release {release.version}.skipRange", release.skip_range
-        faults.add(place, f"{text!r} is no range such as '>=0.1.0 <0.4.0' ({error})")
+        return str(error)
+    return ""
+
+
+def _ranges(release: Release) -> Iterator[GraphFault]:
+    for entry in dict.fromkeys(release.entries_in()):
+        if error := _unreadable(entry.skip_range):
+            place = f"release {release.version}.skipRange"
+            why = f"{entry.skip_range!r} is no range such as '>=0.1.0 <0.4.0' ({error})"
+            yield GraphFault(RANGE, place, why)
