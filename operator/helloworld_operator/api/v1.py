@@ -65,7 +65,7 @@ class Greeting(msgspec.Struct, rename="camel", omit_defaults=True):
 # What a container may ask for (Kubernetes, "Resource Management for Pods and Containers").
 _NAMES = Rule(
     "self.all(name, name in ['cpu', 'memory', 'ephemeral-storage'] || name.contains('/'))",
-    "must name cpu, memory, ephemeral-storage or a device such as example.com/gpu: mend the name",
+    "must name cpu, memory, ephemeral-storage or a device such as example.com/gpu",
 )
 
 

@@ -76,7 +76,7 @@ def test_up_twice_then_existing_then_down(home: Home) -> None:
     assert home.run("down").returncode == 0
     assert not home.pids()
     assert home.left() == []
-    assert "nothing was there" in home.run("down").stdout
+    assert "does not exist" in home.run("down").stdout
 
 
 def test_a_damaged_state_file_stops_neither_up_nor_down(home: Home) -> None:

@@ -194,7 +194,7 @@ def test_a_taken_port_is_refused_with_its_holder_and_the_flag(taken: int) -> Non
     with pytest.raises(KopfkitError) as error:
         listeners.require_free(taken, "the webhook", "--webhook-port")
     assert f"port {taken} for the webhook" in str(error.value)
-    assert "--webhook-port" in error.value.cure
+    assert "--webhook-port" in error.value.hint
     if sys.platform == "linux":
         assert listeners.listening(taken)
         assert f"process {os.getpid()} " in error.value.why

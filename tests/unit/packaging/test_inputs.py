@@ -92,4 +92,4 @@ def test_a_channel_name_is_taken(channel: str) -> None:
 
 @pytest.mark.parametrize("channel", ["", "Stable", "a,b", "a b", "-a", "a-", "a" * 64, None])
 def test_what_is_no_channel_name_is_refused(channel: object) -> None:
-    assert "is no channel name" in why(check_channel, channel)
+    assert "is not a channel name" in why(check_channel, channel)

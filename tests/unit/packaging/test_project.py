@@ -21,7 +21,7 @@ def test_every_fault_is_reported_at_once(project: Project) -> None:
             maintainers=(Maintainer("Somebody", "nobody"),),
         )
     text = str(caught.value)
-    assert "5 faults" in text
+    assert "5 errors" in text
     for place in ("namespace", "min_kube_version", "capabilities", "links[0].url", "email"):
         assert place in text
 

@@ -191,7 +191,7 @@ def test_update_refuses(
     monkeypatch.setattr("kopfkit.cli.scaffold.kit", lambda: KIT)
     said = refused("update", capsys=capsys)
     assert why in said
-    assert "cure:" in said
+    assert "hint:" in said
     assert files(root) == before
 
 

@@ -94,7 +94,7 @@ def without_known(faults: Iterable[Fault], baseline: Path | None) -> tuple[list[
     if wrong or "faults" not in document:
         raise KopfkitError(
             str(baseline),
-            "is no baseline" + (f" ({wrong[0].strip()})" if wrong else ""),
+            "is not a baseline file" + (f" ({wrong[0].strip()})" if wrong else ""),
             "Write one: kopfkit bundle validate DIRECTORY --output json > FILE",
         )
     known = {tuple(one.get(key, "") for key in _KEY) for one in document["faults"]}

@@ -217,7 +217,7 @@ class Manager:
         port = await self._health.start(self._settings.health_port)
         await self._telemetry.start()
         log.info(
-            "starts: API server %s (%s), namespaces %s, health on port %d, metrics on %d",
+            "Starting: API server %s (%s), namespaces %s, health port %d, metrics port %d",
             self.client.credentials.server,
             self.client.credentials.source,
             ", ".join(self._settings.namespaces) or "all",
@@ -244,7 +244,7 @@ class Manager:
             self._tasks.start(task(), name)
         await self._watcher.run(self._stop)
         if self._tasks.broken:
-            raise KopfkitError(self._tasks.broken, "ended unexpectedly; the log says why")
+            raise KopfkitError(self._tasks.broken, "exited unexpectedly; see the log")
 
     def _start_leading(self) -> None:
         settings, name = self._settings, self._operator.name
@@ -269,7 +269,7 @@ class Manager:
         self._stop.set()
         grace = self._settings.grace
         if not all(await asyncio.gather(*(each.drain(grace) for each in self._queues.values()))):
-            log.warning("some reconciles did not end in %.0f s", grace)
+            log.warning("Some reconciles did not finish within %.0f s", grace)
         await self._tasks.end()
         await self.recorder.drain(_LAST_EVENTS)
         if self._election is not None:
@@ -277,7 +277,7 @@ class Manager:
         await self._telemetry.stop()
         await self._health.stop()
         await self.client.close()
-        log.info("ended")
+        log.info("Shutdown complete")
 
     def _lead(self, leading: bool) -> None:
         self._leading = leading
@@ -311,10 +311,10 @@ class Manager:
                 break
             except ApiError as error:
                 if once.news("list", str(error)):
-                    log.warning("cannot list, retrying: %s", error)
+                    log.warning("Cannot list, retrying: %s", error)
                 await asyncio.sleep(_LOOK)
         main = self._primaries[0]
-        log.info("knows %d %ss", len(self._stores[main.resource]), main.kind)
+        log.info("Caches synced: %d %ss", len(self._stores[main.resource]), main.kind)
         self._go()
 
     def _event(self, resource: Resource, kind: str | None, obj: Object) -> None:

@@ -168,13 +168,13 @@ class Operator:
         for name in namespaces:
             if not _NAMESPACE.fullmatch(name) or len(name) > 63:
                 text = f"it is to watch the namespace {name!r}, which is no namespace's name"
-                cure = "Name namespaces: --namespace, or WATCH_NAMESPACE, separated by commas."
-                raise KopfkitError(f"operator {self.name}", text, cure)
+                hint = "Name namespaces: --namespace, or WATCH_NAMESPACE, separated by commas."
+                raise KopfkitError(f"operator {self.name}", text, hint)
         for each in self.controllers:
             if not each.namespaced:
                 text = f"{each.kind} is cluster-scoped, and only {namespaces[0]} is to be watched"
-                cure = "Leave --namespace and WATCH_NAMESPACE out: it needs all namespaces."
-                raise KopfkitError(f"controller of {each.kind}", text, cure)
+                hint = "Leave --namespace and WATCH_NAMESPACE out: it needs all namespaces."
+                raise KopfkitError(f"controller of {each.kind}", text, hint)
 
     @property
     def converters(self) -> "dict[str, Converter]":
@@ -222,8 +222,8 @@ class Operator:
         names = [(each.custom_resource.crd_name, each.kind) for each in self.controllers]
         for name, kind in names:
             if names.count((name, kind)) > 1:
-                cure = "Put what both do into one reconcile; two would undo each other's status."
-                raise KopfkitError(what, f"two controllers reconcile {kind} ({name})", cure)
+                hint = "Put what both do into one reconcile; two would undo each other's status."
+                raise KopfkitError(what, f"two controllers reconcile {kind} ({name})", hint)
         self._check_kinds()
         self._check_conversion(what)
 
@@ -242,8 +242,8 @@ class Operator:
             if converter is None:
                 if self._conversion and len(versions) > 1:
                     text = f"{resource.kind} has the versions {', '.join(versions)}"
-                    cure = f"Give Operator(conversion=[...]) a Converter of {resource.kind}."
-                    raise KopfkitError(what, f"{text}, and nothing converts them", cure)
+                    hint = f"Give Operator(conversion=[...]) a Converter of {resource.kind}."
+                    raise KopfkitError(what, f"{text}, and nothing converts them", hint)
                 continue
             if controller.version.name != converter.hub:
                 text = f"the controller of {controller.kind} uses {controller.version.name}"

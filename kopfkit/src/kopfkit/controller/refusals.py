@@ -45,6 +45,6 @@ def hint(error: ApiError, kind: str, name: str, namespace: str, lost: str = "") 
         return ""
     where = f" -n {namespace}" if namespace else ""
     return (
-        "; hint: this cannot be changed on an object that exists: "
-        f"`kubectl delete {kind.lower()} {name}{where}`, and it is made again{lost}"
+        "; hint: the field is immutable: "
+        f"`kubectl delete {kind.lower()} {name}{where}`, and it is created again{lost}"
     )

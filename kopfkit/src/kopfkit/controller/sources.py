@@ -140,7 +140,7 @@ class Sources:
                 once.over("compare")
             except ApiError as error:
                 if once.news("compare", str(error)):
-                    log.warning("cannot compare the caches with the API server: %s", error)
+                    log.warning("Cannot resync the caches: %s", error)
                 self._asked.set()
                 self._listed_at = loop.time()
 

@@ -65,7 +65,9 @@ def _releases(
     known = {version.name for version in resource.versions}
     for name in {*(served or ()), *([storage] if storage else [])} - known:
         raise CrdError(
-            resource.crd_name, f"has no version {name}", f"Known are {', '.join(sorted(known))}."
+            resource.crd_name,
+            f"has no version {name}",
+            f"Valid values: {', '.join(sorted(known))}.",
         )
     return [
         replace(

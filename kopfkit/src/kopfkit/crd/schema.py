@@ -58,10 +58,10 @@ def _info(struct: type[msgspec.Struct], where: str) -> Type:
     try:
         return type_info(struct)
     except (TypeError, ValueError, NameError) as error:
-        cure = ""
+        hint = ""
         if str(error).startswith("Can only set"):
-            cure = "Put a limit at the type that it is about: Annotated[int, Meta(ge=0)] | None."
-        raise CrdError(where, f"cannot be read ({struct.__name__}: {error})", cure) from None
+            hint = "Put a limit at the type that it is about: Annotated[int, Meta(ge=0)] | None."
+        raise CrdError(where, f"cannot be read ({struct.__name__}: {error})", hint) from None
 
 
 def _schema(kind: Type, where: str, outer: tuple[type, ...]) -> Schema:
@@ -84,7 +84,7 @@ def _schema(kind: Type, where: str, outer: tuple[type, ...]) -> Schema:
     body = _body(kind, hint, where, outer)
     description = described.get("description") or body.get("description") or ""
     if not description:
-        raise CrdError(where, "has no description", 'Say what it is: Meta(description="...").')
+        raise CrdError(where, "has no description", 'Describe it: Meta(description="...").')
     if "x-kubernetes-int-or-string" in body:
         description = _and(description, "Integer or string.")
     return {"description": description, **{k: v for k, v in body.items() if k != "description"}}

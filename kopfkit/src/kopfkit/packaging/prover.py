@@ -106,15 +106,15 @@ def _order(history: History, release: Release) -> Iterator[GraphFault]:
         yield GraphFault(
             DOWN,
             f"{at}.{SKIP_RANGE}",
-            f"leads from {version} to itself, and OLM v0 chooses it again for whoever has it; "
-            f"write a skipRange that ends below {version}",
+            f"includes {version} itself, so that OLM v0 offers it again to its own users; "
+            f"end the skipRange below {version}",
         )
     for other, by in sources(history, release).items():
         if order(other) >= order(version):
             yield GraphFault(
                 DOWN,
                 f"{at}.{by}",
-                f"leads from {other} down to {version}; write a {by} that ends below {version}",
+                f"makes {other} upgrade down to {version}; end the {by} below {version}",
             )
 
 
@@ -126,21 +126,21 @@ def _head(history: History, channel: str) -> Iterator[GraphFault]:
         yield GraphFault(
             HEADS,
             at,
-            f"has {len(found)} heads ({', '.join(found)}), and opm refuses it; "
+            f"has {len(found)} heads ({', '.join(found)}), and opm rejects it; "
             f"have {head} replace or skip {', '.join(others)}",
         )
     elif not found and members(history, channel):
-        why = "has no head, since each release is replaced or skipped, and opm refuses it; "
+        why = "has no head, since each release is replaced or skipped, and opm rejects it; "
         yield GraphFault(HEADS, at, f"{why}do not replace or skip the newest one")
     elif circle := ring(history, channel):
-        why = f"leads in a circle by replaces ({' -> '.join(circle)}), and opm refuses it; "
+        why = f"leads in a circle by replaces ({' -> '.join(circle)}), and opm rejects it; "
         yield GraphFault(RING, at, f"{why}do not replace what is newer")
     elif off := off_the_chain(history, channel):
         yield GraphFault(
             STRANDED,
             at,
-            f"comes from its head {found[-1]} by replaces alone not to {', '.join(off)}, and opm "
-            "refuses it; do not skip what is replaced, or skip those, too",
+            f"has no chain of replaces from its head {found[-1]} to {', '.join(off)}, and opm "
+            "rejects it; do not skip what is replaced, or skip those, too",
         )
     if found and history.release(found[-1]).deprecation:
         yield GraphFault(
@@ -177,13 +177,16 @@ def _arrives(
         told.add((end, channel))
         way = walk(steps, start, resolver, channel)
         avoided = _avoided(history, way)
-        why = f" (it goes to no deprecated release: {', '.join(avoided)})" if avoided else ""
+        why = (
+            f" (it never upgrades to deprecated releases: {', '.join(avoided)})" if avoided else ""
+        )
         above = "above that is not deprecated" if avoided else "above it"
+        users = f"users on {start} stop at {end}" if start != end else f"users on {start} are stuck"
         yield GraphFault(
             ARRIVES,
             f"channel {channel}" if channel else "all channels",
-            f"{resolver} leads who has {start} by {way} and no further, and never to {target}"
-            f"{why}; name {end} in the replaces, skips or skipRange of a release {above}",
+            f"{users}: {resolver} has no upgrade path from {end} to {target}{why}; "
+            f"name {end} in the replaces, skips or skipRange of a release {above}",
         )
 
 
@@ -283,7 +286,7 @@ def _keeps(
         if why:
             told.add((name_from, name_to, resource.kind))
             of = f"{resource.kind} " if several else ""
-            faults.add(step, f"{of}{why} (on the way {way}, {way.resolver})")
+            faults.add(step, f"{of}{why} (upgrade path {way}, {way.resolver})")
 
 
 def _unreadable(skip_range: str) -> str:
@@ -299,5 +302,5 @@ def _ranges(release: Release) -> Iterator[GraphFault]:
     for entry in dict.fromkeys(release.entries_in()):
         if error := _unreadable(entry.skip_range):
             place = f"release {release.version}.skipRange"
-            why = f"{entry.skip_range!r} is no range such as '>=0.1.0 <0.4.0' ({error})"
+            why = f"{entry.skip_range!r} is not a range such as '>=0.1.0 <0.4.0' ({error})"
             yield GraphFault(RANGE, place, why)

@@ -139,7 +139,7 @@ class Rotator:
         bundle = self._bundle(authority.certificate, known)
         await self._trust(definitions, bundle)
         await self._store(secret, made, bundle)
-        log.info("made a new certificate for %s: %s", hook.hosts[0], why)
+        log.info("Issued a new certificate for %s: %s", hook.hosts[0], why)
         return True
 
     async def _get(self, resource: Resource, namespace: str | None, name: str) -> Object | None:

@@ -137,7 +137,7 @@ class Watcher:
             if stop.is_set():
                 return
             log.error(
-                "watching ended, starts again in %.1f s: %s",
+                "Watches ended, restarting in %.1f s: %s",
                 pause,
                 why,
                 extra=often("watching ended"),
