@@ -123,7 +123,7 @@ def test_what_changed_while_it_ran_gets_no_record(soak: ModuleType, checkout: Pa
 def test_what_is_no_record_is_refused(soak: ModuleType, checkout: Path, text: str) -> None:
     record = checkout / "docs/soak.md"
     record.write_text(text)
-    with pytest.raises(KopfkitError, match="is no record"):
+    with pytest.raises(KopfkitError, match="is not a record"):
         soak.check(checkout, record)
 
 

@@ -27,7 +27,9 @@ def test_a_spec_that_is_refused_is_one_error_in_the_log_and_its_change_is_not_ke
     assert "resources.limits" in degraded["message"]
     mine = [line for line in operator.logs().splitlines() if f"{one.namespace}/" in line]
     (failed,) = [line for line in mine if "Reconcile failed, retrying in" in line]
-    assert f" ERROR   HelloWorld {one.namespace}/{one.name} generation=1  failed" in failed
+    assert (
+        f" ERROR   HelloWorld {one.namespace}/{one.name} generation=1  Reconcile failed" in failed
+    )
 
     one.api.patch(one.path, {"spec": {"resources": None}})
 

@@ -61,7 +61,7 @@ def test_another_kind_than_what_runs_is_refused() -> None:
 
 def test_an_unknown_kind_lists_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLUSTER", "minikube")
-    with pytest.raises(KopfkitError, match="Known: existing, kind, control-plane, auto"):
+    with pytest.raises(KopfkitError, match="Valid values: existing, kind, control-plane, auto"):
         choice.choose("auto", olm=False, previous=None)
 
 

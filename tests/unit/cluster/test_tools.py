@@ -78,7 +78,7 @@ def test_kubernetes_learns_its_version_from_go_mod() -> None:
 
 
 def test_an_unknown_tool_lists_the_known_ones() -> None:
-    with pytest.raises(KopfkitError, match="Known: etcd"):
+    with pytest.raises(KopfkitError, match="Valid values: etcd"):
         toolchain.choose("nonsense")
 
 

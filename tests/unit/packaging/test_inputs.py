@@ -78,7 +78,7 @@ def test_an_image_reference_is_taken(image: str) -> None:
     ],
 )
 def test_what_is_no_image_reference_is_refused(image: object) -> None:
-    assert "is no image reference" in why(check_image, image)
+    assert "is not an image reference" in why(check_image, image)
 
 
 def test_an_image_without_tag_or_digest_is_refused() -> None:

@@ -81,7 +81,7 @@ def test_a_history_that_is_not_utf8_is_refused_with_its_line(project: Project) -
         ([entry("0.2.0"), entry("0.1.0", replaces="0.2.0")], "which is not older"),
         ([entry("0.1.0", skips=["0.3.0"])], "which is not older"),
         ([entry("0.1.0", skips=["0.1.0"])], "which is not older"),
-        ([], "one release at least"),
+        ([], "at least one release"),
         (["0.1.0"], "is not a mapping"),
     ],
 )
@@ -124,7 +124,7 @@ def test_what_is_no_yaml_mapping_is_refused(project: Project, broken: str) -> No
         ("deprecatedVersions: [v9]", "deprecatedVersions", "'v9' is not served beside the stored"),
         ("deprecation: 7", "deprecation", "7 is not a sentence"),
         ("images: here", "images", "'here' is not a mapping"),
-        ("images: {catalog: 'a:b'}", "images.catalog", "is unknown; known are bundle, operator"),
+        ("images: {catalog: 'a:b'}", "images.catalog", "is unknown; valid are bundle, operator"),
         ("images: {operator: 'quay.io/me/op:v1'}", "images.operator", "has no digest"),
     ],
 )

@@ -3,7 +3,9 @@ generator do not pay for the cluster tools, nor the other way round."""
 
 import errno
 import importlib
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -76,7 +78,9 @@ def main(argv: list[str] | None = None) -> Any:
     try:
         return kopfkit.main(args=argv, prog_name="kopfkit", standalone_mode=True)
     except KopfkitError as error:
-        click.echo(f"error: {error}", err=True)
+        from kopfkit.cli._callers import fitting
+
+        click.echo(f"error: {fitting(str(error), os.environ, Path.cwd())}", err=True)
         sys.exit(1)
     except OSError as error:
         if error.errno not in _DISK:

@@ -30,7 +30,7 @@ from msgspec.inspect import (
     type_info,
 )
 
-from kopfkit.crd.errors import CrdError
+from kopfkit.crd.errors import CrdError, Errors
 from kopfkit.crd.hints import KEY, RULES_ATTRIBUTE, Hints
 from kopfkit.crd.models import struct_of
 
@@ -48,7 +48,7 @@ def schema_of(kind: type[Any], where: str) -> Schema:
 
     Raises:
         CrdError: an undescribed field, a type without a structural schema, a default outside its
-            own limits, a type that contains itself.
+            own limits, a type that contains itself; all of them at once.
     """
     return _schema(_info(struct_of(kind), where), where, ())
 
@@ -168,16 +168,13 @@ def _of_struct(kind: StructType, where: str, outer: tuple[type, ...]) -> Schema:
         raise CrdError(where, f"contains itself ({kind.cls.__name__})", "Bound its depth.")
     hinted = get_type_hints(kind.cls, include_extras=True)
     properties: Schema = {}
+    errors = Errors()
     for field in kind.fields:
-        path = f"{where}.{field.encode_name}"
-        schema = _schema(field.type, path, (*outer, kind.cls))
-        default = _default(field, hinted[field.name], path)
-        if default is not None:
-            schema["default"] = default
-            if default not in ("", []) and not isinstance(default, dict):
-                text = f"Defaults to {_plain(default)}."
-                schema["description"] = _and(schema["description"], text)
-        properties[field.encode_name] = schema
+        with errors.collected():
+            properties[field.encode_name] = _field(
+                field, hinted[field.name], f"{where}.{field.encode_name}", (*outer, kind.cls)
+            )
+    errors.raise_if_any(where)
     body: Schema = {"description": _prose(kind.cls.__dict__.get("__doc__") or "")}
     body |= {"type": "object", "properties": properties}
     if required := [field.encode_name for field in kind.fields if field.required]:
@@ -185,6 +182,17 @@ def _of_struct(kind: StructType, where: str, outer: tuple[type, ...]) -> Schema:
     if rules := getattr(kind.cls, RULES_ATTRIBUTE, ()):
         body["x-kubernetes-validations"] = [rule.to_schema() for rule in rules]
     return body
+
+
+def _field(field: Field, hinted: Any, where: str, outer: tuple[type, ...]) -> Schema:
+    schema = _schema(field.type, where, outer)
+    default = _default(field, hinted, where)
+    if default is not None:
+        schema["default"] = default
+        if default not in ("", []) and not isinstance(default, dict):
+            text = f"Defaults to {_plain(default)}."
+            schema["description"] = _and(schema["description"], text)
+    return schema
 
 
 def _and(description: str, sentence: str) -> str:
