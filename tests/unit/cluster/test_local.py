@@ -264,5 +264,5 @@ def test_a_child_that_ignores_sigterm_is_killed_and_so_is_what_it_started(tmp_pa
     localchildren.end([stubborn], tmp_path, Output(stream), grace=0.2)
     assert not stubborn.running()
     assert list(daemon.owned(tmp_path)) == []
-    assert "operator does not end: killed" in stream.getvalue()
+    assert "operator did not stop: killed" in stream.getvalue()
     assert signal.SIGKILL.name in str(stubborn.death())

@@ -178,7 +178,7 @@ OTHER = {**bundle(SECOND, "1.1.0"), "package": "other"}
             ],
             1,
             "graph-stranded",
-            "not to 1.0.0",
+            "to 1.0.0",
         ),
         (
             [package(), channel(FIRST, {"name": SECOND, "skipRange": "<1.1.0"}), *GOOD[2:]],
@@ -190,7 +190,7 @@ OTHER = {**bundle(SECOND, "1.1.0"), "package": "other"}
             [package(), channel({"name": FIRST, "replaces": SECOND}, SECOND), *GOOD[2:]],
             2,
             "graph-down",
-            "leads from 1.1.0 down to 1.0.0",
+            "makes 1.1.0 upgrade down to 1.0.0",
         ),
         (
             [*GOOD, {"schema": "olm.deprecations", "package": "shop", "entries": [{}]}],
