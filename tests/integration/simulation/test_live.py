@@ -61,7 +61,7 @@ def test_objects_of_the_cluster_are_checked_by_the_schema_to_come(
     assert done.exit_code == 3, done.output
     document = json.loads(done.stdout)
     assert document["objects"] == 3
-    assert [(each["key"], each["path"], each["who"]) for each in document["faults"]] == [
+    assert [(each["key"], each["path"], each["who"]) for each in document["findings"]] == [
         ("default/o2", "spec.size", "OLM refuses")
     ]
 

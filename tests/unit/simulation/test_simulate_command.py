@@ -85,7 +85,7 @@ def test_preflight_names_each_object_that_does_not_fit(run: Run, tmp_path: Path)
     assert done.stdout == "0 errors in 2 objects, read in every served version.\n"
     done = run("preflight", "0.4.0", "--objects", write(tmp_path / "bad", -1), "--json")
     assert done.returncode == 3
-    fault = json.loads(done.stdout)["faults"][0]
+    fault = json.loads(done.stdout)["findings"][0]
     assert (fault["key"], fault["path"], fault["who"]) == (
         "default/one",
         "spec.replicas",

@@ -199,7 +199,7 @@ def preflight(
         found += [_row(*each, "an API server refuses") for each in refused]
         codes.add(3 if refused else 0)
     if as_json_:
-        click.echo(json.dumps({"objects": count, "faults": found}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({"objects": count, "findings": found}, indent=2, ensure_ascii=False))
     else:
         for row in found:
             place = " ".join(row[key] for key in ("crd", "version", "key", "path") if row[key])
