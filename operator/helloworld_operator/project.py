@@ -197,5 +197,9 @@ PROJECT = Project(
     conversion=CONVERSION,
     # Images are named by digest or variable, and none is fetched from elsewhere.
     features=frozenset({"disconnected"}),
-    monitoring=Monitoring(ALERTS, runbooks=f"{REPOSITORY}/blob/main/docs/runbooks"),
+    monitoring=Monitoring(
+        ALERTS,
+        runbooks=f"{REPOSITORY}/blob/main/docs/runbooks",
+        generated=f"{REPOSITORY}/blob/main/config/prometheus/runbooks",
+    ),
 )

@@ -102,15 +102,15 @@ def without_known(faults: Iterable[Fault], baseline: Path | None) -> tuple[list[
     return left, len(found) - len(left)
 
 
-def text(outcome: Outcome) -> str:
-    """A line for each finding, the worst first, and a summary."""
+def text(outcome: Outcome, what: str = "bundle") -> str:
+    """A line for each finding, the worst first, and a summary of `what` is judged."""
     order = {severity: -at for at, severity in enumerate(SEVERITIES)}
     lines = []
     for one in sorted(outcome.faults, key=lambda one: (order[one.severity], one.place)):
         by = f"{one.by}: {one.rule}" if one.rule else one.by
         lines.append(f"{one.severity}: {one.place}: {one.why} [{by}]")
     lines += [f"note: {note}" for note in outcome.notes]
-    return "\n".join([*lines, f"bundle: {_summary(outcome)} ({', '.join(outcome.asked)})"])
+    return "\n".join([*lines, f"{what}: {_summary(outcome)} ({', '.join(outcome.asked)})"])
 
 
 def _summary(outcome: Outcome) -> str:
@@ -166,9 +166,9 @@ def _rule(fault: Fault) -> str:
     return fault.rule or fault.by.replace(" ", "-")
 
 
-FORMATS = {"text": text, "json": as_json, "sarif": as_sarif}
+FORMATS = {"json": as_json, "sarif": as_sarif}
 
 
-def show(outcome: Outcome, form: str) -> None:
-    """Print it in one of FORMATS."""
-    click.echo(FORMATS[form](outcome))
+def show(outcome: Outcome, form: str, what: str = "bundle") -> None:
+    """Print it as "text", or in one of FORMATS."""
+    click.echo(FORMATS[form](outcome) if form in FORMATS else text(outcome, what))

@@ -83,6 +83,14 @@ def _kubeconfig(
     help="Who owns the webhook's certificate Secret.",
 )
 @click.option("--no-guard", is_flag=True, help="Simulate that OLD's guard webhook does not answer.")
+@click.option(
+    "--catalog",
+    metavar="CATALOG",
+    help="A catalog (directory, file or image), or a package of a community-operators checkout; "
+    "OLD and NEW are bundles of it.",
+)
+@click.option("--package", default="", help="With --catalog: the package, where it has several.")
+@click.option("--all", "every", is_flag=True, help="Also show what is ok.")
 @_reading
 def upgrade(
     old: str,
@@ -90,6 +98,9 @@ def upgrade(
     stored_versions: str,
     secret_owner: str,
     no_guard: bool,
+    catalog: str | None,
+    package: str,
+    every: bool,
     as_json_: bool,
     objects: Path | None,
     live: bool,
@@ -99,8 +110,10 @@ def upgrade(
 ) -> None:
     """Go through OLM's upgrade from OLD to NEW, with a verdict at each step.
 
-    OLD and NEW are bundle directories, or versions of this checkout's catalog/releases.yaml. The
-    verdict is ok, unknown, fails (calls are refused) or corrupts (data is lost, with HTTP 200).
+    OLD and NEW are bundle directories or images, or versions of this checkout's
+    catalog/releases.yaml; with --catalog, names or versions of its bundles. The verdict is ok,
+    unknown, fails (calls are refused) or corrupts (data is lost, with HTTP 200). NEW has to
+    replace or skip OLD.
     """
     from dataclasses import replace
 
@@ -109,15 +122,22 @@ def upgrade(
     from kopfkit.simulation import simulate as run
 
     cluster = _kubeconfig(live, objects, name, kubeconfig)
-    before, after = bundle_at(old), bundle_at(new)
+    not_offered = None
+    if catalog is not None:
+        from kopfkit.cli._catalogbundles import two_bundles
+
+        before, after, not_offered = two_bundles(catalog, package, old, new)
+    else:
+        before, after = bundle_at(old), bundle_at(new)
     situation = situation_of(
         installed(before), after.crds, objects=objects, live=cluster, converter=converter
     )
     situation = with_stored(situation, before.crds, stored_versions)
     if secret_owner != "auto":
         situation = replace(situation, secret_owner=secret_owner)
-    report = run(before, after, replace(situation, guard=not no_guard))
-    click.echo((as_json if as_json_ else as_text)(report), nl=False)
+    situation = replace(situation, guard=not no_guard, not_offered=not_offered)
+    report = run(before, after, situation)
+    click.echo(as_json(report) if as_json_ else as_text(report, every=every), nl=False)
     sys.exit(report.verdict.exit_code)
 
 

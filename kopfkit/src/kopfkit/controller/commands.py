@@ -22,7 +22,7 @@ from kopfkit.errors import KopfkitError
 if TYPE_CHECKING:
     from kopfkit.controller.identity import Identity
     from kopfkit.controller.operators import Operator
-    from kopfkit.conversion import Converter
+    from kopfkit.conversion import AnyConverter
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PORT: Final = click.IntRange(0, 65535)
@@ -152,9 +152,8 @@ def set_up_logs(log_format: str, log_level: str) -> None:
 
 def serve_webhook(
     identity: "Identity",
-    converter: "Converter",
-    crd: str,
-    *,
+    converter: "AnyConverter",
+    *crds: str,
     cert_dir: Path,
     port: int,
     health_port: int,
@@ -171,7 +170,7 @@ def serve_webhook(
         await webhooks.run(
             identity,
             converter,
-            crd,
+            *crds,
             cert_dir=cert_dir,
             port=port,
             health_port=health_port,
@@ -203,14 +202,13 @@ def group(operator: "Operator") -> click.Group:
         namespaces = namespaces or watched_namespaces()
         asyncio.run(operator.run(Settings(namespaces=namespaces, **options)))
 
-    if operator.conversion is not None:
-        converter, crd = operator.conversion, operator.converted_crd
+    if (converter := operator.conversion) is not None:
 
         @commands.command()
         @webhook_options
         def webhook(**options: Any) -> None:
             """Serve the conversion webhook."""
-            serve_webhook(operator.identity, converter, crd, **options)
+            serve_webhook(operator.identity, converter, *operator.converters, **options)
 
     return commands
 

@@ -19,6 +19,14 @@ _IMMUTABLE: Final = (
 # What OwnerReferencesPermissionEnforcement says (plugin/pkg/admission/gc): setting owners takes
 # the right to delete, and an operator has it only for what it deletes.
 _OWNERLESS: Final = "cannot set an ownerRef on a resource you can't delete"
+# What it says when something is to be made of a kind whose CRD is being deleted (apiextensions-
+# apiserver, pkg/apiserver/customresource_handler.go).
+_KIND_TERMINATING: Final = "while custom resource definition is terminating"
+
+
+def kind_terminating(error: ApiError) -> bool:
+    """Whether the kind itself is being deleted."""
+    return _KIND_TERMINATING in error.message
 
 
 def terminating(error: ApiError) -> bool:

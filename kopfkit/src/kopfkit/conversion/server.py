@@ -16,7 +16,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from kopfkit.conversion import bodies, guard
-from kopfkit.conversion.converter import Converter
+from kopfkit.conversion.converters import AnyConverter
 from kopfkit.conversion.listening import bind, start, start_tls
 from kopfkit.conversion.observation import Observer, Silent
 from kopfkit.conversion.review import answer, refusal, uid_hint
@@ -57,7 +57,7 @@ class ConversionServer:
 
     def __init__(
         self,
-        converter: Converter,
+        converter: AnyConverter,
         certificate: ServingCertificate,
         *,
         body_limit: int = bodies.LIMIT,
@@ -222,7 +222,7 @@ class ConversionServer:
 
 
 async def serve(
-    converter: Converter,
+    converter: AnyConverter,
     *,
     cert_dir: Path,
     port: int,

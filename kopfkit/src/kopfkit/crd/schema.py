@@ -32,24 +32,25 @@ from msgspec.inspect import (
 
 from kopfkit.crd.errors import CrdError, Errors
 from kopfkit.crd.hints import KEY, RULES_ATTRIBUTE, Hints
+from kopfkit.crd.models import struct_of
 
 Schema = dict[str, Any]
 
 _INT32 = 2**31
 
 
-def schema_of(struct: type[msgspec.Struct], where: str) -> Schema:
-    """The schema of a Struct.
+def schema_of(kind: type[Any], where: str) -> Schema:
+    """The schema of a Struct, or of a Pydantic model.
 
     Args:
-        struct: the type; its docstring describes the object.
+        kind: the type; its docstring describes the object.
         where: the path that errors name, e.g. "HelloWorld v1 .spec".
 
     Raises:
         CrdError: an undescribed field, a type without a structural schema, a default outside its
             own limits, a type that contains itself; all of them at once.
     """
-    return _schema(_info(struct, where), where, ())
+    return _schema(_info(struct_of(kind), where), where, ())
 
 
 def _info(struct: type[msgspec.Struct], where: str) -> Type:
@@ -236,9 +237,14 @@ def _default(field: Field, hinted: Any, where: str) -> Any:
         )
     # A Struct made of defaults only is written as {}: the API server fills in what is inside, and
     # the values then have one place in the schema.
-    if isinstance(value, msgspec.Struct) and value == type(value)():
+    if isinstance(value, msgspec.Struct) and not _required(value) and value == type(value)():
         return {}
     return plain
+
+
+def _required(struct: msgspec.Struct) -> bool:
+    """Whether a Struct has fields without a default."""
+    return any(field.required for field in msgspec.structs.fields(struct))
 
 
 def _without_null(value: Any, where: str) -> Any:

@@ -22,7 +22,7 @@ Object = dict[str, Any]
 def simulate(old: Bundle, new: Bundle, situation: Situation | None = None) -> Report:
     """What the upgrade does to every CRD of both bundles, its objects and its clients."""
     known = situation or Situation()
-    found = list(_offered(old, new))
+    found = list(_offered(old, new, known.not_offered))
     stopped = False
     for name in sorted({*old.crds, *new.crds}):
         if name in old.crds and name in new.crds:
@@ -40,11 +40,13 @@ def simulate(old: Bundle, new: Bundle, situation: Situation | None = None) -> Re
     return Report(old.name, new.name, tuple(found), stopped)
 
 
-def _offered(old: Bundle, new: Bundle) -> Iterator[Finding]:
-    """Whether OLM would lead from the one to the other, as far as bundles say."""
-    if new.follows(old) is False and old.name != new.name:
+def _offered(old: Bundle, new: Bundle, why: str | None) -> Iterator[Finding]:
+    """Whether there is an upgrade edge between them, as far as bundles or the catalog say."""
+    hint = "List it in spec.replaces or spec.skips, or simulate the steps between."
+    if why:
+        yield Finding(CHECK, new.name, "upgrade", Verdict.FAILS, why, "Simulate the steps between.")
+    elif why is None and new.follows(old) is False and old.name != new.name:
         text = f"neither replaces nor skips {old.name}: there is no upgrade edge between them."
-        hint = "List it in spec.replaces or spec.skips, or simulate the steps between."
         yield Finding(CHECK, new.name, "upgrade", Verdict.FAILS, text, hint)
 
 
