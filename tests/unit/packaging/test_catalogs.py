@@ -110,7 +110,7 @@ OTHER = {**bundle(SECOND, "1.1.0"), "package": "other"}
             [*GOOD, channel("till", name="x"), bundle("till", "v2")],
             5,
             "bundle-version",
-            "'v2' is no semantic version",
+            "'v2' is not a semantic version",
         ),
         (
             [*GOOD, channel("till", name="x"), bundle("till", "2.0.0", properties=[])],
@@ -336,7 +336,7 @@ def test_a_catalog_with_a_fault_ends_with_1_and_warnings_do_not(tmp_path: Path) 
     code, told = run("catalog", "validate", "--no-opm", "--fail-on=never", "--output=json",
                      str(tmp_path))  # fmt: skip
     assert code == 0
-    assert {one["rule"] for one in json.loads(told)["faults"]} == {"graph-heads", "graph-no-way"}
+    assert {one["rule"] for one in json.loads(told)["findings"]} == {"graph-heads", "graph-no-way"}
 
 
 @pytest.mark.parametrize(

@@ -219,7 +219,7 @@ def _monitoring(project: Project, faults: Faults) -> None:
     faults.require(
         not monitoring.generated or _is_url(monitoring.generated),
         "monitoring.generated",
-        f"{monitoring.generated!r} is no URL",
+        f"{monitoring.generated!r} is not a URL",
     )
     faults.require(monitoring.interval_seconds > 0, "monitoring.interval_seconds", "is not above 0")
     _unique(faults, "monitoring.alerts", [alert.name for alert in monitoring.alerts])

@@ -126,7 +126,7 @@ def _bundle(package: Package, blob: Blob) -> Iterator[Finding]:
         yield blob.found("properties", why, "bundle-version")
     version, release = str(one.get("version", "")), one.get("release", "")
     if not SEMVER.fullmatch(version):
-        why = f"{name}: {version!r} is no semantic version"
+        why = f"{name}: {version!r} is not a semantic version"
         yield blob.found("properties", why, "bundle-version")
     elif release and name != f"{package.name}-v{version}-{release}":
         why = f"{name!r} has a release, and is not named {package.name}-v{version}-{release}"
