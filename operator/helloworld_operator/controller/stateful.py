@@ -233,8 +233,8 @@ class Stateful:
 
 def _rolled_back(wished: str, step: Step) -> Problem:
     text = (
-        f"image {wished} did not become ready in time: went back to {step.good}; set another image "
-        f"(or {step.good}, and then {wished} again for another try)"
+        f"image {wished} did not become ready in time: rolled back to {step.good}; set another "
+        f"image (or {step.good}, and then {wished} again for another try)"
     )
     return Problem("RolledBack", text)
 
