@@ -5,7 +5,7 @@ Nothing that runs in the cluster imports it.
 
 from helloworld_operator.alerts import ALERTS, WEBHOOK
 from helloworld_operator.api import GROUP, HELLOWORLD, KIND, SNAPSHOT
-from helloworld_operator.controller.rights import USES
+from helloworld_operator.controller.operator import operator
 from kopfkit.project import (
     Child,
     Conversion,
@@ -116,7 +116,7 @@ CONVERSION = Conversion(deployment=WEBHOOK)
 # What the processes say they do, and nothing else. The rights to the webhook's certificate follow
 # from the declared conversion.
 PERMISSIONS = (
-    rights.main(NAME, (*USES, rights.events())),
+    rights.main(NAME, (*operator(None).uses(), rights.events())),
     rights.storage_migration(NAME, HELLOWORLD),
     rights.protection(NAME, HELLOWORLD),
     rights.leader_election(NAME, lease=NAME),

@@ -5,16 +5,16 @@ from typing import Any
 
 from helloworld_operator.api import HELLOWORLD, v1
 from helloworld_operator.api import snapshot as api
-from helloworld_operator.controller import desired, jobs, names, upgrades, volumes
-from helloworld_operator.controller.observe import spec_of
+from helloworld_operator.controller import desired, images, jobs, names, volumes
 from helloworld_operator.controller.retention import MADE_BY, OF_UID
 from kopfkit.controller import (
     Context,
     InvalidSpec,
     Object,
     Waiting,
-    conditions_of,
+    decode_spec,
     dig,
+    is_true,
     items,
     owned_by,
 )
@@ -51,7 +51,7 @@ async def find(name: str, ctx: Context) -> Original:
         text = f"HelloWorld {name} does not exist: create it, or delete this snapshot"
         raise Waiting("SourceMissing", text, requeue_after=None)
     try:
-        spec = spec_of(source)
+        spec = decode_spec(source, v1.Spec)
     except InvalidSpec as error:
         text = f"HelloWorld {name} is not understood: {error}"
         raise Waiting("SourceNotAvailable", text, requeue_after=None) from error
@@ -73,7 +73,7 @@ async def resources(snapshot: Object[api.Spec, api.Status], ctx: Context) -> dic
     """What the pods of the HelloWorld ask for; None where that cannot be known."""
     source = await ctx.get(HELLOWORLDS, snapshot.spec.hello_world_name)
     try:
-        return desired.resources(spec_of(source)) if source is not None else None
+        return desired.resources(decode_spec(source, v1.Spec)) if source is not None else None
     except InvalidSpec:
         return None
 
@@ -82,10 +82,9 @@ async def vanished(snapshot: dict[str, Any], ctx: Context) -> bool:
     """Whether the operator made this snapshot for a HelloWorld that is gone, and it holds
     nothing. One of the same name that was made since is another one."""
     labels = snapshot["metadata"].get("labels") or {}
-    states = conditions_of(snapshot.get("status") or {})
     if not labels.get(OF_UID) or MADE_BY not in labels:
         return False
-    if states.get("Ready", {}).get("status") == "True":
+    if is_true(snapshot.get("status"), "Ready"):
         return False
     name = str(dig(snapshot, "spec", "helloWorldName"))
     for fresh in (False, True):
@@ -130,7 +129,7 @@ async def _answers(source: dict[str, Any], ctx: Context) -> bool:
     live, service = await ctx.get(DEPLOYMENTS, child), await ctx.get(SERVICES, child)
     if not owned_by(live, source) or not owned_by(service, source):
         return False
-    found = upgrades.running(live, desired.CONTAINER)
+    found = images.running(live)
     mounts = items(dig(live, "spec", "template", "spec", "volumes"))
     wanted = {"claimName": names.claim_name(name)}
     mounted = any(each.get("persistentVolumeClaim") == wanted for each in mounts)

@@ -18,14 +18,16 @@ imported when they are used, and the modules `kinds`, `limits` and `names`.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kopfkit.controller.conditions import conditions_of, see
+    from kopfkit.controller.conditions import conditions_of, decide, is_true, see
     from kopfkit.controller.context import Context
     from kopfkit.controller.controllers import Controller
+    from kopfkit.controller.decoding import decode_spec
     from kopfkit.controller.errors import InvalidSpec
     from kopfkit.controller.objects import Metadata, Object, Undecoded
     from kopfkit.controller.operators import Operator
     from kopfkit.controller.outcome import Problem, Refused, Result, Stopped, Terminal, Waiting
     from kopfkit.controller.owners import dig, items, owned_by
+    from kopfkit.controller.podrules import exclusive_pods
     from kopfkit.controller.rollouts import Rollout, rollout
     from kopfkit.controller.settings import Settings
 
@@ -46,7 +48,11 @@ __all__ = [
     "Undecoded",
     "Waiting",
     "conditions_of",
+    "decide",
+    "decode_spec",
     "dig",
+    "exclusive_pods",
+    "is_true",
     "items",
     "owned_by",
     "rollout",
@@ -70,6 +76,10 @@ _MODULES = {
     "Undecoded": "objects",
     "Waiting": "outcome",
     "conditions_of": "conditions",
+    "decide": "conditions",
+    "decode_spec": "decoding",
+    "exclusive_pods": "podrules",
+    "is_true": "conditions",
     "dig": "owners",
     "items": "owners",
     "owned_by": "owners",

@@ -14,6 +14,7 @@ from kopfkit.controller.owned import Owned as Creator
 from kopfkit.controller.owners import controller_of, mapping, owner_key
 from kopfkit.controller.podreader import PodReader
 from kopfkit.controller.quotas import Quotas
+from kopfkit.controller.rollouts import REASONS
 from kopfkit.controller.runner import Runner
 from kopfkit.controller.settling import Patience
 from kopfkit.controller.sources import Concerns, Source, Target
@@ -78,18 +79,36 @@ def runner(
     recorder: Recorder,
     blocker: UpgradeBlocker,
     *,
+    now: Callable[[], str] = utc_now,
+    **more: Any,
+) -> Runner[Any, Any]:
+    """The runner of one controller.
+
+    Args:
+        now: the time in RFC 3339.
+        more: as of `parts`.
+    """
+    made = parts(operator, controller, client, stores, recorder, **more)
+    return Runner(controller, client, made, blocker=blocker, now=now)
+
+
+def parts(
+    operator: str,
+    controller: Controller[Any, Any],
+    client: ViewingClient,
+    stores: Mapping[Resource, Store],
+    recorder: Recorder,
+    *,
     quotas: Quotas | None = None,
     wrote: Callable[[Target, Resource, Raw], None] = lambda *_: None,
     patience: Patience | None = None,
-    now: Callable[[], str] = utc_now,
-) -> Runner[Any, Any]:
-    """The runner of one controller.
+) -> Parts:
+    """The parts of the contexts of one controller.
 
     Args:
         quotas: knows what waits for room.
         wrote: told of each write, by whose reconcile it was.
         patience: how long statuses wait for children to settle.
-        now: the time in RFC 3339.
     """
     resource, group = controller.resource, controller.custom_resource.group
     quotas = quotas if quotas is not None else Quotas(client, lambda *_: None)
@@ -117,7 +136,7 @@ def runner(
         is_orphan=is_orphan,
         was_complete=_was_complete,
     )
-    parts = Parts(
+    return Parts(
         client,
         stores,
         recorder,
@@ -133,7 +152,6 @@ def runner(
         patience if patience is not None else Patience(),
         lambda of, owner, obj: wrote((resource, key_of(owner)), of, obj),
     )
-    return Runner(controller, client, parts, blocker=blocker, now=now)
 
 
 def uses(controllers: Iterable[Controller[Any, Any]]) -> tuple[Use, ...]:
@@ -196,7 +214,9 @@ def _concerns(
 
 
 def _was_complete(owner: Raw) -> bool:
-    """Whether the last reconcile of this generation made everything there is to make."""
-    conditions = conditions_of(mapping(owner.get("status")))
-    states = {conditions.get(kind, {}).get("status") for kind in ("Progressing", "Degraded")}
-    return asked_before(owner) and states == {"False"}
+    """Whether the last reconcile of this generation made everything there is to make: it has
+    succeeded, or told of the rollout of what it made."""
+    conditions = conditions_of(owner.get("status"))
+    progressing, degraded = (conditions.get(kind, {}) for kind in ("Progressing", "Degraded"))
+    settled = progressing.get("status") == degraded.get("status") == "False"
+    return asked_before(owner) and (settled or progressing.get("reason") in REASONS)

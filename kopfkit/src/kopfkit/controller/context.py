@@ -164,7 +164,8 @@ class Context:
 
         Raises:
             Terminal: the controller makes no such kind.
-            ApiError: the API server refused or could not be reached.
+            Refused: the API server refuses the object.
+            ApiError: the API server could not be reached.
         """
         kind, body = self._parts.builder.unowned(self._owner, wanted)
         namespace, name = key_of(body)
@@ -172,6 +173,8 @@ class Context:
             made = await self._parts.client.create(kind.resource, namespace, body)
         except AlreadyExists:
             return await self._parts.client.get(kind.resource, namespace, name)
+        except (Forbidden, Invalid) as error:
+            raise self._refused(kind, body, error) from error
         self._parts.stores[kind.resource].put(made)
         self._wrote(kind.resource, made)
         return made
@@ -262,7 +265,9 @@ class Context:
         """
         self._check_readable(kind)
         store, of = self._parts.stores[kind.resource], self._namespace(kind, namespace)
-        found = (store.get(key) for key in sorted(store.known()) if not of or key[0] == of)
+        found = (
+            store.get(key) for key in sorted(key for key in store.known() if of in ("", key[0]))
+        )
         return [each for each in found if each is not None]
 
     async def pod_failures(
