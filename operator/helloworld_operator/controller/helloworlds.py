@@ -59,10 +59,10 @@ def controller(
         initial=names.INITIAL,
     )
     return (
-        # A claim is never deleted: an edit must not destroy data. It goes with the HelloWorld.
-        made.owns(CLAIMS)
-        .owns(DEPLOYMENTS, rules=exclusive_pods(CONTAINER))
+        made.owns(DEPLOYMENTS, rules=exclusive_pods(CONTAINER))
         .owns(SERVICES)
+        # Never deleted: an edit must not destroy data. It goes with the HelloWorld.
+        .owns(CLAIMS)
         # Deleted when spec.autoscaling is removed: it would go on to set replicas.
         .owns(HORIZONTAL_POD_AUTOSCALERS, delete=True)
         .owns(JOBS, immutable=True, delete=True)
