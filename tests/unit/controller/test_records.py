@@ -207,7 +207,8 @@ def applied(spec: dict[str, Any], *there: Any) -> tuple[Record, Any, list[str]]:
 
 def rolled_out(live: Any) -> Any:
     proven = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
-    return {**live, "status": {"observedGeneration": 1, "conditions": [proven], **FULL}}
+    seen = live["metadata"]["generation"]
+    return {**live, "status": {"observedGeneration": seen, "conditions": [proven], **FULL}}
 
 
 def test_the_record_costs_a_deployment_no_write_of_its_own_while_nothing_is_exchanged() -> None:
@@ -228,7 +229,7 @@ def test_what_the_pods_do_not_show_is_recorded_at_once() -> None:
     exchanged, live, _ = applied({"image": NEXT}, rolled_out(live))
     assert exchanged == Record(OURS)
     stuck = {"type": "Progressing", "status": "False", "message": "timed out"}
-    at = {"observedGeneration": 1, "conditions": [stuck]}
+    at = {"observedGeneration": live["metadata"]["generation"], "conditions": [stuck]}
     rejected, live, _ = applied({"image": NEXT}, {**live, "status": at})
     assert rejected == Record(OURS, NEXT)
     # Then it is turned back.

@@ -257,7 +257,12 @@ class _Given(ViewingClient):
 
     async def apply(self, resource: Resource, namespace: str | None, body: Raw) -> Raw:
         self._note("apply", resource, *key_of(body))
-        return self.keep(resource, _merged(self.objects[resource, key_of(body)], body))
+        before = self.objects[resource, key_of(body)]
+        made = _merged(before, body)
+        if made.get("spec") != before.get("spec"):
+            generation = before["metadata"].get("generation", 0) + 1
+            made["metadata"] = {**made["metadata"], "generation": generation}
+        return self.keep(resource, made)
 
     async def merge(
         self,
