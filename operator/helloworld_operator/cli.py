@@ -39,7 +39,7 @@ def run(context: click.Context, /, namespaces: tuple[str, ...], **options: Any) 
     import asyncio
 
     from helloworld_operator.controller.operator import operator
-    from kopfkit.controller.settings import Settings
+    from kopfkit.controller import Settings
 
     commands.set_up_logs(*context.obj)
     if (image := default_image()) is None:

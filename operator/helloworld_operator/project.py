@@ -5,7 +5,7 @@ Nothing that runs in the cluster imports it.
 
 from helloworld_operator.alerts import ALERTS, WEBHOOK
 from helloworld_operator.api import GROUP, HELLOWORLD, KIND, SNAPSHOT
-from helloworld_operator.controller.operator import operator
+from helloworld_operator.controller import helloworlds, snapshots
 from kopfkit.project import (
     Child,
     Conversion,
@@ -113,10 +113,11 @@ CONVERTER = Deployment(
 
 CONVERSION = Conversion(deployment=WEBHOOK)
 
+USES = (*helloworlds.controller(None).uses(), *snapshots.controller(None).uses())
 # What the processes say they do, and nothing else. The rights to the webhook's certificate follow
 # from the declared conversion.
 PERMISSIONS = (
-    rights.main(NAME, (*operator(None).uses(), rights.events())),
+    rights.main(NAME, (*USES, rights.events())),
     rights.storage_migration(NAME, HELLOWORLD),
     rights.protection(NAME, HELLOWORLD),
     rights.leader_election(NAME, lease=NAME),

@@ -6,14 +6,13 @@ from typing import Any, Final, TypeAlias
 from helloworld_operator.api import SNAPSHOT, snapshot, v1
 from helloworld_operator.controller import images, names
 from helloworld_operator.controller.images import EMPTY, Record
-from kopfkit.controller import Context, Problem, Refused
+from kopfkit.controller import ApiError, Context, Problem, Refused
 from kopfkit.controller.kinds import (
     DEPLOYMENTS,
     PERSISTENT_VOLUME_CLAIMS,
     SERVICES,
     Kind,
 )
-from kopfkit.runtime.errors import ApiError
 
 Raw: TypeAlias = dict[str, Any]
 SNAPSHOTS: Final = Kind.of(SNAPSHOT, snapshot.VERSION)

@@ -88,7 +88,7 @@ CONFIG: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a":
 
 def test_rights_and_caches_follow_from_what_is_made_and_read() -> None:
     uses: dict[str, set[str]] = {}
-    for each in assembly.uses([boxes(), LIDS]):
+    for each in (*boxes().uses(), *LIDS.uses()):
         if not each.subresource:
             uses.setdefault(each.resource.plural, set()).update(each.verbs)
 

@@ -12,7 +12,8 @@ An operator is its types, a reconcile for each kind, and one `Operator`:
 
 The manager runs leader election, caches, queues, health, metrics, traces, Events, storage version
 migration and the protection of the conversion. Public are the names of this module, which are
-imported when they are used, and the modules `kinds`, `limits` and `names`.
+imported when they are used, and the modules `commands`,
+`kinds`, `limits` and `names`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from kopfkit.controller.context import Context
     from kopfkit.controller.controllers import Controller
     from kopfkit.controller.decoding import decode_spec
-    from kopfkit.controller.errors import InvalidSpec
+    from kopfkit.controller.errors import ApiError, InvalidSpec
+    from kopfkit.controller.identity import Identity
     from kopfkit.controller.objects import Metadata, Object, Undecoded
     from kopfkit.controller.operators import Operator
     from kopfkit.controller.outcome import Problem, Refused, Result, Stopped, Terminal, Waiting
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
     from kopfkit.controller.settings import Settings
 
 __all__ = [
+    "ApiError",
     "Context",
     "Controller",
+    "Identity",
     "InvalidSpec",
     "Metadata",
     "Object",
@@ -60,8 +64,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "ApiError": "errors",
     "Context": "context",
     "Controller": "controllers",
+    "Identity": "identity",
     "InvalidSpec": "errors",
     "Metadata": "objects",
     "Object": "objects",

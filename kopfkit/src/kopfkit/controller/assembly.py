@@ -24,12 +24,10 @@ from kopfkit.runtime.client import Resource
 from kopfkit.runtime.kopfsettings import Watched
 from kopfkit.runtime.managedfields import was_written_by
 from kopfkit.runtime.resources import Object as Raw
-from kopfkit.runtime.rights import Use, status_of
 from kopfkit.runtime.shapes import Shape
 from kopfkit.runtime.store import Key, Store, key_of
 from kopfkit.runtime.views import ViewingClient
 
-_READ: Final = ("get", "list", "watch")
 _ALL_LABELS: Final = Shape(("",))
 
 
@@ -152,27 +150,6 @@ def parts(
         patience if patience is not None else Patience(),
         lambda of, owner, obj: wrote((resource, key_of(owner)), of, obj),
     )
-
-
-def uses(controllers: Iterable[Controller[Any, Any]]) -> tuple[Use, ...]:
-    """All uses of resources by the controllers: their rights follow from this."""
-    found: list[Use] = []
-    for each in controllers:
-        found.append(Use(each.resource, _READ))
-        status, owning = status_of(each.resource)
-        found.append(status)
-        if each.owned:
-            found.append(owning)
-        if each.finalize is not None:
-            found.append(Use(each.resource, ("patch",)))
-        for owned in each.owned.values():
-            verbs = ("create",) if owned.immutable else ("create", "patch")
-            delete = ("delete",) if owned.delete else ()
-            found.append(Use(owned.kind.resource, (*_READ, *verbs, *delete)))
-        found += [Use(watch.kind.resource, _READ) for watch in each.watched]
-        found += [Use(kind.resource, verbs) for kind, verbs in each.made.items()]
-        found += [Use(kind.resource, ("list",)) for kind in each.read]
-    return tuple(found)
 
 
 def _primary(controller: Controller[Any, Any]) -> Source:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kopfkit.controller import refusals
 from kopfkit.controller.building import Builder
@@ -21,11 +21,14 @@ from kopfkit.controller.rollouts import rollout
 from kopfkit.controller.settling import Patience
 from kopfkit.controller.statuswriter import Recorder, about
 from kopfkit.controller.stores import OwnedStore
-from kopfkit.runtime.client import Client, Resource
 from kopfkit.runtime.errors import AlreadyExists, Forbidden, Invalid, NotFound, Unavailable
 from kopfkit.runtime.resources import Object as Raw
+from kopfkit.runtime.resources import Resource
 from kopfkit.runtime.shapes import cut
 from kopfkit.runtime.store import Key, Store, key_of
+
+if TYPE_CHECKING:
+    from kopfkit.runtime.client import Client
 
 # Between two looks at an obstacle that sends no events.
 _RECHECK: Final = timedelta(seconds=10)
@@ -37,7 +40,7 @@ _FAILURES: Final = 3
 class Parts:
     """The parts that all contexts of one controller share."""
 
-    client: Client
+    client: "Client"
     stores: Mapping[Resource, Store]
     recorder: Recorder
     children: Children
