@@ -398,3 +398,11 @@ def test_children_are_found_by_their_owner_also_when_that_is_asked_late() -> Non
     store.put(child(JOBS, "c"))
     store.forget(("default", "a"))
     assert [each["metadata"]["name"] for each in store.owned_by("uid")] == ["c"]
+
+
+def test_what_is_only_created_holds_no_status_back() -> None:
+    async def body(obj: Any, ctx: Context) -> None:
+        await ctx.create(JOB)
+        ctx.settle(None)
+
+    assert run(body, settle=True).writes == ["create Job default/copy", "status"]

@@ -108,6 +108,7 @@ class Context:
             if error.status != 500 or self._failures + 1 < _FAILURES:
                 raise
             raise Refused("ServerError", f"{owned.kind.kind}: {error.sentence}", error) from error
+        self.wrote |= found.wrote
         return self._judge(found, wanted)
 
     async def create(self, child: Mapping[str, Any]) -> Raw:
@@ -218,6 +219,7 @@ class Context:
         for each in gone:
             namespace, name = key_of(each)
             await self._parts.children.remove(self._owner, kind.resource, name, namespace)
+            self.wrote = True
             self._wrote(kind.resource, each)
         return len(gone)
 
@@ -354,8 +356,9 @@ class Context:
         self.again = wanted if self.again is None else min(self.again, wanted)
 
     def settle(self, workload: Raw | None) -> None:
-        """Stop here, without a status, while the controller of a workload is about to make its
-        pods, for some seconds at most: one status is written instead of three.
+        """Stop here, without a status, while children were just applied or the controller of a
+        workload is about to make its pods, for some seconds at most: one status is written instead
+        of three.
 
         Raises:
             Settling: not to be caught.
@@ -397,7 +400,6 @@ class Context:
         self._kept.setdefault(kind, set()).add(key_of(wanted))
 
     def _wrote(self, resource: Resource, obj: Raw) -> None:
-        self.wrote = True
         self._parts.wrote(resource, self._owner, obj)
 
     def _judge(self, found: Result, wanted: Raw) -> Raw:
