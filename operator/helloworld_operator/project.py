@@ -4,7 +4,8 @@ Nothing that runs in the cluster imports it.
 """
 
 from helloworld_operator.alerts import ALERTS, WEBHOOK
-from helloworld_operator.api import GROUP, HELLOWORLD, KIND, SNAPSHOT
+from helloworld_operator.api import HELLOWORLD, KIND, SNAPSHOT
+from helloworld_operator.api.samples import SAMPLES
 from helloworld_operator.controller import helloworlds, snapshots
 from kopfkit.project import (
     Child,
@@ -122,42 +123,6 @@ PERMISSIONS = (
     rights.protection(NAME, HELLOWORLD),
     rights.leader_election(NAME, lease=NAME),
     rights.monitoring(NAME, project=NAME),
-)
-
-SAMPLES = (
-    {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": KIND,
-        "metadata": {"name": "helloworld-sample"},
-        "spec": {
-            "replicas": 2,
-            "greeting": {"message": "Hello, World!", "language": "en"},
-        },
-    },
-    {
-        "apiVersion": f"{GROUP}/v1alpha1",
-        "kind": KIND,
-        "metadata": {"name": "helloworld-v1alpha1-sample"},
-        "spec": {"size": 1, "message": "Hello from v1alpha1"},
-    },
-    # With a guest book that is copied every night; needs a StorageClass.
-    {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": KIND,
-        "metadata": {"name": "helloworld-guestbook-sample"},
-        "spec": {
-            "replicas": 1,
-            "greeting": {"message": "Please sign the guest book."},
-            "persistence": {"size": "64Mi"},
-            "snapshots": {"schedule": "30 2 * * *", "keep": 7},
-        },
-    },
-    {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": SNAPSHOT.kind,
-        "metadata": {"name": "helloworldsnapshot-sample"},
-        "spec": {"helloWorldName": "helloworld-guestbook-sample"},
-    },
 )
 
 PROJECT = Project(

@@ -7,7 +7,7 @@ be reset to 1 (Kubernetes docs, "Server-Side Apply", transferring ownership).
 
 from typing import Any
 
-from helloworld_operator.api import v1
+from helloworld_operator.api import hub
 from helloworld_operator.controller.desired import Desired, metadata
 from helloworld_operator.controller.names import child_name
 from kopfkit.controller import Problem, dig
@@ -37,12 +37,12 @@ def autoscaler(desired: Desired) -> dict[str, Any] | None:
     }
 
 
-def scaling(spec: v1.Spec) -> v1.Autoscaling | None:
+def scaling(spec: hub.Spec) -> hub.Autoscaling | None:
     """The autoscaling that is done; with persistence none, whatever is stored."""
     return None if spec.persistence is not None else spec.autoscaling
 
 
-def replicas(spec: v1.Spec, deployment: dict[str, Any] | None) -> int | None:
+def replicas(spec: hub.Spec, deployment: dict[str, Any] | None) -> int | None:
     """How many pods we ask for; None leaves the number as it is.
 
     Args:
@@ -56,13 +56,13 @@ def replicas(spec: v1.Spec, deployment: dict[str, Any] | None) -> int | None:
     return min(spec.replicas, 1) if spec.persistence is not None else spec.replicas
 
 
-def at_first(spec: v1.Spec) -> dict[str, Any]:
+def at_first(spec: hub.Spec) -> dict[str, Any]:
     """What a Deployment is created with: an autoscaler's begins with its least number of pods."""
     wanted = scaling(spec)
     return {"replicas": wanted.min_replicas} if wanted is not None else {}
 
 
-def excess(spec: v1.Spec) -> Problem | None:
+def excess(spec: hub.Spec) -> Problem | None:
     """What is asked for beyond what a volume with one writer allows. The API server refuses it in
     v1, but not where an object is edited as v1alpha1."""
     if spec.persistence is None:

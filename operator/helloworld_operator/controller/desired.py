@@ -9,7 +9,7 @@ is called with the argument `serve` and asked for /healthz.
 from dataclasses import dataclass
 from typing import Any, Final
 
-from helloworld_operator.api import v1
+from helloworld_operator.api import hub
 from helloworld_operator.controller import volumes
 from helloworld_operator.controller.images import CONTAINER, EMPTY, Record
 from helloworld_operator.controller.names import child_name, labels, selector_labels
@@ -47,7 +47,7 @@ class Desired:
     """
 
     name: str
-    spec: v1.Spec
+    spec: hub.Spec
     image: str
     own_image: bool = False
     replicas: int | None = 1
@@ -82,7 +82,7 @@ def deployment(desired: Desired, record: Record = EMPTY) -> Raw:
 
 def service(desired: Desired) -> Raw:
     """The Service in front of the pods."""
-    wanted = desired.spec.service or v1.Service()
+    wanted = desired.spec.service or hub.Service()
     port = {"name": "http", "port": wanted.port, "targetPort": TARGETS[0], "protocol": "TCP"}
     return {
         "apiVersion": "v1",
@@ -96,14 +96,14 @@ def service(desired: Desired) -> Raw:
     }
 
 
-def url(owner: Raw, spec: v1.Spec) -> str:
+def url(owner: Raw, spec: hub.Spec) -> str:
     """Where the greeting is answered inside the cluster, whatever its DNS domain."""
     of = owner["metadata"]
-    port = (spec.service or v1.Service()).port
+    port = (spec.service or hub.Service()).port
     return f"http://{child_name(of['name'])}.{of['namespace']}.svc:{port}"
 
 
-def _strategy(spec: v1.Spec) -> Raw:
+def _strategy(spec: hub.Spec) -> Raw:
     if spec.persistence is not None:
         return {"type": "Recreate"}  # two pods must never write to the volume
     return {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
@@ -159,7 +159,7 @@ def _probe(*, custom: bool) -> Raw:
     return {**asks, "periodSeconds": 5, "failureThreshold": 3}
 
 
-def resources(spec: v1.Spec) -> Raw:
+def resources(spec: hub.Spec) -> Raw:
     """What a pod of a HelloWorld asks for."""
     if spec.resources is None:
         return _RESOURCES

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from helloworld_operator.api import HELLOWORLD, v1
+from helloworld_operator.api import HELLOWORLD, hub
 from helloworld_operator.controller import autoscaling, desired, names, status, volumes
 from helloworld_operator.controller.images import CONTAINER, EMPTY, Record
 from helloworld_operator.controller.planning import Plan, plan
@@ -34,7 +34,7 @@ from kopfkit.controller.kinds import (
     Kind,
 )
 
-HelloWorld = Object[v1.Spec, v1.Status]
+HelloWorld = Object[hub.Spec, hub.Status]
 
 
 def utc_now() -> datetime:
@@ -44,7 +44,7 @@ def utc_now() -> datetime:
 
 def controller(
     image: str | None, now: Callable[[], datetime] = utc_now
-) -> Controller[v1.Spec, v1.Status]:
+) -> Controller[hub.Spec, hub.Status]:
     """The controller of HelloWorlds.
 
     Args:
@@ -53,7 +53,7 @@ def controller(
     """
     made = Controller(
         HELLOWORLD,
-        v1.VERSION,
+        hub.VERSION,
         reconcile=partial(reconcile, image, now),
         undecodable=undecodable,
         initial=names.INITIAL,
@@ -92,14 +92,14 @@ async def reconcile(
     return await _end(world, hello.status, ctx)
 
 
-async def undecodable(hello: Undecoded[v1.Status], ctx: Context) -> Result:
+async def undecodable(hello: Undecoded[hub.Status], ctx: Context) -> Result:
     """Tell of a HelloWorld whose spec is refused; its pods go on as they are."""
     world = observe(hello.raw, None, ctx)
     world.problem("InvalidSpec", hello.error)
     return await _end(world, hello.status, ctx)
 
 
-async def _end(world: World, told: v1.Status, ctx: Context) -> Result:
+async def _end(world: World, told: hub.Status, ctx: Context) -> Result:
     if world.failure is None:
         await ctx.retry_pods(world.deployment)
     if not world.problems:

@@ -8,14 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from helloworld_operator.api import v1
+from helloworld_operator.api import hub
 from helloworld_operator.controller import autoscaling, images, names, retention, volumes
 from helloworld_operator.controller.desired import Desired
 from helloworld_operator.controller.images import EMPTY, Record, Running, Step
 from helloworld_operator.controller.restoring import restore
 from helloworld_operator.controller.snapshots import STUCK
 from helloworld_operator.controller.world import CLAIMS, RECHECK, SOON, Raw, World
-from kopfkit.controller import Context, Refused, Terminal, Waiting, dig, owned_by
+from kopfkit.controller import (
+    Context,
+    Refused,
+    Terminal,
+    Waiting,
+    dig,
+    growing,
+    infeasible,
+    owned_by,
+)
 
 # Names the image that may be rolled out without a snapshot before it.
 WITHOUT: Final = "test.jiaozi.com/upgrade-without-snapshot"
@@ -81,10 +90,10 @@ async def plan(world: World, ctx: Context, image: str | None, now: datetime) -> 
 
 
 async def _volume(
-    world: World, ctx: Context, spec: v1.Spec, image: str | None
+    world: World, ctx: Context, spec: hub.Spec, image: str | None
 ) -> tuple[Raw | None, bool]:
     """The wanted claim, and whether pods may use it."""
-    persistence, source = spec.persistence or v1.Persistence(), spec.restore_from
+    persistence, source = spec.persistence or hub.Persistence(), spec.restore_from
     name = names.claim_name(world.name)
     live = await ctx.get(CLAIMS, name)
     if live is None:
@@ -108,10 +117,10 @@ async def _volume(
         filled = volumes.NOTHING
     elif not filled and source is not None:
         filled = await _restored(world, ctx, image, live, source.snapshot_name)
-    if problems == len(world.problems) and (why := volumes.infeasible(live)):
+    if problems == len(world.problems) and (why := infeasible(live)):
         world.problem("VolumeCannotGrow", why)
-    elif growing := volumes.growing(live):
-        world.wait("VolumeGrowing", growing)
+    elif text := growing(live):
+        world.wait("VolumeGrowing", text)
     # Only what is written on the claim counts: it outlives us.
     ready = bool(volumes.filled_from(live)) or filled == volumes.NOTHING
     if filled and not ready:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from helloworld_operator.api import GROUP, SNAPSHOT, v1
+from helloworld_operator.api import GROUP, SNAPSHOT, hub
 from helloworld_operator.controller import schedule
 from helloworld_operator.controller.names import child_name, snapshot_name
 from helloworld_operator.controller.schedule import Due, Made
@@ -54,7 +54,7 @@ async def keep(world: World, ctx: Context, now: datetime, *, settled: bool) -> N
     """
     assert world.spec is not None
     all_of_it = _of(world, ctx)
-    wanted = world.spec.snapshots or v1.Snapshots()
+    wanted = world.spec.snapshots or hub.Snapshots()
     if wanted.schedule and settled:
         try:
             await _by_the_clock(world, ctx, now, wanted.schedule, all_of_it)
@@ -136,7 +136,7 @@ async def _make(world: World, ctx: Context, name: str, by: str, notes: dict[str,
         "spec": {"helloWorldName": world.name},
     }
     assert world.spec is not None
-    if storage := (world.spec.persistence or v1.Persistence()).storage_class_name:
+    if storage := (world.spec.persistence or hub.Persistence()).storage_class_name:
         wanted["spec"]["storageClassName"] = storage
     return await ctx.make(wanted)
 
@@ -173,7 +173,7 @@ def _state(snapshot: Raw) -> str:
     return "ready" if is_true(snapshot.get("status"), "Ready") else ""
 
 
-def _last(world: World, snapshots: list[Raw]) -> v1.LastSnapshot | None:
+def _last(world: World, snapshots: list[Raw]) -> hub.LastSnapshot | None:
     """The newest complete one since the HelloWorld was made."""
     since = str(world.raw["metadata"].get("creationTimestamp", ""))
     done = [
@@ -182,7 +182,7 @@ def _last(world: World, snapshots: list[Raw]) -> v1.LastSnapshot | None:
         if _state(each) == "ready" and not each["metadata"].get("deletionTimestamp")
     ]
     newest = max((each for each in done if each[0] >= since), default=None)
-    return v1.LastSnapshot(name=newest[1], time=newest[0]) if newest else None
+    return hub.LastSnapshot(name=newest[1], time=newest[0]) if newest else None
 
 
 def _delay(found: Due, now: datetime) -> float | None:

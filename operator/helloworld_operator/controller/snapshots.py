@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from helloworld_operator.api import HELLOWORLD, SNAPSHOT, v1
+from helloworld_operator.api import HELLOWORLD, SNAPSHOT, hub
 from helloworld_operator.api import snapshot as api
 from helloworld_operator.controller import jobs, names, originals
 from kopfkit.controller import (
@@ -80,7 +80,7 @@ def controller(image: str | None) -> Controller[api.Spec, api.Status]:
         workers=_WORKERS,
         initial=names.INITIAL,
     )
-    source = Kind.of(HELLOWORLD, v1.VERSION)
+    source = Kind.of(HELLOWORLD, hub.VERSION)
     return (
         made.owns(PERSISTENT_VOLUME_CLAIMS, immutable=True)
         .owns(JOBS, immutable=True, delete=True)

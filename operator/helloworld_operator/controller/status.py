@@ -10,8 +10,7 @@ reason and that condition.
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from helloworld_operator.api import v1
-from helloworld_operator.controller import volumes
+from helloworld_operator.api import hub
 from helloworld_operator.controller.desired import TARGETS, url
 from helloworld_operator.controller.images import image_of
 from helloworld_operator.controller.names import selector_labels, selector_text
@@ -20,6 +19,7 @@ from kopfkit.controller import (
     Context,
     Problem,
     Rollout,
+    capacity,
     conditions_of,
     decide,
     dig,
@@ -36,7 +36,7 @@ Check: TypeAlias = Callable[[World, Rollout], Verdict | None]
 _EXCHANGES: Final = ("WaitingForSnapshot",)
 
 
-def tell(world: World, status: v1.Status, ctx: Context) -> None:
+def tell(world: World, status: hub.Status, ctx: Context) -> None:
     """Fill the status, set the conditions, record what changed, and block upgrades of the operator
     while an image is exchanged."""
     at = rollout_of(world)
@@ -69,7 +69,7 @@ def conditions(world: World, at: Rollout) -> dict[str, Verdict]:
     return {kind: decide(checks, world, at) for kind, checks in CHECKS.items()}
 
 
-def fill(world: World, at: Rollout, status: v1.Status) -> None:
+def fill(world: World, at: Rollout, status: hub.Status) -> None:
     """Fill all fields of the status but conditions and observedGeneration."""
     status.desired_replicas, status.replicas = at.wanted, at.replicas
     status.ready_replicas = at.ready
@@ -80,7 +80,7 @@ def fill(world: World, at: Rollout, status: v1.Status) -> None:
     proven = image_of(world.deployment) if at.complete and at.wanted else ""
     status.image = proven or world.record.good
     status.rejected_image = world.record.rejected
-    status.volume_capacity = volumes.capacity(world.claim)
+    status.volume_capacity = capacity(world.claim)
     status.last_snapshot = world.last_snapshot
 
 
@@ -190,7 +190,7 @@ def _url(world: World) -> str:
     if world.spec is not None:
         return url(world.raw, world.spec)
     port = _port(world.service)
-    return url(world.raw, v1.Spec(service=v1.Service(port=port))) if port else ""
+    return url(world.raw, hub.Spec(service=hub.Service(port=port))) if port else ""
 
 
 def _port(service: Raw | None) -> int:

@@ -7,11 +7,10 @@ be on the volume, and no pod may start before a restore has ended.
 
 from typing import Any, Final
 
-from helloworld_operator.api import v1
+from helloworld_operator.api import hub
 from helloworld_operator.controller import names
 from helloworld_operator.controller.images import EMPTY, Record
-from kopfkit.controller import dig, items
-from kopfkit.quantities import resource_quantity
+from kopfkit.controller import capacity, dig, larger
 
 Raw = dict[str, Any]
 
@@ -40,7 +39,7 @@ def volumes(name: str) -> list[Raw]:
 
 def claim(
     name: str,
-    persistence: v1.Persistence,
+    persistence: hub.Persistence,
     live: Raw | None,
     filled: str,
     record: Record = EMPTY,
@@ -77,35 +76,6 @@ def filled_from(live: Raw | None) -> str:
     return str(dig(live, "metadata", "annotations", FILLED) or "")
 
 
-def larger(wanted: str, there: Any) -> str:
-    """The larger one of two quantities; `wanted` where the other is none."""
-    one, other = resource_quantity(wanted), resource_quantity(there)
-    return str(there) if one is not None and other is not None and other > one else wanted
-
-
-def capacity(live: Raw | None) -> str | None:
-    """How much the volume really holds, or None while there is none."""
-    found = dig(live, "status", "capacity", "storage")
-    return str(found) if found else None
-
-
-def growing(live: Raw | None) -> str:
-    """How the volume is growing, as a sentence; "" where it is as large as it should be."""
-    has, asked = capacity(live), dig(live, "spec", "resources", "requests", "storage")
-    one, other = resource_quantity(has), resource_quantity(asked)
-    if one is None or other is None or one >= other:
-        return ""
-    return f"the volume grows from {has} to {asked}{_resizing(live)}"
-
-
-def infeasible(live: Raw | None) -> str:
-    """Why the storage cannot grow the volume, or ""."""
-    state = dig(live, "status", "allocatedResourceStatuses", "storage")
-    if state in ("ControllerResizeInfeasible", "NodeResizeInfeasible"):
-        return f"the storage cannot grow the volume ({state}){_resizing(live)}"
-    return ""
-
-
 def cannot_grow(live: Raw | None, why: str) -> str:
     """What to tell where the API server refused to let our claim grow."""
     of = dig(live, "spec", "storageClassName")
@@ -113,13 +83,3 @@ def cannot_grow(live: Raw | None, why: str) -> str:
         f"volumes of StorageClass {of} cannot grow ({why}): set spec.persistence.size back to "
         f"{capacity(live)}, or have allowVolumeExpansion set in the class"
     )
-
-
-def _resizing(live: Raw | None) -> str:
-    """What the claim's conditions say about resizing, as the end of a sentence."""
-    said = [
-        str(each.get("message") or each.get("type"))
-        for each in items(dig(live, "status", "conditions"))
-        if "Resiz" in str(each.get("type")) and each.get("status") == "True"
-    ]
-    return f": {'; '.join(said)}" if said else ""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from helloworld_operator.api import SNAPSHOT, snapshot, v1
+from helloworld_operator.api import SNAPSHOT, hub, snapshot
 from helloworld_operator.controller import images, names
 from helloworld_operator.controller.images import EMPTY, Record
 from kopfkit.controller import ApiError, Context, Problem, Refused
@@ -40,12 +40,12 @@ class World:
     """
 
     raw: Raw
-    spec: v1.Spec | None = None
+    spec: hub.Spec | None = None
     deployment: Raw | None = None
     service: Raw | None = None
     claim: Raw | None = None
     record: Record = EMPTY
-    last_snapshot: v1.LastSnapshot | None = None
+    last_snapshot: hub.LastSnapshot | None = None
     problems: list[Problem] = field(default_factory=list)
     troubles: tuple[Problem, ...] = ()
     waiting: Problem | None = None
@@ -75,7 +75,7 @@ class World:
         self.failure = refused.error
 
 
-def observe(raw: Raw, spec: v1.Spec | None, ctx: Context) -> World:
+def observe(raw: Raw, spec: hub.Spec | None, ctx: Context) -> World:
     """What there is of a HelloWorld."""
     name = raw["metadata"]["name"]
     child = names.child_name(name)

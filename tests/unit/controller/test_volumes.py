@@ -6,6 +6,7 @@ import pytest
 
 from helloworld_operator.api import v1
 from helloworld_operator.controller import volumes
+from kopfkit.controller import capacity, growing, infeasible
 
 
 def live(asked: str, has: str = "", **status: Any) -> dict[str, Any]:
@@ -69,21 +70,21 @@ def test_growing_is_told_until_the_volume_is_as_large_as_it_should_be() -> None:
         "message": "waits for the node",
     }
 
-    assert volumes.growing(live("64Mi", "64Mi")) == ""
-    assert volumes.growing(live("64Mi")) == ""
-    assert volumes.growing(live("1Gi", "64Mi")) == "the volume grows from 64Mi to 1Gi"
-    said = volumes.growing(live("1Gi", "64Mi", conditions=[waits]))
+    assert growing(live("64Mi", "64Mi")) == ""
+    assert growing(live("64Mi")) == ""
+    assert growing(live("1Gi", "64Mi")) == "the volume grows from 64Mi to 1Gi"
+    said = growing(live("1Gi", "64Mi", conditions=[waits]))
     assert said == "the volume grows from 64Mi to 1Gi: waits for the node"
 
 
 def test_storage_that_cannot_grow_a_volume_says_so_on_the_claim() -> None:
     state = {"storage": "ControllerResizeInfeasible"}
 
-    assert volumes.infeasible(live("1Gi", "64Mi")) == ""
-    assert "Infeasible" in volumes.infeasible(live("1Gi", "64Mi", allocatedResourceStatuses=state))
+    assert infeasible(live("1Gi", "64Mi")) == ""
+    assert "Infeasible" in infeasible(live("1Gi", "64Mi", allocatedResourceStatuses=state))
 
 
 @pytest.mark.parametrize("junk", [None, {}, {"status": 5}, {"spec": {"resources": []}}])
 def test_a_claim_that_holds_anything_says_nothing(junk: Any) -> None:
-    assert volumes.capacity(junk) is None
-    assert volumes.growing(junk) == volumes.infeasible(junk) == volumes.filled_from(junk) == ""
+    assert capacity(junk) is None
+    assert growing(junk) == infeasible(junk) == volumes.filled_from(junk) == ""

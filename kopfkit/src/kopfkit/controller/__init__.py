@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kopfkit.controller.podrules import exclusive_pods
     from kopfkit.controller.rollouts import Rollout, rollout
     from kopfkit.controller.settings import Settings
+    from kopfkit.controller.volumeclaims import capacity, growing, infeasible, larger
 
 __all__ = [
     "ApiError",
@@ -51,13 +52,17 @@ __all__ = [
     "Terminal",
     "Undecoded",
     "Waiting",
+    "capacity",
     "conditions_of",
     "decide",
     "decode_spec",
     "dig",
     "exclusive_pods",
+    "growing",
+    "infeasible",
     "is_true",
     "items",
+    "larger",
     "owned_by",
     "rollout",
     "see",
@@ -81,13 +86,17 @@ _MODULES = {
     "Terminal": "outcome",
     "Undecoded": "objects",
     "Waiting": "outcome",
+    "capacity": "volumeclaims",
     "conditions_of": "conditions",
     "decide": "conditions",
     "decode_spec": "decoding",
     "exclusive_pods": "podrules",
+    "growing": "volumeclaims",
+    "infeasible": "volumeclaims",
     "is_true": "conditions",
     "dig": "owners",
     "items": "owners",
+    "larger": "volumeclaims",
     "owned_by": "owners",
     "rollout": "rollouts",
     "see": "conditions",
