@@ -106,7 +106,7 @@ async def _volume(
     if live["metadata"].get("deletionTimestamp"):
         text = (
             f"PersistentVolumeClaim {name} is being deleted: it goes, with the guest book, when "
-            "its last pod does, and is made again, empty"
+            "its last pod does, and is created again, empty"
         )
         world.wait("VolumeTerminating", text)
         ctx.requeue(RECHECK)

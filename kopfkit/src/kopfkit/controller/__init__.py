@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from kopfkit.controller.identity import Identity
     from kopfkit.controller.objects import Metadata, Object, Undecoded
     from kopfkit.controller.operators import Operator
-    from kopfkit.controller.outcome import Problem, Refused, Result, Stopped, Terminal, Waiting
+    from kopfkit.controller.outcome import (
+        KindMissing,
+        Problem,
+        Refused,
+        Result,
+        Stopped,
+        Terminal,
+        Waiting,
+    )
     from kopfkit.controller.owners import dig, items, owned_by
     from kopfkit.controller.podrules import exclusive_pods
     from kopfkit.controller.rollouts import Rollout, rollout
@@ -40,6 +48,7 @@ __all__ = [
     "Controller",
     "Identity",
     "InvalidSpec",
+    "KindMissing",
     "Metadata",
     "Object",
     "Operator",
@@ -74,6 +83,7 @@ _MODULES = {
     "Controller": "controllers",
     "Identity": "identity",
     "InvalidSpec": "errors",
+    "KindMissing": "outcome",
     "Metadata": "objects",
     "Object": "objects",
     "Operator": "operators",

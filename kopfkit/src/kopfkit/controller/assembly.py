@@ -13,6 +13,7 @@ from kopfkit.controller.kinds import Kind
 from kopfkit.controller.owned import Owned as Creator
 from kopfkit.controller.owners import controller_of, mapping, owner_key
 from kopfkit.controller.podreader import PodReader
+from kopfkit.controller.presence import Presence
 from kopfkit.controller.quotas import Quotas
 from kopfkit.controller.rollouts import REASONS
 from kopfkit.controller.runner import Runner
@@ -50,7 +51,8 @@ def sources(operator: str, controllers: Sequence[Controller[Any, Any]]) -> list[
         labels = "" if watches else f"{MANAGED_BY}={operator}"
         shape = _ALL_LABELS if watches else ours
         watched = Watched(kind.resource, labels, shape, namespaced=kind.namespaced)
-        found.append(Source(watched, concerns))
+        users = tuple(each.resource for each in controllers if kind in kinds([each]))
+        found.append(Source(watched, concerns, kind.kind, users))
     return [*primaries.values(), *found]
 
 
@@ -97,6 +99,7 @@ def parts(
     stores: Mapping[Resource, Store],
     recorder: Recorder,
     *,
+    presence: Presence | None = None,
     quotas: Quotas | None = None,
     wrote: Callable[[Target, Resource, Raw], None] = lambda *_: None,
     patience: Patience | None = None,
@@ -104,6 +107,7 @@ def parts(
     """The parts of the contexts of one controller.
 
     Args:
+        presence: knows which kinds the cluster serves; all, without it.
         quotas: knows what waits for room.
         wrote: told of each write, by whose reconcile it was.
         patience: how long statuses wait for children to settle.
@@ -144,6 +148,7 @@ def parts(
         frozenset({*kinds([controller]), *controller.read}),
         frozenset({kind for kind, verbs in controller.made.items() if "delete" in verbs}),
         resource,
+        presence if presence is not None else Presence(client, (), {}, ()),
         quotas,
         PodReader(client),
         JobReader(client, quotas, f"{group}/resources"),

@@ -20,6 +20,7 @@ from kopfkit.controller.context import Context, Parts
 from kopfkit.controller.controllers import Controller
 from kopfkit.controller.kinds import Kind
 from kopfkit.controller.owners import called_key
+from kopfkit.controller.presence import Presence
 from kopfkit.controller.runner import Runner
 from kopfkit.controller.settling import Patience
 from kopfkit.controller.stores import OwnedStore
@@ -83,6 +84,7 @@ def reconcile(
     there: Iterable[Mapping[str, Any]] = (),
     *,
     times: int = 1,
+    missing: Iterable[Kind] = (),
     settle: bool = False,
 ) -> Reconciled:
     """Run one reconcile. Not to be called from a coroutine.
@@ -93,9 +95,10 @@ def reconcile(
             set (apiVersion, kind, namespace, uid, generation) is filled in.
         there: other objects that exist, whole: those of a reconcile before, or foreign ones.
         times: how often it is reconciled; what came of the last time is returned, and all writes.
+        missing: kinds that the cluster does not serve.
         settle: whether `Context.settle` waits; by default the status is written at once.
     """
-    return asyncio.run(_reconcile(controller, obj, there, times, settle=settle))
+    return asyncio.run(_reconcile(controller, obj, there, times, missing, settle=settle))
 
 
 def context(
@@ -121,6 +124,7 @@ class _Prepared:
         controller: Controller[Any, Any],
         obj: Mapping[str, Any],
         there: Iterable[Mapping[str, Any]],
+        missing: Iterable[Kind] = (),
     ) -> None:
         of, resource = controller.custom_resource, controller.resource
         owner: Raw = {
@@ -146,11 +150,19 @@ class _Prepared:
         self.result = Reconciled(None, server.noted)
         self.controller, self.server, self.stores = controller, server, stores
         self.told, self.owner = _Told(self.result), server.objects[resource, key_of(owner)]
+        self.presence = Presence(server, (), {}, ())
+        self.presence.missing |= {each.resource for each in missing}
 
     def parts(self, patience: Patience) -> Parts:
         """The parts of its contexts."""
         return assembly.parts(
-            _OPERATOR, self.controller, self.server, self.stores, self.told, patience=patience
+            _OPERATOR,
+            self.controller,
+            self.server,
+            self.stores,
+            self.told,
+            presence=self.presence,
+            patience=patience,
         )
 
 
@@ -159,10 +171,11 @@ async def _reconcile(
     obj: Mapping[str, Any],
     there: Iterable[Mapping[str, Any]],
     times: int,
+    missing: Iterable[Kind],
     *,
     settle: bool,
 ) -> Reconciled:
-    prepared = _Prepared(controller, obj, there)
+    prepared = _Prepared(controller, obj, there, missing)
     parts = prepared.parts(Patience() if settle else _NoPatience())
     result, server, key = prepared.result, prepared.server, key_of(prepared.owner)
     runner = Runner(controller, server, parts, blocker=prepared.told, now=lambda: _NOW)
