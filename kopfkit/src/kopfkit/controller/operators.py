@@ -77,7 +77,7 @@ class Operator:
         Raises:
             KopfkitError: a handler of kopf's names no resource.
         """
-        found = [*assembly.uses(self.controllers), *self._uses]
+        found = [*(use for each in self.controllers for use in each.uses()), *self._uses]
         if (registry := self.registry) is not None:
             from kopfkit.controller import handlers
 
