@@ -52,10 +52,10 @@ def _left_behind(history: History) -> Iterator[tuple[str, str]]:
         if lost:
             ends = ", ".join(_some(list(dict.fromkeys(lost.values()))))
             who = f"{len(lost)} of the {len(below)} releases below" if len(below) > 1 else below[0]
-            why = f"never to {target} from {who}: these ways end at {ends}"
+            why = f"no upgrade path to {target} from {who}: they end at {ends}"
             found[channel, why].append(resolver)
     for (channel, why), resolvers in found.items():
-        leads = f"{' and '.join(resolvers)} lead{'s' if len(resolvers) == 1 else ''}"
+        leads = f"{' and '.join(resolvers)} {'has' if len(resolvers) == 1 else 'have'}"
         yield (
             channel,
             f"{leads} {why}; name these in the replaces, skips or skipRange of a release above",
