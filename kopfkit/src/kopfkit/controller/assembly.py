@@ -36,7 +36,7 @@ def sources(operator: str, controllers: Sequence[Controller[Any, Any]]) -> list[
     groups = tuple(f"{group}/" for group in {each.custom_resource.group for each in controllers})
     ours = Shape((*groups, "app.kubernetes.io/"))
     for kind in kinds(controllers):
-        owners = [each for each in controllers if kind in each.owned]
+        owners = [each for each in controllers if kind in each.owned and each.reconcile]
         concerns = _concerns(owners, controllers, kind)
         if (primary := primaries.get(kind.resource)) is not None:
             # One of our own kinds: all of its objects are watched anyway.
@@ -77,6 +77,18 @@ def runner(
     now: Callable[[], str] = utc_now,
 ) -> Runner[Any, Any]:
     """The runner of one controller."""
+    found = parts(operator, controller, client, stores, recorder)
+    return Runner(controller, client, found, blocker=blocker, now=now)
+
+
+def parts(
+    operator: str,
+    controller: Controller[Any, Any],
+    client: ViewingClient,
+    stores: Mapping[Resource, Store],
+    recorder: Recorder,
+) -> Parts:
+    """The parts that all contexts of one controller share."""
 
     def is_orphan(child: Raw, owner: Raw) -> bool:
         # An object that somebody else made has no fields of ours.
@@ -98,7 +110,7 @@ def runner(
         was_complete=_was_complete,
     )
     owned = {each.kind: (each.immutable, each.prune) for each in controller.owned.values()}
-    parts = Parts(
+    return Parts(
         client,
         stores,
         recorder,
@@ -107,7 +119,6 @@ def runner(
         Builder(operator, controller.kind, controller.hash_key, owned),
         frozenset(kinds([controller])),
     )
-    return Runner(controller, client, parts, blocker=blocker, now=now)
 
 
 def uses(controllers: Iterable[Controller[Any, Any]]) -> tuple[Use, ...]:
@@ -116,7 +127,8 @@ def uses(controllers: Iterable[Controller[Any, Any]]) -> tuple[Use, ...]:
     for each in controllers:
         found.append(Use(each.resource, _READ))
         status, owning = status_of(each.resource)
-        found.append(status)
+        if each.reconcile is not None:
+            found.append(status)
         if each.owned:
             found.append(owning)
         if each.finalize is not None:
@@ -133,7 +145,8 @@ def _primary(controller: Controller[Any, Any]) -> Source:
     resource = controller.resource
     shape = Shape((f"{resource.group}/", "app.kubernetes.io/"))
     watched = Watched(resource, shape=shape, namespaced=controller.namespaced)
-    return Source(watched, lambda key, objects: [(resource, key)])
+    whom = [resource] if controller.reconcile is not None else []
+    return Source(watched, lambda key, objects: [(each, key) for each in whom])
 
 
 def _both(one: Concerns, other: Concerns) -> Concerns:

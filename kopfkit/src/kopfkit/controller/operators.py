@@ -130,13 +130,18 @@ class Operator:
         for kind in assembly.kinds(self.controllers):
             # A child is read whole, also where it is of one of our own kinds.
             manager.client.shapes.pop((kind.group, kind.plural), None)
+        common = (manager.client, stores, manager.recorder)
         for each in self.controllers:
-            reconcile = assembly.runner(
-                self.name, each, manager.client, stores, manager.recorder, manager.upgradeable
-            )
-            manager.add(each.resource, reconcile, workers=each.workers)
+            if each.reconcile is not None:
+                reconcile = assembly.runner(self.name, each, *common, manager.upgradeable)
+                manager.add(each.resource, reconcile, workers=each.workers)
         if (registry := self.registry) is not None:
-            manager.run_handlers(registry)
+            parts = {
+                (each.custom_resource.group, each.kind): assembly.parts(self.name, each, *common)
+                for each in self.controllers
+                if each.reconcile is None
+            }
+            manager.run_handlers(registry, parts)
         for name, task in self._runnables.items():
             manager.run_in_background(name, partial(task, manager))
         await manager.run()

@@ -187,6 +187,7 @@ class Runner(Generic[SpecT, StatusT]):
                 await controller.finalize(obj, context)
             return Outcome()
         async with asyncio.timeout(limit):
+            assert controller.reconcile is not None  # else it gets no runner
             result: object = await controller.reconcile(obj, context)
         if result is not None and not isinstance(result, Result):
             text = f"the reconcile of {controller.kind} returned {result!r:.60}"

@@ -131,7 +131,8 @@ def monitoring(operator: Operator, repository: str) -> Monitoring:
     identity = operator.identity
     name, metrics = identity.name, identity.metrics_prefix
     found = alerts.of_process(name, metrics)
-    found += alerts.of_controllers(name, metrics, identity.conditions)
+    if any(each.reconcile for each in operator.controllers):
+        found += alerts.of_controllers(name, metrics, identity.conditions)
     if operator.conversion is not None:
         found += alerts.of_webhook(name, metrics, f"{name}-webhook")
     return Monitoring(found, f"{repository}/blob/main/{RUNBOOKS}")
