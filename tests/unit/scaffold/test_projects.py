@@ -121,6 +121,18 @@ def test_a_second_version_begins_with_the_fields_of_the_first(root: Path) -> Non
     assert history["releases"][0]["stored"] == "v1"
 
 
+def test_an_operator_that_converts_can_make_certificates(root: Path) -> None:
+    """config/default runs it with --manage-certificates, for which kopfkit.pki is imported."""
+
+    def dependencies() -> list[str]:
+        project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+        return [*project["dependencies"]]
+
+    assert not any("cryptography" in each for each in dependencies())
+    create(root, version="v1")
+    assert any("cryptography" in each for each in dependencies())
+
+
 def test_a_history_that_was_edited_is_left_to_its_owner(root: Path) -> None:
     history = root / "catalog/releases.yaml"
     edited = history.read_text() + (
