@@ -142,8 +142,13 @@ verify: lint ## Generated files without a diff and valid, lint, types, import la
 	@$(KOPFKIT) manifests --check
 	@$(KOPFKIT) bundle generate --check
 	@$(KOPFKIT) catalog generate --check
+	@$(BIN)/python hack/conditions.py --check
 	@$(KOPFKIT) bundle validate
 	@$(KOPFKIT) catalog validate
+
+.PHONY: docs
+docs: $(STAMP) ## Write the tables of docs/reference/conditions.md.
+	@$(BIN)/python hack/conditions.py
 
 .PHONY: fmt
 fmt: $(STAMP) ## Format the code and mend what the linter can.

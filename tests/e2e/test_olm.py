@@ -261,7 +261,8 @@ def test_kubectl_get_shows_the_columns(world: Any, resource: str) -> None:
     world.create("hello", {"replicas": 0})
     world.ready("hello", 0)
     header, row = world.run("get", resource).splitlines()
-    assert header.split() == ["NAME", "DESIRED", "READY", "AVAILABLE", "HEALTH", "AGE"]
+    columns = ["NAME", "DESIRED", "READY", "AVAILABLE", "PROGRESS", "HEALTH", "AGE"]
+    assert header.split() == columns
     assert row.split()[:4] == ["hello", "0", "0", "False"]
 
 

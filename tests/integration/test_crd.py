@@ -127,6 +127,7 @@ def test_the_columns_show_what_is_wanted_and_what_is_there(
             }
             for kind, status, reason in (
                 ("Available", "True", "MinimumReplicasAvailable"),
+                ("Progressing", "True", "Restoring"),
                 ("Degraded", "False", "AsExpected"),
             )
         ],
@@ -143,6 +144,7 @@ def test_the_columns_show_what_is_wanted_and_what_is_there(
         ("Desired", 0),
         ("Ready", 0),
         ("Available", 0),
+        ("Progress", 0),
         ("Health", 0),
         ("URL", 1),
         ("Image", 1),
@@ -151,8 +153,9 @@ def test_the_columns_show_what_is_wanted_and_what_is_there(
         ("Age", 0),
     ]
     cells = table["rows"][0]["cells"]
-    assert cells[:8] == [name, 3, 2, "True", "AsExpected", "http://x", "hello:1", "64Mi"]
-    assert re.fullmatch(r"\d+d", cells[8])  # the age of the snapshot
+    assert cells[:6] == [name, 3, 2, "True", "Restoring", "AsExpected"]
+    assert cells[6:9] == ["http://x", "hello:1", "64Mi"]
+    assert re.fullmatch(r"\d+d", cells[9])  # the age of the snapshot
 
 
 def test_the_columns_of_a_snapshot_tell_of_what_it_is_and_whether_it_can_be_restored(

@@ -1,12 +1,14 @@
-"""What is told again and again is told once in a while, with a count.
+"""Log lines that would come again and again: now and then with a count, or once until they change.
 
-For faults that anybody can cause as often as he likes: each of them a line of its own would hide
-all else, and fill a disk. Nothing is imported from the rest of kopfkit: whatever logs can use it.
+The former (`often`) is for faults that anybody can cause as often as he likes, the latter (`Once`)
+for what is tried again until it works. Each of them a line of its own would hide all else, and fill
+a disk. Nothing is imported from the rest of kopfkit: whatever logs can use it.
 """
 
 import logging
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final
 
 # Seconds in which the same fault is told once.
@@ -14,6 +16,10 @@ QUIET: Final = 30.0
 # Faults that are remembered. Names are ours and not a stranger's, so there are a few.
 _REMEMBERED: Final = 100
 _FIELD: Final = "repeats"
+# Characters of a failure that are compared.
+_COMPARED: Final = 1000
+# What differs from one try to the next: times, amounts, ports, resourceVersions, random names.
+_VOLATILE: Final = re.compile(r"[0-9a-f]*[0-9][0-9a-f]*")
 
 
 def often(fault: str) -> dict[str, str]:
@@ -60,3 +66,27 @@ class Repeats(logging.Filter):
     def fault(self, record: logging.LogRecord) -> str:
         """Which fault a record is about, "" for one that is always told."""
         return str(getattr(record, _FIELD, ""))
+
+
+class Once:
+    """Knows which failure of whom was logged last, so that the same one is not logged again."""
+
+    def __init__(self) -> None:
+        self._last: dict[Hashable, tuple[str, str | None, int]] = {}
+
+    def news(self, of: Hashable, failure: str, state: str = "") -> bool:
+        """Whether a failure differs from the last one by more than numbers.
+
+        Args:
+            of: whose it is; forgotten by `over`.
+            failure: in words.
+            state: what it is about, such as a generation; another one makes the same words news.
+        """
+        before = self._last.get(of, ("", None, 0))
+        words = _VOLATILE.sub("#", failure[:_COMPARED])
+        self._last[of] = words, state, before[2] + 1
+        return before[:2] != (words, state)
+
+    def over(self, of: Hashable) -> int:
+        """It works again, or is gone; returns how often it failed."""
+        return self._last.pop(of, ("", "", 0))[2]

@@ -183,10 +183,16 @@ COLUMNS: Final = (
         "Whether the greeting is answered",
     ),
     Column(
+        "Progress",
+        "string",
+        '.status.conditions[?(@.type=="Progressing")].reason',
+        "RolloutComplete, or what it is doing or held up by",
+    ),
+    Column(
         "Health",
         "string",
         '.status.conditions[?(@.type=="Degraded")].reason',
-        "AsExpected, or what a person has to look after",
+        "AsExpected, or what somebody has to fix",
     ),
     Column("URL", "string", ".status.url", "Where the greeting is answered", priority=1),
     Column("Image", "string", ".status.image", "The image that was rolled out", priority=1),

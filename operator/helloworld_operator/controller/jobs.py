@@ -1,4 +1,4 @@
-"""The Jobs that copy a guest book and fill a volume: what they are, and what has become of one.
+"""The Jobs that copy a guest book and fill a volume, and what their command says at its end.
 
 Pure. Their pods meet the restricted Pod Security Standard, have no service account token, and are
 never matched by a HelloWorld's Service or Deployment: they carry none of its selector labels. A Job
@@ -6,18 +6,14 @@ tries again by itself, a few times (backoffLimit), unless its command says that 
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
-from helloworld_operator.controller.limits import signature
 from helloworld_operator.controller.names import APP, MANAGER
-from helloworld_operator.controller.observe import controller_of, mapping
 from helloworld_operator.controller.wish import Object
 from helloworld_operator.copies.outcome import HOPELESS
+from kopfkit.controller.limits import signature
 
-# Selects a Job's pods by the Job's uid (set by the Job's controller).
-POD_LABEL: Final = "batch.kubernetes.io/controller-uid"
 # Tries after the first one.
 _RETRIES: Final = 3
 # Seconds for all of them, the making of the volumes and the pulling of the image included.
@@ -30,21 +26,6 @@ _COPY: Final = "/snapshot"
 _DATA: Final = "/data"
 # On a Job: the resources it was made with, as `limits.signature` spells them.
 RESOURCES: Final = "test.jiaozi.com/resources"
-
-
-@dataclass(frozen=True)
-class State:
-    """What has become of a Job.
-
-    Attributes:
-        ended: "complete", "failed", or "" while it is at work.
-        message: why it failed, in the words of the Job's controller.
-        untried: whether it has not made a pod yet.
-    """
-
-    ended: str = ""
-    message: str = ""
-    untried: bool = False
 
 
 def labels(component: str) -> dict[str, str]:
@@ -154,60 +135,13 @@ def _job(
     }
 
 
-def state(job: Object) -> State:
-    """What has become of a Job."""
-    status = mapping(job.get("status"))
-    conditions = status.get("conditions")
-    untried = not any(status.get(count) for count in ("active", "failed", "succeeded"))
-    for each in map(mapping, conditions if isinstance(conditions, list) else []):
-        if each.get("status") != "True":
-            continue
-        if each.get("type") == "Complete":
-            return State("complete")
-        if each.get("type") == "Failed":
-            text = f"{each.get('reason', '')}: {each.get('message', '')}"
-            return State("failed", text, untried)
-    return State(untried=untried)
-
-
-def pods_of(job: Object, pods: Iterable[Object]) -> list[Object]:
-    """The pods that the Job's controller made: a label alone can be anybody's."""
-    uid = job["metadata"]["uid"]
-    return [pod for pod in pods if controller_of(pod).get("uid") == uid]
-
-
-def outcome(pods: Iterable[Object]) -> dict[str, Any] | None:
-    """What the command said at its end: that of a pod that succeeded, or of the newest that failed;
-    None where none has said anything. Words that are no outcome come as `error`."""
-    ended = []
-    for pod in pods:
-        statuses = mapping(pod.get("status")).get("containerStatuses")
-        for each in map(mapping, statuses if isinstance(statuses, list) else []):
-            done = mapping(mapping(each.get("state")).get("terminated"))
-            if done.get("message"):
-                succeeded = done.get("exitCode") == 0
-                ended.append((succeeded, str(done.get("finishedAt", "")), str(done["message"])))
-    if not ended:
+def outcome(words: str) -> dict[str, Any] | None:
+    """What the command said at its end, by the last words of its pods; None where they said
+    nothing. Words that are no outcome come as `error`."""
+    if not words:
         return None
-    _, _, message = max(ended)
     try:
-        found = json.loads(message)
+        found = json.loads(words)
     except ValueError:
         found = None
-    return found if isinstance(found, dict) else {"error": message[-500:].strip()}
-
-
-def hint(pods: Iterable[Object]) -> str:
-    """Why a pod does not start, as far as its status says; "" where it says nothing."""
-    for pod in pods:
-        status = mapping(pod.get("status"))
-        conditions = status.get("conditions")
-        for each in map(mapping, conditions if isinstance(conditions, list) else []):
-            if each.get("type") == "PodScheduled" and each.get("status") == "False":
-                return str(each.get("message", ""))
-        statuses = status.get("containerStatuses")
-        for each in map(mapping, statuses if isinstance(statuses, list) else []):
-            waiting = mapping(mapping(each.get("state")).get("waiting"))
-            if waiting.get("message"):
-                return f"{waiting.get('reason')}: {waiting['message']}"
-    return ""
+    return found if isinstance(found, dict) else {"error": words[-500:].strip()}

@@ -10,6 +10,8 @@ from kopfkit.controller.names import HASH, fitting
 
 MANAGER: Final = "helloworld-operator"
 APP: Final = "helloworld"
+# Begins names of children where the owner's begins with no letter.
+INITIAL: Final = "hw"
 # What we find our children by.
 SELECTOR: Final = f"app.kubernetes.io/managed-by={MANAGER},app.kubernetes.io/name={APP}"
 
@@ -59,7 +61,7 @@ def snapshot_name(name: str, what: str) -> str:
 
 def _fitting(name: str, suffix: str) -> str:
     """`name` with the suffix, cut to a DNS-1035 label with a hash where it has to be."""
-    return fitting(name, suffix, initial="hw")
+    return fitting(name, suffix, initial=INITIAL)
 
 
 def selector_labels(name: str) -> dict[str, str]:

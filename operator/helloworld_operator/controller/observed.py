@@ -6,15 +6,10 @@ from typing import Any
 
 from helloworld_operator.api import v1
 from helloworld_operator.controller.observe import AUTOSCALERS, CLAIMS, DEPLOYMENTS, SERVICES
+from kopfkit.controller import Problem
 from kopfkit.runtime.client import Object, Resource
 
-
-@dataclass(frozen=True)
-class Problem:
-    """Something only a person can mend: a reason for programs, a sentence for people."""
-
-    reason: str
-    message: str
+__all__ = ["Observed", "Problem", "Waiting"]
 
 
 @dataclass(frozen=True)

@@ -1,36 +1,26 @@
 """What a snapshot is taken of: whether it can be copied now, where, and into how large a claim."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from helloworld_operator.api import HELLOWORLD, v1
 from helloworld_operator.api import snapshot as api
-from helloworld_operator.api import v1
 from helloworld_operator.controller import desired, jobs, names, upgrades, volumes
-from helloworld_operator.controller.observe import (
-    CLAIMS,
-    DEPLOYMENTS,
-    HELLOWORLDS,
-    SERVICES,
-    Ownership,
-    mapping,
-    ownership,
-    spec_of,
-)
+from helloworld_operator.controller.observe import spec_of
 from helloworld_operator.controller.retention import MADE_BY, OF_UID
-from helloworld_operator.controller.status import conditions_of
-from kopfkit.controller.errors import InvalidSpec
-from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import NotFound
-from kopfkit.runtime.store import Key, Store, key_of
+from kopfkit.controller import (
+    Context,
+    InvalidSpec,
+    Object,
+    Waiting,
+    conditions_of,
+    dig,
+    items,
+    owned_by,
+)
+from kopfkit.controller.kinds import DEPLOYMENTS, PERSISTENT_VOLUME_CLAIMS, SERVICES, Kind
 
-
-@dataclass(frozen=True)
-class Obstacle:
-    """Why a HelloWorld cannot be copied now: a reason for programs, a sentence for people."""
-
-    reason: str
-    message: str
+HELLOWORLDS = Kind.of(HELLOWORLD, v1.VERSION)
 
 
 @dataclass(frozen=True)
@@ -45,118 +35,103 @@ class Original:
     """
 
     url: str
-    resources: Object
+    resources: dict[str, Any]
     persistence: v1.Persistence
-    claim: Object | None
+    claim: dict[str, Any] | None
 
 
-class Originals:
-    """Finds them.
+async def find(name: str, ctx: Context) -> Original:
+    """The HelloWorld.
+
+    Raises:
+        Waiting: why it cannot be copied now.
+    """
+    source = await ctx.get(HELLOWORLDS, name)
+    if source is None or source["metadata"].get("deletionTimestamp"):
+        text = f"HelloWorld {name} does not exist: create it, or delete this snapshot"
+        raise Waiting("SourceMissing", text, requeue_after=None)
+    try:
+        spec = spec_of(source)
+    except InvalidSpec as error:
+        text = f"HelloWorld {name} is not understood: {error}"
+        raise Waiting("SourceNotAvailable", text, requeue_after=None) from error
+    if spec.persistence is None:
+        text = f"HelloWorld {name} has no volume: add spec.persistence to it"
+        raise Waiting("SourceNotPersistent", text, requeue_after=None)
+    if not await _answers(source, ctx):
+        text = (
+            f"HelloWorld {name} has no pod that answers with its guest book: a copy is "
+            "fetched from the running one, as soon as it is available"
+        )
+        raise Waiting("SourceNotAvailable", text, requeue_after=None)
+    volume = await ctx.get(PERSISTENT_VOLUME_CLAIMS, names.claim_name(name))
+    address, resources = desired.url(source, spec), desired.resources(spec)
+    return Original(address, resources, spec.persistence, volume)
+
+
+async def resources(snapshot: Object[api.Spec, api.Status], ctx: Context) -> dict[str, Any] | None:
+    """What the pods of the HelloWorld ask for; None where that cannot be known."""
+    source = await ctx.get(HELLOWORLDS, snapshot.spec.hello_world_name)
+    try:
+        return desired.resources(spec_of(source)) if source is not None else None
+    except InvalidSpec:
+        return None
+
+
+async def vanished(snapshot: dict[str, Any], ctx: Context) -> bool:
+    """Whether the operator made this snapshot for a HelloWorld that is gone, and it holds
+    nothing. One of the same name that was made since is another one."""
+    labels = snapshot["metadata"].get("labels") or {}
+    states = conditions_of(snapshot.get("status") or {})
+    if not labels.get(OF_UID) or MADE_BY not in labels:
+        return False
+    if states.get("Ready", {}).get("status") == "True":
+        return False
+    name = str(dig(snapshot, "spec", "helloWorldName"))
+    for fresh in (False, True):
+        source = await ctx.get(HELLOWORLDS, name, fresh=fresh)
+        if source is not None and source["metadata"]["uid"] == labels[OF_UID]:
+            return False
+    return True
+
+
+def claim(original: Original, spec: api.Spec, name: str) -> dict[str, Any]:
+    """The claim of a snapshot.
 
     Args:
-        client: asks once more before something is deleted.
-        stores: what was last seen.
+        original: what is copied.
+        spec: the snapshot's; what it leaves out is as the original has it.
+        name: of the claim.
     """
+    wished = original.persistence
+    size = str(spec.size) if spec.size is not None else ""
+    size = size or volumes.larger(str(wished.size), volumes.capacity(original.claim))
+    made: dict[str, Any] = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": size}},
+    }
+    if storage := spec.storage_class_name or wished.storage_class_name:
+        made["storageClassName"] = storage
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "labels": jobs.labels("snapshot")},
+        "spec": made,
+    }
 
-    def __init__(self, client: Client, stores: Mapping[Resource, Store]) -> None:
-        self._client, self._stores = client, stores
 
-    def find(self, key: Key) -> Original | Obstacle:
-        """The HelloWorld, or why it cannot be copied now."""
-        namespace, name = key
-        source = self._stores[HELLOWORLDS].get(key)
-        if source is None or source["metadata"].get("deletionTimestamp"):
-            text = f"HelloWorld {name} does not exist: create it, or delete this snapshot"
-            return Obstacle("SourceMissing", text)
-        try:
-            spec = spec_of(source)
-        except InvalidSpec as error:
-            return Obstacle("SourceNotAvailable", f"HelloWorld {name} is not understood: {error}")
-        if spec.persistence is None:
-            text = f"HelloWorld {name} has no volume: add spec.persistence to it"
-            return Obstacle("SourceNotPersistent", text)
-        if not self._answers(source):
-            text = (
-                f"HelloWorld {name} has no pod that answers with its guest book: a copy is "
-                "fetched from the running one, as soon as it is available"
-            )
-            return Obstacle("SourceNotAvailable", text)
-        claim = self._stores[CLAIMS].get((namespace, names.claim_name(name)))
-        address = desired.url(source, spec)
-        return Original(address, desired.resources(spec), spec.persistence, claim)
+async def _answers(source: dict[str, Any], ctx: Context) -> bool:
+    """Whether all its pods run as wished, with the volume, behind a Service of ours.
 
-    def resources(self, key: Key) -> Object | None:
-        """What the HelloWorld's pods ask for; None where that cannot be known."""
-        source = self._stores[HELLOWORLDS].get(key)
-        try:
-            return desired.resources(spec_of(source)) if source is not None else None
-        except InvalidSpec:
-            return None
-
-    async def vanished(self, snapshot: Object) -> bool:
-        """Whether the operator made this snapshot for a HelloWorld that is gone, and it holds
-        nothing. One of the same name that was made since is another one."""
-        labels = mapping(snapshot["metadata"].get("labels"))
-        states = conditions_of(mapping(snapshot.get("status")))
-        if not labels.get(OF_UID) or MADE_BY not in labels:
-            return False
-        if states.get("Ready", {}).get("status") == "True":
-            return False
-        name = str(mapping(snapshot.get("spec")).get("helloWorldName", ""))
-        key = (snapshot["metadata"]["namespace"], name)
-        known = self._stores[HELLOWORLDS].get(key)
-        if known is not None and known["metadata"]["uid"] == labels[OF_UID]:
-            return False
-        try:
-            now = await self._client.get(HELLOWORLDS, *key)
-        except NotFound:
-            return True
-        return bool(now["metadata"]["uid"] != labels[OF_UID])
-
-    @staticmethod
-    def claim(original: Original, spec: api.Spec, metadata: Object) -> Object:
-        """The claim of a snapshot.
-
-        Args:
-            original: what is copied.
-            spec: the snapshot's; what it leaves out is as the original has it.
-            metadata: of the claim.
-        """
-        wished = original.persistence
-        size = str(spec.size) if spec.size is not None else ""
-        made: dict[str, Any] = {
-            "accessModes": ["ReadWriteOnce"],
-            "resources": {
-                "requests": {
-                    "storage": size
-                    or volumes.larger(str(wished.size), volumes.capacity(original.claim))
-                }
-            },
-        }
-        storage = spec.storage_class_name or wished.storage_class_name
-        if storage:
-            made["storageClassName"] = storage
-        return {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": {**metadata, "labels": jobs.labels("snapshot")},
-            "spec": made,
-        }
-
-    def _answers(self, source: Object) -> bool:
-        """Whether all its pods run as wished, with the volume, behind a Service of ours.
-
-        What another Service of that name answers is not this guest book.
-        """
-        namespace, name = key_of(source)
-        place = (namespace, names.child_name(name))
-        live, service = (self._stores[each].get(place) for each in (DEPLOYMENTS, SERVICES))
-        if live is None or ownership(live, source) is not Ownership.OURS:
-            return False
-        if service is None or ownership(service, source) is not Ownership.OURS:
-            return False
-        found = upgrades.running(live, desired.CONTAINER)
-        pod = mapping(mapping(mapping(live.get("spec")).get("template")).get("spec"))
-        wanted = {"claimName": names.claim_name(name)}
-        mounts = [mapping(each).get("persistentVolumeClaim") for each in pod.get("volumes") or []]
-        return found is not None and found.complete and wanted in mounts
+    What another Service of that name answers is not this guest book.
+    """
+    name = source["metadata"]["name"]
+    child = names.child_name(name)
+    live, service = await ctx.get(DEPLOYMENTS, child), await ctx.get(SERVICES, child)
+    if not owned_by(live, source) or not owned_by(service, source):
+        return False
+    found = upgrades.running(live, desired.CONTAINER)
+    mounts = items(dig(live, "spec", "template", "spec", "volumes"))
+    wanted = {"claimName": names.claim_name(name)}
+    mounted = any(each.get("persistentVolumeClaim") == wanted for each in mounts)
+    return found is not None and found.complete and mounted

@@ -16,15 +16,16 @@ from helloworld_operator.controller.kinds import KINDS, Kind
 from helloworld_operator.controller.observe import CLAIMS, DEPLOYMENTS, HELLOWORLDS, spec_of
 from helloworld_operator.controller.observed import Observed, Problem, Waiting
 from helloworld_operator.controller.planning import Plan, Planner
-from helloworld_operator.controller.pods import Pods
-from helloworld_operator.controller.quotas import Quotas, Waiter
-from helloworld_operator.controller.status import rollout_of, unsettled
+from helloworld_operator.controller.status import unsettled
 from helloworld_operator.controller.telling import Teller
-from helloworld_operator.controller.troubles import refused
 from helloworld_operator.controller.wish import Wish, hash_of
 from kopfkit.controller import refusals
 from kopfkit.controller.children import Children, Result
 from kopfkit.controller.errors import InvalidSpec, Vanished
+from kopfkit.controller.podfailures import refused
+from kopfkit.controller.podreader import PodReader
+from kopfkit.controller.quotas import Quotas, Waiter
+from kopfkit.controller.rollouts import rollout
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import ApiError, Forbidden, Invalid, Unavailable
 from kopfkit.runtime.store import Key, Store, key_of
@@ -89,7 +90,7 @@ class Reconciler:
         self._client, self._stores, self._plan = client, stores, plan
         self._quotas = quotas
         self._children, self._teller, self._clock = children, teller, clock
-        self._pods = Pods(client, clock=clock)
+        self._pods = PodReader(client, clock=clock)
         # Since when, and until when at most, the status waits for the Deployment's controller.
         self._unsettled: dict[Key, tuple[float, float]] = {}
         self._failing: dict[Key, int] = {}
@@ -113,7 +114,7 @@ class Reconciler:
                 left = self._settles_in(key)
                 if left > 0:
                     return left if acted.again is None else min(left, acted.again)
-            troubles, look = await self._pods.troubles(observed)
+            troubles, look = await self._pods.failures(owner, observed.deployment, observed.claim)
             await self._teller.tell(replace(observed, troubles=troubles))
         except Vanished as why:
             self._forget(key)
@@ -132,7 +133,7 @@ class Reconciler:
         the Deployment is copied to the ReplicaSet, and wakes it.
         """
         owner, deployment = acted.observed.owner, acted.observed.deployment
-        words = rollout_of(deployment, acted.observed.spec).failure
+        words = rollout(deployment).refusal
         if acted.failure is not None:
             words = acted.failure.message
         room = self._quotas.wait(Waiter(HELLOWORLDS, key_of(owner), "children"), words)
@@ -217,7 +218,7 @@ class Reconciler:
                 if error.status != 500 or not self._fails_again(key_of(owner)):
                     raise
                 failure = error
-                problems.append(Problem("ServerError", f"{kind.kind}: {error.message}"))
+                problems.append(Problem("ServerError", f"{kind.kind}: {error.sentence}"))
         if failure is None:
             self._failing.pop(key_of(owner), None)
         found = results.values()
@@ -251,7 +252,7 @@ class Reconciler:
 def _refused(owner: Object, kind: Kind, error: Forbidden | Invalid, live: Object | None) -> Problem:
     if kind.resource is CLAIMS and "resize" in error.message:
         # The admission plugin PersistentVolumeClaimResize.
-        return Problem("VolumeCannotGrow", volumes.cannot_grow(live, error.message))
+        return Problem("VolumeCannotGrow", volumes.cannot_grow(live, error.sentence))
     found = refused(kind.kind, error)
     return replace(found, message=found.message + _hint(owner, kind, error))
 

@@ -4,16 +4,20 @@ another."""
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
+from helloworld_operator.controller import snapshots
 from helloworld_operator.controller.children import new_children
+from helloworld_operator.controller.names import MANAGER
 from helloworld_operator.controller.observe import HELLOWORLDS, SNAPSHOTS
-from helloworld_operator.controller.quotas import Quotas
 from helloworld_operator.controller.reconcile import Reconciler
-from helloworld_operator.controller.snapshots import SnapshotReconciler
 from helloworld_operator.controller.stateful import Stateful
 from helloworld_operator.controller.telling import Teller
+from kopfkit.controller import assembly, dig
+from kopfkit.controller.quotas import Quotas
+from kopfkit.controller.sources import Target
 from kopfkit.controller.statuswriter import Recorder, UpgradeBlocker
-from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.store import Key, Store
+from kopfkit.runtime.client import Object, Resource
+from kopfkit.runtime.store import Key, Store, key_of
+from kopfkit.runtime.views import ViewingClient
 
 
 class Reconcilers:
@@ -36,7 +40,7 @@ class Reconcilers:
 
     def __init__(
         self,
-        client: Client,
+        client: ViewingClient,
         stores: Mapping[Resource, Store],
         *,
         image: str | None,
@@ -45,17 +49,17 @@ class Reconcilers:
         concern: Callable[[Resource, Key], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        def tell(snapshot: Object, bad: bool, reason: str, note: str) -> None:
-            (recorder.warning if bad else recorder.normal)(snapshot, reason, note)
-
         def concern_snapshot(key: Key) -> None:
             concern(SNAPSHOTS, key)
 
-        def changed(snapshot: Object, source: Key) -> None:
+        def wrote(by: Target, resource: Resource, obj: Object) -> None:
             # What we write ourselves comes back as no news.
-            concern_snapshot((source[0], snapshot["metadata"]["name"]))
-            if stores[HELLOWORLDS].get(source) is not None:
-                concern(HELLOWORLDS, source)
+            if resource == SNAPSHOTS:
+                namespace, name = key_of(obj)
+                concern(SNAPSHOTS, (namespace, name))
+                source = (namespace, str(dig(obj, "spec", "helloWorldName")))
+                if stores[HELLOWORLDS].get(source) is not None:
+                    concern(HELLOWORLDS, source)
 
         self.quotas = Quotas(client, concern)
         self._plan = Stateful(
@@ -69,18 +73,22 @@ class Reconcilers:
             teller=Teller(client, stores, recorder=recorder, upgradeable=upgradeable),
             quotas=self.quotas,
         )
-        self.snapshots = SnapshotReconciler(
+        self._snapshots = snapshots.controller(image)
+        self.snapshots = assembly.runner(
+            MANAGER,
+            self._snapshots,
             client,
             stores,
-            image=image,
-            now=now,
-            tell=tell,
-            changed=changed,
+            recorder,
+            upgradeable,
             quotas=self.quotas,
+            wrote=wrote,
+            now=lambda: now().strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
 
     def waiting(self, resource: Resource, key: Key) -> Iterable[tuple[Resource, Key]]:
         """Who waits for an object."""
         if resource is SNAPSHOTS:
             return [(HELLOWORLDS, waiter) for waiter in self._plan.waiting(key)]
-        return [(SNAPSHOTS, waiter) for waiter in self.snapshots.waiting.of(key)]
+        watch = self._snapshots.watched[0]
+        return [(SNAPSHOTS, waiter) for waiter in watch.index.of(key)]

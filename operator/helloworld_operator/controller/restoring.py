@@ -10,7 +10,6 @@ from typing import Final
 
 from helloworld_operator.api import v1
 from helloworld_operator.controller import desired, jobs
-from helloworld_operator.controller.attempts import Attempts
 from helloworld_operator.controller.names import restore_name, snapshot_child_name
 from helloworld_operator.controller.observe import (
     CLAIMS,
@@ -20,10 +19,11 @@ from helloworld_operator.controller.observe import (
     mapping,
 )
 from helloworld_operator.controller.observed import Problem, Waiting
-from helloworld_operator.controller.quotas import Quotas, Waiter
 from helloworld_operator.controller.status import conditions_of
 from helloworld_operator.controller.wish import metadata
+from kopfkit.controller.jobs import JobReader
 from kopfkit.controller.owned import Owned
+from kopfkit.controller.quotas import Quotas, Waiter
 from kopfkit.controller.reverseindex import ReverseIndex
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.store import Store, key_of
@@ -75,7 +75,7 @@ class Restoring:
         quotas: Quotas,
     ) -> None:
         self._stores, self._image = stores, image
-        self._attempts = Attempts(client, quotas)
+        self._jobs = JobReader(client, quotas, jobs.RESOURCES)
         self._owned = Owned(client, stores)
         self.waiting = ReverseIndex()
 
@@ -132,7 +132,7 @@ class Restoring:
         wanted = jobs.restore(
             self._metadata(owner, claim, snapshot_name),
             self._image,
-            await self._attempts.resources(namespace, resources),
+            await self._jobs.resources(namespace, resources),
             source=source.live["metadata"]["name"],
             claim=claim["metadata"]["name"],
             sha256=str(status.get("sha256")),
@@ -150,9 +150,8 @@ class Restoring:
         if made_for.get(_CLAIM) != claim["metadata"]["uid"]:
             return await self._anew(owner, job, "made for another volume")
         waiter = Waiter(HELLOWORLDS, key_of(owner), "restore")
-        found = await self._attempts.look(waiter, job, resources)
-        state, pods = found.state, found.pods
-        if state.ended == "complete":
+        found = await self._jobs.look(waiter, job, resources)
+        if found.ended == "complete":
             return Restored(filled=snapshot_name)
         if found.again:
             return await self._anew(owner, job, found.again)
@@ -160,16 +159,16 @@ class Restoring:
             text = f"Job {job['metadata']['name']} that restores the volume has no pod: "
             problem = Problem(found.refused.reason, text + found.refused.message)
             return Restored(problem=problem, again=_RECHECK)
-        if state.ended == "failed":
+        if found.ended == "failed":
             if made_for.get(_GENERATION) != str(owner["metadata"].get("generation", 0)):
                 return await self._anew(owner, job, "the HelloWorld was changed, tries again")
-            why = (jobs.outcome(pods) or {}).get("error") or state.message
+            why = (jobs.outcome(found.words) or {}).get("error") or found.message
             text = (
                 f"the volume cannot be restored from {snapshot_name}: {why}; change the "
                 f"HelloWorld, or delete Job {job['metadata']['name']} to try again"
             )
             return Restored(problem=Problem("RestoreFailed", text))
-        return Restored(waiting=_restoring(snapshot_name, jobs.hint(pods)), again=_RECHECK)
+        return Restored(waiting=_restoring(snapshot_name, found.hint), again=_RECHECK)
 
     async def _anew(self, owner: Object, job: Object, why: str) -> Restored:
         await self._owned.delete(JOBS, job, owner, why)

@@ -5,41 +5,46 @@ there is; afterwards only the loss of its claim changes it. What cannot be done 
 Ready=False, and is done when it can.
 """
 
-import logging
-import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
+from helloworld_operator.api import HELLOWORLD, SNAPSHOT, v1
 from helloworld_operator.api import snapshot as api
-from helloworld_operator.controller import jobs, names
-from helloworld_operator.controller.attempts import Attempts
-from helloworld_operator.controller.observe import (
-    CLAIMS,
-    JOBS,
-    SNAPSHOTS,
-    mapping,
+from helloworld_operator.controller import jobs, names, originals
+from kopfkit.controller import (
+    Context,
+    Controller,
+    Object,
+    Refused,
+    Result,
+    Stopped,
+    Undecoded,
+    conditions_of,
+    see,
 )
-from helloworld_operator.controller.originals import Obstacle, Originals
-from helloworld_operator.controller.quotas import Quotas, Waiter
-from helloworld_operator.controller.status import condition, conditions_of
-from helloworld_operator.controller.troubles import is_quota
-from kopfkit.controller.owned import Owned, metadata
-from kopfkit.controller.reverseindex import ReverseIndex
-from kopfkit.controller.statuswriter import about, lives
-from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import Conflict, Forbidden, Invalid, NotFound
-from kopfkit.runtime.store import Key, Store, key_of
+from kopfkit.controller.kinds import (
+    DEPLOYMENTS,
+    EVENTS,
+    JOBS,
+    LIMIT_RANGES,
+    PERSISTENT_VOLUME_CLAIMS,
+    PODS,
+    RESOURCE_QUOTAS,
+    SERVICES,
+    Kind,
+)
 
-log = logging.getLogger(__name__)
-
-# Seconds between two looks at what sends us no events.
+# Seconds between two looks at what sends no events.
 _RECHECK: Final = 10.0
+# How many are reconciled at a time; their Jobs do the work.
+_WORKERS: Final = 4
 # Reasons of Ready=False that somebody has to do something about; before that it stays so.
 STUCK: Final = ("QuotaExceeded", "PodsRefused", "Refused", "ImageMissing", "NameCollision")
+
+Snapshot = Object[api.Spec, api.Status]
 
 
 @dataclass(frozen=True)
@@ -51,222 +56,162 @@ class Look:
         message: for people.
         ready: the copy is complete.
         failed: it will never be.
-        fields: status fields that are known now.
-        again: whether to look again though nothing happens.
     """
 
     reason: str
     message: str
     ready: bool = False
     failed: bool = False
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    again: bool = False
 
 
-class SnapshotReconciler:
-    """Reconciles HelloWorldSnapshots.
+def controller(image: str | None) -> Controller[api.Spec, api.Status]:
+    """The controller of HelloWorldSnapshots.
 
     Args:
-        client: writes, and reads pods.
-        stores: what was last seen.
-        image: the operator's own image, whose command copies; None where it is not known.
-        now: the time (UTC).
-        tell: called with a snapshot, whether it is bad news, a reason and a sentence.
-        changed: called with a snapshot whose status was written, and the key of its HelloWorld.
-        quotas: knows who waits for room.
-
-    Attributes:
-        waiting: which snapshots wait for which HelloWorld.
+        image: the operator's own, whose command copies; None where it is not known.
     """
-
-    def __init__(
-        self,
-        client: Client,
-        stores: Mapping[Resource, Store],
-        *,
-        image: str | None,
-        now: Callable[[], datetime],
-        tell: Callable[[Object, bool, str, str], None],
-        changed: Callable[[Object, Key], None],
-        quotas: Quotas,
-    ) -> None:
-        self._client, self._stores, self._image = client, stores, image
-        self._now, self._tell, self._changed = now, tell, changed
-        self._owned = Owned(client, stores)
-        self._originals = Originals(client, stores)
-        self._quotas, self._attempts = quotas, Attempts(client, quotas)
-        self.waiting = ReverseIndex()
-
-    async def __call__(self, key: Key) -> float | None:
-        """Reconcile one snapshot; returns seconds after which to look again, or None.
-
-        Raises:
-            ApiError: to be tried again, after a delay.
-        """
-        snapshot = self._stores[SNAPSHOTS].get(key)
-        self.waiting.forget(key)
-        if snapshot is None or snapshot["metadata"].get("deletionTimestamp"):
-            self._quotas.forget(SNAPSHOTS, key)
-            return None  # its claim and its Job go with it by their owner references
-        if await self._originals.vanished(snapshot):
-            await self._owned.delete(SNAPSHOTS, snapshot, snapshot, "its HelloWorld went before it")
-            return None
-        refused = None
-        try:
-            look = await self._look(snapshot)
-        except (Forbidden, Invalid) as error:
-            # A quota, an admission policy, a name the storage does not take: told, and tried again.
-            refused = error
-            reason = "QuotaExceeded" if is_quota(error.message) else "Refused"
-            look = Look(reason, f"the API server refused: {error.message}")
-        self._quotas.wait(Waiter(SNAPSHOTS, key, "child"), refused.message if refused else "")
-        if look is None:
-            return None
-        await self._store(snapshot, look)
-        if refused is not None:
-            raise refused
-        return _RECHECK * random.uniform(0.8, 1.2) if look.again else None
-
-    async def _look(self, snapshot: Object) -> Look | None:
-        name = names.snapshot_child_name(snapshot["metadata"]["name"])
-        states = conditions_of(mapping(snapshot.get("status")))
-        if states.get("Failed", {}).get("status") == "True":
-            return None
-        if states.get("Ready", {}).get("status") == "True":
-            claim = await self._owned.find(snapshot, CLAIMS, name)
-            if claim.live is not None:
-                return None
-            text = f"its claim {name} is gone, and the copy with it: take another snapshot"
-            return Look("ClaimLost", text, failed=True)
-        try:
-            spec = msgspec.convert(snapshot.get("spec") or {}, api.Spec)
-        except msgspec.ValidationError as error:
-            return Look("InvalidSpec", str(error))
-        job = await self._owned.find(snapshot, JOBS, name)
-        if job.collision:
-            return Look("NameCollision", job.collision, again=True)
-        if job.waiting:
-            return Look("WaitingForDeletion", job.waiting, again=True)
-        if job.live is not None:
-            return await self._follow(snapshot, job.live)
-        return await self._begin(snapshot, spec, name)
-
-    async def _begin(self, snapshot: Object, spec: api.Spec, name: str) -> Look:
-        namespace = snapshot["metadata"]["namespace"]
-        source_key = (namespace, spec.hello_world_name)
-        self.waiting.add(source_key, key_of(snapshot))
-        if not self._image:
-            text = "no image to copy with: set RELATED_IMAGE_HELLOWORLD for the operator"
-            return Look("ImageMissing", text)
-        source = self._originals.find(source_key)
-        if isinstance(source, Obstacle):
-            return Look(source.reason, source.message)
-        claim = await self._owned.find(snapshot, CLAIMS, name)
-        if claim.live is None and not (claim.collision or claim.waiting):
-            wanted = self._originals.claim(source, spec, metadata(snapshot, name))
-            claim = await self._owned.make(snapshot, CLAIMS, wanted)
-        if claim.collision:
-            return Look("NameCollision", claim.collision, again=True)
-        if claim.waiting:
-            return Look("WaitingForDeletion", claim.waiting, again=True)
-        resources = await self._attempts.resources(namespace, source.resources)
-        wanted = jobs.snapshot(metadata(snapshot, name), self._image, resources, source.url, name)
-        made = await self._owned.make(snapshot, JOBS, wanted)
-        if made.collision:
-            return Look("NameCollision", made.collision, again=True)
-        self.waiting.forget(key_of(snapshot))
-        return Look("Copying", f"a Job copies the guest book of {spec.hello_world_name}")
-
-    async def _follow(self, snapshot: Object, job: Object) -> Look:
-        """What the Job says."""
-        name, key = job["metadata"]["name"], key_of(snapshot)
-        of = str(mapping(snapshot.get("spec")).get("helloWorldName", ""))
-        wanted = self._originals.resources((key[0], of))
-        found = await self._attempts.look(Waiter(SNAPSHOTS, key, "job"), job, wanted)
-        state, pods = found.state, found.pods
-        if found.again:
-            await self._owned.delete(JOBS, job, snapshot, found.again)
-            return Look("Copying", f"a Job is made anew: {found.again}", again=True)
-        if found.refused:
-            text = f"the Job {name} that copies the guest book has no pod: {found.refused.message}"
-            return Look(found.refused.reason, text, again=True)
-        if not state.ended:
-            hint = jobs.hint(pods)
-            text = "a Job copies the guest book" + (f"; its pod waits: {hint}" if hint else "")
-            # Pods send us no events.
-            return Look("Copying", text, again=True)
-        said = jobs.outcome(pods)
-        if state.ended == "failed":
-            why = (said or {}).get("error") or state.message
-            return Look("CopyFailed", f"{why}; take another snapshot", failed=True)
-        if said is None:
-            # Its pods are gone, and their words with them. The command says them again.
-            await self._owned.delete(JOBS, job, snapshot, "its outcome is lost, asks again")
-            return Look("Copying", "asks again what was copied", again=True)
-        fields = {
-            "claimName": name,
-            "sha256": said.get("sha256"),
-            "sizeBytes": said.get("bytes"),
-            "entries": said.get("entries"),
-            "completedAt": said.get("taken"),
-        }
-        if not _sound(fields):
-            text = f"the Job's pod said nothing that is understood: {said.get('error', said)}"
-            return Look("ResultUnreadable", text[:1000], failed=True)
-        text = f"{fields['entries']} entries in {fields['sizeBytes']} bytes"
-        return Look("Completed", text, ready=True, fields=fields)
-
-    async def _store(self, snapshot: Object, look: Look) -> None:
-        old = mapping(snapshot.get("status"))
-        before, now = conditions_of(old), self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
-        generation = snapshot["metadata"].get("generation", 0)
-        made = [
-            condition(
-                kind,
-                "True" if state else "False",
-                look.reason if state or kind == "Ready" else "AsExpected",
-                look.message if state or kind == "Ready" else "",
-                generation,
-                before.get(kind),
-                now,
-            )
-            for kind, state in (("Ready", look.ready), ("Failed", look.failed))
-        ]
-        others = [each for kind, each in before.items() if kind not in ("Ready", "Failed")]
-        kept = {key: value for key, value in old.items() if key != "conditions"}
-        new = {**kept, "observedGeneration": generation, **look.fields}
-        new["conditions"] = made + others
-        if new == old:
-            return
-        # The uid is a precondition: never write on a successor of the same name.
-        change = {"metadata": {"uid": snapshot["metadata"]["uid"]}, "status": new}
-        try:
-            stored = await self._client.merge(
-                SNAPSHOTS, *key_of(snapshot), change, subresource="status"
-            )
-        except NotFound:
-            return  # it was deleted meanwhile; what was made for it goes with it
-        except Conflict:
-            # It may have a successor; or there were too many writers at once.
-            if await lives(self._client, SNAPSHOTS, snapshot):
-                raise
-            return
-        self._stores[SNAPSHOTS].put(stored)
-        was = before.get("Ready", {}).get("reason")
-        if was != look.reason:
-            level = logging.ERROR if look.failed else logging.INFO
-            log.log(level, "snapshot: %s: %s", look.reason, look.message, extra=about(snapshot))
-            if look.failed or look.ready:
-                reason = "SnapshotFailed" if look.failed else "SnapshotReady"
-                self._tell(snapshot, look.failed, reason, look.message)
-        of = str(mapping(snapshot.get("spec")).get("helloWorldName", ""))
-        self._changed(snapshot, (snapshot["metadata"]["namespace"], of))
+    made = Controller(
+        SNAPSHOT,
+        api.VERSION,
+        reconcile=partial(reconcile, image),
+        undecodable=undecodable,
+        summary=False,
+        workers=_WORKERS,
+        initial=names.INITIAL,
+    )
+    source = Kind.of(HELLOWORLD, v1.VERSION)
+    return (
+        made.owns(PERSISTENT_VOLUME_CLAIMS, immutable=True)
+        .owns(JOBS, immutable=True, delete=True)
+        .watches(source, named_by=lambda each: [each.spec.hello_world_name])
+        # It deletes itself where it holds nothing and its HelloWorld is gone.
+        .makes(made.own, delete=True)
+        .reads(DEPLOYMENTS, SERVICES, PODS, EVENTS, LIMIT_RANGES, RESOURCE_QUOTAS)
+    )
 
 
-def _sound(fields: Mapping[str, Any]) -> bool:
-    """Whether the status' schema takes the fields."""
+async def reconcile(image: str | None, snapshot: Snapshot, ctx: Context) -> Result | None:
+    """Bring a snapshot one step further."""
+    if await originals.vanished(snapshot.raw, ctx):
+        own = Kind.of(SNAPSHOT, api.VERSION)
+        await ctx.delete(own, snapshot.raw, "its HelloWorld went before it")
     try:
-        msgspec.convert(dict(fields), api.Status)
+        look = await _look(image, snapshot, ctx)
+    except Stopped as stop:
+        _tell(snapshot, ctx, Look(stop.reason, stop.message))
+        return Result(stop.requeue_after)
+    except Refused as refused:
+        # A quota, an admission policy, a name the storage does not take: told, and tried again.
+        reason = "QuotaExceeded" if refused.reason == "QuotaExceeded" else "Refused"
+        text = f"the API server refused: {refused.error.sentence}"
+        _tell(snapshot, ctx, Look(reason, text))
+        return Result(error=refused.error)
+    if look is not None:
+        _tell(snapshot, ctx, look)
+    return None
+
+
+async def undecodable(snapshot: Undecoded[api.Status], ctx: Context) -> None:
+    """Tell of a snapshot whose spec is refused, unless it is taken or has failed already."""
+    if not any(_is(snapshot.raw, kind) for kind in ("Ready", "Failed")):
+        _tell(snapshot, ctx, Look("InvalidSpec", snapshot.error))
+
+
+async def _look(image: str | None, snapshot: Snapshot, ctx: Context) -> Look | None:
+    name = names.snapshot_child_name(snapshot.name)
+    if _is(snapshot.raw, "Failed"):
+        return None
+    if _is(snapshot.raw, "Ready"):
+        try:
+            kept = await ctx.find(PERSISTENT_VOLUME_CLAIMS, name)
+        except Stopped:
+            kept = None
+        if kept is not None:
+            return None
+        text = f"its claim {name} is gone, and the copy with it: take another snapshot"
+        return Look("ClaimLost", text, failed=True)
+    job = await ctx.find(JOBS, name)
+    if job is not None:
+        return await _follow(snapshot, ctx, job)
+    return await _begin(image, snapshot, ctx, name)
+
+
+async def _begin(image: str | None, snapshot: Snapshot, ctx: Context, name: str) -> Look:
+    if not image:
+        text = "no image to copy with: set RELATED_IMAGE_HELLOWORLD for the operator"
+        return Look("ImageMissing", text)
+    of = snapshot.spec.hello_world_name
+    source = await originals.find(of, ctx)
+    await ctx.create(originals.claim(source, snapshot.spec, name))
+    resources = await ctx.fitted(source.resources)
+    await ctx.create(jobs.snapshot({"name": name}, image, resources, source.url, name))
+    return Look("Copying", f"a Job copies the guest book of {of}")
+
+
+async def _follow(snapshot: Snapshot, ctx: Context, job: dict[str, Any]) -> Look:
+    """What the Job says."""
+    name, wanted = job["metadata"]["name"], await originals.resources(snapshot, ctx)
+    found = await ctx.job(job, wanted)
+    if found.again:
+        await ctx.delete(JOBS, job, found.again)
+        ctx.requeue(_RECHECK)
+        return Look("Copying", f"a Job is made anew: {found.again}")
+    if found.refused:
+        ctx.requeue(_RECHECK)
+        text = f"the Job {name} that copies the guest book has no pod: {found.refused.message}"
+        return Look(found.refused.reason, text)
+    if not found.ended:
+        # Pods send no events.
+        ctx.requeue(_RECHECK)
+        hint = f"; its pod waits: {found.hint}" if found.hint else ""
+        return Look("Copying", f"a Job copies the guest book{hint}")
+    said = jobs.outcome(found.words)
+    if found.ended == "failed":
+        why = (said or {}).get("error") or found.message
+        return Look("CopyFailed", f"{why}; take another snapshot", failed=True)
+    if said is None:
+        # Its pods are gone, and their words with them. The command says them again.
+        await ctx.delete(JOBS, job, "its outcome is lost, asks again")
+        ctx.requeue(_RECHECK)
+        return Look("Copying", "asks again what was copied")
+    return _completed(snapshot, name, said)
+
+
+def _completed(snapshot: Snapshot, name: str, said: dict[str, Any]) -> Look:
+    fields = {
+        "claimName": name,
+        "sha256": said.get("sha256"),
+        "sizeBytes": said.get("bytes"),
+        "entries": said.get("entries"),
+        "completedAt": said.get("taken"),
+    }
+    try:
+        told = msgspec.convert(fields, api.Status)
     except msgspec.ValidationError:
-        return False
-    return None not in fields.values()
+        told = None
+    if told is None or None in fields.values():
+        text = f"the Job's pod said nothing that is understood: {said.get('error', said)}"
+        return Look("ResultUnreadable", text[:1000], failed=True)
+    status = snapshot.status
+    status.claim_name, status.sha256, status.size_bytes = name, told.sha256, told.size_bytes
+    status.entries, status.completed_at = told.entries, told.completed_at
+    return Look("Completed", f"{told.entries} entries in {told.size_bytes} bytes", ready=True)
+
+
+def _tell(snapshot: Snapshot | Undecoded[api.Status], ctx: Context, look: Look) -> None:
+    if look.failed:
+        ctx.condition("Ready", False, look.reason, see("Failed"))
+        ctx.condition("Failed", True, look.reason, look.message)
+    else:
+        ctx.condition("Ready", look.ready, look.reason, look.message)
+        ctx.condition("Failed", False, "AsExpected")
+    before = conditions_of(snapshot.raw.get("status") or {}).get("Ready", {}).get("reason")
+    if before != look.reason and (look.failed or look.ready):
+        event = "SnapshotFailed" if look.failed else "SnapshotReady"
+        ctx.event(event, look.message, warning=look.failed)
+
+
+def _is(snapshot: dict[str, Any], kind: str) -> bool:
+    """Whether a condition of a snapshot is True."""
+    found = conditions_of(snapshot.get("status") or {})
+    return found.get(kind, {}).get("status") == "True"

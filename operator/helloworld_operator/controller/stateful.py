@@ -22,13 +22,13 @@ from helloworld_operator.controller.observe import (
 )
 from helloworld_operator.controller.observed import Problem, Waiting
 from helloworld_operator.controller.planning import Plan, missing_image, wished_image
-from helloworld_operator.controller.quotas import Quotas
 from helloworld_operator.controller.records import EMPTY, Record
 from helloworld_operator.controller.restoring import Restored, Restoring
 from helloworld_operator.controller.retention import Retention
 from helloworld_operator.controller.snapshots import STUCK
-from helloworld_operator.controller.troubles import refused
 from helloworld_operator.controller.upgrades import Running, Step
+from kopfkit.controller.podfailures import refused
+from kopfkit.controller.quotas import Quotas
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import ApiError, Forbidden, Invalid
 from kopfkit.runtime.store import Key, Store, key_of

@@ -2,10 +2,10 @@
 
 Available: at least one pod answers. Progressing: the pods are on their way to what is wanted.
 Degraded: a person has to do something. Reasons are stable words for programs; messages are for
-people. Conditions of other writers are kept.
+people. A sentence stands in one condition, and the others name its reason and that condition.
+Conditions of other writers are kept.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from helloworld_operator.api import v1
@@ -13,10 +13,9 @@ from helloworld_operator.controller.desired import CONTAINER, TARGETS, url
 from helloworld_operator.controller.names import selector_labels, selector_text
 from helloworld_operator.controller.observe import SERVICES, mapping
 from helloworld_operator.controller.observed import Observed, Problem
-from helloworld_operator.controller.troubles import refusal
-from kopfkit.controller.conditions import condition, conditions_of, patch
+from kopfkit.controller.conditions import condition, conditions_of, patch, see
+from kopfkit.controller.rollouts import Rollout, pods, rollout
 from kopfkit.runtime.client import Object
-from kopfkit.runtime.store import key_of
 
 __all__ = ["MADE", "TYPES", "Rollout", "condition", "conditions_of", "image_of", "patch"]
 __all__ += ["rollout_of", "status", "unsettled"]
@@ -26,52 +25,12 @@ TYPES: Final = ("Available", "Progressing", "Degraded")
 MADE: Final = ("RolloutComplete", "RollingOut", "RolloutStuck", "RolloutPaused")
 
 
-@dataclass(frozen=True)
-class Rollout:
-    """How far a Deployment is, by its own status.
-
-    Attributes:
-        wanted: how many pods there shall be.
-        replicas, ready, available, updated: how many there are.
-        seen: whether its controller has seen its newest generation.
-        stuck: why it is beyond its progress deadline, or "".
-        failure: why pods are refused (quota, admission), or "".
-        recreate: whether all old pods go before the first new one comes.
-        paused: whether somebody paused it, so that its template is not rolled out.
-    """
-
-    wanted: int
-    replicas: int
-    ready: int
-    available: int
-    updated: int
-    seen: bool
-    stuck: str
-    failure: str
-    recreate: bool
-    paused: bool
-
-    @property
-    def complete(self) -> bool:
-        """As `kubectl rollout status` decides it."""
-        return self.seen and self.replicas == self.updated == self.available == self.wanted
-
-    @property
-    def answering(self) -> int:
-        """How many pods answer, and go on answering while what is wanted now is rolled out."""
-        doomed = self.recreate and not (self.seen and self.updated >= self.wanted)
-        return 0 if doomed or not self.wanted else self.available
-
-
 def unsettled(observed: Observed) -> bool:
     """Whether the Deployment's controller is still at work on its newest generation.
 
     It is done when it has made all the pods; that they become ready is another matter.
     """
-    rollout = rollout_of(observed.deployment, observed.spec)
-    moving = not rollout.seen or rollout.updated < rollout.wanted
-    stands = rollout.stuck or rollout.failure or rollout.paused
-    return observed.deployment is not None and moving and not stands
+    return observed.deployment is not None and not rollout(observed.deployment).settled
 
 
 def status(observed: Observed, now: str) -> Object:
@@ -84,12 +43,12 @@ def status(observed: Observed, now: str) -> Object:
     owner = observed.owner
     old = mapping(owner.get("status"))
     generation = owner["metadata"].get("generation", 0)
-    rollout = rollout_of(observed.deployment, observed.spec)
+    at = rollout_of(observed.deployment, observed.spec)
     new: Object = {
         "observedGeneration": generation,
-        "desiredReplicas": rollout.wanted,
-        "replicas": rollout.replicas,
-        "readyReplicas": rollout.ready,
+        "desiredReplicas": at.wanted,
+        "replicas": at.replicas,
+        "readyReplicas": at.ready,
         "selector": selector_text(owner["metadata"]["name"]),
     }
     address = _url(observed)
@@ -97,15 +56,15 @@ def status(observed: Observed, now: str) -> Object:
         # Never the address of somebody else's Service.
         new["url"] = address
     # No pods prove no image.
-    proven = image_of(observed.deployment) if rollout.complete and rollout.wanted else ""
+    proven = image_of(observed.deployment) if at.complete and at.wanted else ""
     further = {"volumeCapacity": _capacity(observed), **observed.fields}
     further["image"] = proven or further.get("image")
     new |= {name: value for name, value in further.items() if value}
     before = conditions_of(old)
     told = {
-        "Available": _available(observed, rollout),
-        "Progressing": _progressing(observed, rollout),
-        "Degraded": _degraded(observed, rollout),
+        "Available": _available(observed, at),
+        "Progressing": _progressing(observed, at),
+        "Degraded": _degraded(observed, at),
     }
     conditions = [condition(kind, *told[kind], generation, before.get(kind), now) for kind in TYPES]
     others = [each for kind, each in before.items() if kind not in told]
@@ -114,25 +73,7 @@ def status(observed: Observed, now: str) -> Object:
 
 def rollout_of(deployment: Object | None, spec: v1.Spec | None) -> Rollout:
     """How far a Deployment (None: there is none yet) of a spec is."""
-    found = mapping(deployment)
-    shape, at = mapping(found.get("spec")), mapping(found.get("status"))
-    conditions = conditions_of(at)
-    progressing, failure = conditions.get("Progressing", {}), conditions.get("ReplicaFailure", {})
-    stuck = progressing.get("status") == "False"
-    return Rollout(
-        # An autoscaler decides it, too.
-        wanted=shape.get("replicas", 1) if found else spec.replicas if spec is not None else 0,
-        replicas=at.get("replicas", 0),
-        ready=at.get("readyReplicas", 0),
-        available=at.get("availableReplicas", 0),
-        updated=at.get("updatedReplicas", 0),
-        seen=bool(found)
-        and at.get("observedGeneration", 0) >= mapping(found.get("metadata")).get("generation", 0),
-        stuck=str(progressing.get("message", "")) or "no progress" if stuck else "",
-        failure=str(failure.get("message", "")) if failure.get("status") == "True" else "",
-        recreate=mapping(shape.get("strategy")).get("type") == "Recreate",
-        paused=shape.get("paused") is True,
-    )
+    return rollout(deployment, wanted=spec.replicas if spec is not None else 0)
 
 
 def image_of(deployment: Object | None) -> str:
@@ -167,31 +108,28 @@ def _capacity(observed: Observed) -> str:
     return str(mapping(at.get("capacity")).get("storage", ""))
 
 
-def _pods(count: int) -> str:
-    return f"{count} pod" if count == 1 else f"{count} pods"
-
-
-def _available(observed: Observed, rollout: Rollout) -> tuple[str, str, str]:
+def _available(observed: Observed, at: Rollout) -> tuple[str, str, str]:
     if observed.deployment is None or _unreachable(observed):
         if observed.problems:
-            return "False", observed.problems[0].reason, observed.problems[0].message
+            return "False", observed.problems[0].reason, see("Degraded")
         if observed.waiting:
-            return "False", observed.waiting.reason, observed.waiting.message
+            return "False", observed.waiting.reason, see("Progressing")
     if _unreachable(observed):
         return "False", "NoService", "the Service is not there yet"
     if amiss := _misdirected(observed):
         return "False", "ServiceDiffers", amiss
-    if rollout.wanted == 0:
+    if at.wanted == 0:
         return "False", "ScaledToZero", "no pods are wanted: spec.replicas is 0"
-    if rollout.answering:
+    if at.answering:
         return (
             "True",
             "MinimumReplicasAvailable",
-            f"{rollout.answering} of {_pods(rollout.wanted)} available",
+            f"{at.answering} of {pods(at.wanted)} available",
         )
-    why_not = "; ".join(trouble.message for trouble in _troubles(observed, rollout))
-    text = f"{rollout.answering} of {_pods(rollout.wanted)} available"
-    return "False", "NoReplicasAvailable", f"{text}: {why_not}" if why_not else text
+    text = f"{at.answering} of {pods(at.wanted)} available"
+    if why := ", ".join(trouble.reason for trouble in _troubles(observed, at)):
+        text = f"{text}: {why}; {see('Degraded')}"
+    return "False", "NoReplicasAvailable", text
 
 
 def _unreachable(observed: Observed) -> bool:
@@ -221,50 +159,28 @@ def _misdirected(observed: Observed) -> str:
     return f"Service {name} has no port {port}/TCP"
 
 
-def _progressing(observed: Observed, rollout: Rollout) -> tuple[str, str, str]:
+def _progressing(observed: Observed, at: Rollout) -> tuple[str, str, str]:
     if observed.problems:
-        return "False", observed.problems[0].reason, observed.problems[0].message
+        return "False", observed.problems[0].reason, see("Degraded")
     if observed.waiting:
         return "True", observed.waiting.reason, observed.waiting.message
-    if paused := _paused(observed, rollout):
-        return "False", paused.reason, paused.message
-    if rollout.stuck:
-        return "False", "RolloutStuck", rollout.stuck
-    if rollout.complete:
-        return "False", "RolloutComplete", f"{_pods(rollout.wanted)} up to date and available"
-    if not rollout.seen:
-        return "True", "RollingOut", "waiting for the Deployment controller to see the change"
-    return (
-        "True",
-        "RollingOut",
-        f"{rollout.updated} of {_pods(rollout.wanted)} up to date, {rollout.available} available",
-    )
+    if at.paused:
+        return "False", at.paused.reason, see("Degraded")
+    if at.stalled:
+        return "False", "RolloutStuck", see("Degraded")
+    return str(not at.complete), at.progress.reason, at.progress.message
 
 
-def _degraded(observed: Observed, rollout: Rollout) -> tuple[str, str, str]:
-    found = [*observed.problems, *_troubles(observed, rollout)]
+def _degraded(observed: Observed, at: Rollout) -> tuple[str, str, str]:
+    found = [*observed.problems, *_troubles(observed, at)]
     if found:
         return "True", found[0].reason, "; ".join(each.message for each in found)
-    if rollout.stuck:
-        return "True", "RolloutStuck", rollout.stuck
+    if at.stalled:
+        return "True", "RolloutStuck", at.stalled
     return "False", "AsExpected", ""
 
 
-def _troubles(observed: Observed, rollout: Rollout) -> list[Problem]:
+def _troubles(observed: Observed, at: Rollout) -> list[Problem]:
     """Why pods are missing: refused by the API server, or made and not starting."""
-    found = (refusal(rollout.failure), *observed.troubles, _paused(observed, rollout))
+    found = (at.refused, *observed.troubles, at.paused)
     return [each for each in found if each is not None]
-
-
-def _paused(observed: Observed, rollout: Rollout) -> Problem | None:
-    """That somebody paused the Deployment, if that keeps back what is wanted. Where all pods have
-    its template nothing is kept back: it is scaled all the same."""
-    behind = rollout.updated < rollout.wanted or rollout.replicas > rollout.updated
-    if not (rollout.paused and rollout.seen and behind) or observed.deployment is None:
-        return None
-    namespace, name = key_of(observed.deployment)
-    text = (
-        f"Deployment {name} is paused (spec.paused), and the change is not rolled out; hint: "
-        f"`kubectl rollout resume deployment {name} -n {namespace}`"
-    )
-    return Problem("RolloutPaused", text)

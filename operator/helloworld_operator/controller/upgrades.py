@@ -12,15 +12,10 @@ stored before the Deployment is turned back: the other order would try the same 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from helloworld_operator.controller.observe import mapping
-
-# Set by the Deployment's controller: counts the templates it has had.
-_REVISION: Final = "deployment.kubernetes.io/revision"
-# Reason of the condition Progressing once a template is rolled out completely; it stays until the
-# next template (Kubernetes, pkg/controller/deployment/util, NewRSAvailableReason).
-_ROLLED_OUT: Final = "NewReplicaSetAvailable"
+from kopfkit.controller import rollout
 
 
 @dataclass(frozen=True)
@@ -105,7 +100,7 @@ def running(deployment: Mapping[str, Any] | None, container: str) -> Running | N
     """
     if deployment is None:
         return None
-    spec, status = mapping(deployment.get("spec")), mapping(deployment.get("status"))
+    spec = mapping(deployment.get("spec"))
     template = mapping(mapping(spec.get("template")).get("spec"))
     image = next(
         (
@@ -115,15 +110,11 @@ def running(deployment: Mapping[str, Any] | None, container: str) -> Running | N
         ),
         "",
     )
-    metadata = mapping(deployment.get("metadata"))
-    if status.get("observedGeneration", 0) < metadata.get("generation", 0):
+    at = rollout(dict(deployment))
+    if not at.seen:
         return Running(image)  # what it says is about the template before
-    wanted = spec.get("replicas", 1)
-    counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
-    revision = str(mapping(metadata.get("annotations")).get(_REVISION, ""))
-    conditions = status.get("conditions")
-    complete = wanted > 0 and counts == [wanted] * 3
-    return Running(image, complete, _stuck(conditions), revision, _proven(conditions))
+    complete = at.wanted > 0 and at.complete
+    return Running(image, complete, at.stalled, at.revision, at.rolled_out)
 
 
 def token(uid: str, good: str, wished: str, revision: str) -> str:
@@ -150,20 +141,3 @@ def _repository(image: str) -> str:
     name = image.partition("@")[0]
     head, slash, last = name.rpartition("/")
     return head + slash + last.partition(":")[0]
-
-
-def _stuck(conditions: Any) -> str:
-    found = _progressing(conditions)
-    return str(found.get("message") or "no progress") if found.get("status") == "False" else ""
-
-
-def _proven(conditions: Any) -> bool:
-    found = _progressing(conditions)
-    return found.get("status") == "True" and found.get("reason") == _ROLLED_OUT
-
-
-def _progressing(conditions: Any) -> dict[str, Any]:
-    for each in map(mapping, conditions if isinstance(conditions, list) else []):
-        if each.get("type") == "Progressing":
-            return each
-    return {}

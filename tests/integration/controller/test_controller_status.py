@@ -143,7 +143,8 @@ def test_an_image_that_cannot_be_pulled_is_named(
     told = degraded(one, "ImageMissing")
 
     assert "example.com/none:1 cannot be pulled: example.com/none:1: not found" in told["message"]
-    assert "cannot be pulled" in one.condition("Available")["message"]
+    available = "0 of 1 pod available: ImageMissing; see the condition Degraded"
+    assert one.condition("Available")["message"] == available
     with pytest.raises(CommandFailed, match="timed out"):
         wait(one, "1s")
     assert eventually(lambda: [each[:2] for each in events(one)]) == [("Warning", "ImageMissing")]

@@ -1,8 +1,12 @@
 """What the two versions of HelloWorld promise each other."""
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
-from helloworld_operator.api import HELLOWORLD, v1, v1alpha1
+import pytest
+
+from helloworld_operator.api import HELLOWORLD, snapshot, v1, v1alpha1
 from kopfkit.crd import schema_of
 
 V1 = schema_of(v1.Spec, "v1")["properties"]
@@ -27,8 +31,35 @@ def test_both_versions_show_the_same_columns() -> None:
     shown: list[Any] = [[column.name for column in one.columns] for one in HELLOWORLD.versions]
     assert shown[0] == shown[1]
     assert [column.name for column in HELLOWORLD.versions[0].columns if not column.priority] == [
-        *("Desired", "Ready", "Available", "Health", "Age"),
+        *("Desired", "Ready", "Available", "Progress", "Health", "Age"),
     ]
+
+
+def _fields(schema: Any, path: str) -> Iterator[tuple[str, Any]]:
+    for name, each in schema.get("properties", {}).items():
+        yield f"{path}.{name}", each
+        yield from _fields(each, f"{path}.{name}")
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield f"{path}[]", schema[key]
+            yield from _fields(schema[key], f"{path}[]")
+
+
+SPECS = [v1.Spec, v1alpha1.Spec, snapshot.Spec]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.__module__)
+def test_kubectl_explain_says_defaults_and_what_a_quantity_is(spec: Any) -> None:
+    """It prints descriptions, and of the rest the type only: `<Object>` where a field has two."""
+    found = [0, 0]
+    for path, field in _fields(schema_of(spec, "x"), "spec"):
+        if isinstance(default := field.get("default"), int | str):
+            assert re.search(rf'Defaults to "?{default}"?\.$', field["description"]), path
+            found[0] += 1
+        if field.get("x-kubernetes-int-or-string"):
+            assert "Integer or string." in field["description"], path
+            found[1] += 1
+    assert any(found)
 
 
 def test_v1_is_the_one_that_is_stored() -> None:

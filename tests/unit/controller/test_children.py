@@ -205,7 +205,7 @@ def test_the_kinds_are_keys_of_mappings() -> None:
 )
 def test_what_cannot_be_changed_is_told_with_the_way_out(message: str, hinted: bool) -> None:
     problem = _refused(OWNER, SERVICE, Invalid(message), None)
-    assert problem.message.startswith(f"Service: {message}")
+    assert problem.message.startswith(f"Service: {message.rstrip(': ')}")
     assert ("`kubectl delete service x -n ns`" in problem.message) is hinted
 
 

@@ -15,13 +15,13 @@ from helloworld_operator.controller import desired, volumes
 from helloworld_operator.controller.observe import CLAIMS, DEPLOYMENTS, SERVICES, SNAPSHOTS
 from helloworld_operator.controller.observed import Observed
 from helloworld_operator.controller.planning import Plan
-from helloworld_operator.controller.quotas import Quotas
 from helloworld_operator.controller.records import PROVEN, REJECTED, Record, known, recorded
 from helloworld_operator.controller.sources import new_stores
 from helloworld_operator.controller.stateful import WITHOUT, Stateful
 from helloworld_operator.controller.status import TYPES, status
 from helloworld_operator.controller.upgrades import Running
 from helloworld_operator.controller.wish import HASH, Wish
+from kopfkit.controller.quotas import Quotas
 from kopfkit.runtime.client import Client, Object, Resource
 
 EVIL = "registry.evil.example/miner:1"

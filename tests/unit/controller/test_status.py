@@ -4,7 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from budgets import budget
 from helloworld_operator.api import v1
 from helloworld_operator.controller.observe import DEPLOYMENTS, SERVICES, spec_of
 from helloworld_operator.controller.observed import Observed, Problem, Waiting
@@ -203,6 +206,54 @@ def test_an_invalid_spec_is_named_by_field(spec: Any, text: str) -> None:
         spec_of({**hello(), "spec": spec})
 
 
+def _problems(words: str) -> st.SearchStrategy[tuple[Problem, ...]]:
+    reasons = st.lists(st.sampled_from(["NameCollision", "Rejected", "RolledBack"]), max_size=2)
+    return reasons.map(
+        lambda found: tuple(
+            Problem(reason, f"{words} number {number}") for number, reason in enumerate(found)
+        )
+    )
+
+
+COUNTS = st.fixed_dictionaries(dict.fromkeys(full(0), st.integers(0, 3)))
+
+
+@given(
+    problems=_problems("an obstacle"),
+    troubles=_problems("a pod that does not start"),
+    waiting=st.none() | st.just(Waiting("Restoring", "the volume is being restored")),
+    counts=st.none() | COUNTS,
+    conditions=st.sampled_from([[], STUCK, QUOTA, [*STUCK, *QUOTA]]),
+    paused=st.booleans(),
+    without_service=st.booleans(),
+)
+@budget(ci=500, soak=5000)
+def test_each_sentence_stands_in_one_condition_and_the_others_say_in_which(
+    problems: Any,
+    troubles: Any,
+    waiting: Any,
+    counts: Any,
+    conditions: Any,
+    paused: bool,
+    without_service: bool,
+) -> None:
+    live = deployment(**counts, conditions=conditions) if counts is not None else None
+    if live is not None:
+        live["spec"]["paused"] = paused
+    children = {DEPLOYMENTS: live, **({SERVICES: None} if without_service else {})}
+    seen = Observed(hello(), v1.Spec(replicas=2), children, problems, troubles, waiting)
+    messages = {each["type"]: each["message"] for each in status(seen, NOW)["conditions"]}
+
+    everything = "\n".join(messages.values())
+    said = [*(each.message for each in (*problems, *troubles)), "timed out", "exceeded quota"]
+    said += ["the volume is being restored", "is paused (spec.paused)"]
+    assert [each for each in said if everything.count(each) > 1] == []
+    assert [each.message for each in problems if each.message not in everything] == []
+    for message in messages.values():
+        _, referred, kind = message.partition("see the condition ")
+        assert not referred or messages[kind]
+
+
 def recreated(wanted: int = 1, **numbers: Any) -> dict[str, Any]:
     made = deployment(wanted, **numbers)
     return {**made, "spec": {**made["spec"], "strategy": {"type": "Recreate"}}}
@@ -259,7 +310,8 @@ def test_why_pods_do_not_start_explains_what_is_missing() -> None:
 
     assert told(seen)["Degraded"] == ("True", "ImageMissing")
     assert told(seen)["Progressing"] == ("False", "RolloutStuck")
-    assert conditions["Available"]["message"] == f"0 of 2 pods available: {cause.message}"
+    expected = "0 of 2 pods available: ImageMissing; see the condition Degraded"
+    assert conditions["Available"]["message"] == expected
 
 
 def test_a_quota_is_named_without_the_pod_that_met_it() -> None:

@@ -82,7 +82,7 @@ def properties() -> dict[str, Any]:
         (
             "ratio",
             {
-                "description": "A ratio.",
+                "description": "A ratio. Defaults to 0.5.",
                 "type": "number",
                 "format": "double",
                 "minimum": 0,
@@ -92,15 +92,23 @@ def properties() -> dict[str, Any]:
                 "default": 0.5,
             },
         ),
-        ("on", {"description": "A field.", "type": "boolean", "default": False}),
+        (
+            "on",
+            {"description": "A field. Defaults to false.", "type": "boolean", "default": False},
+        ),
         (
             "mode",
-            {"description": "A field.", "type": "string", "enum": ["a", "b"], "default": "a"},
+            {
+                "description": "A field. Defaults to a.",
+                "type": "string",
+                "enum": ["a", "b"],
+                "default": "a",
+            },
         ),
         (
             "color",
             {
-                "description": "A field.",
+                "description": "A field. Defaults to red.",
                 "type": "string",
                 "enum": ["red", "blue"],
                 "default": "red",
@@ -113,7 +121,7 @@ def properties() -> dict[str, Any]:
                 "type": "object",
                 "properties": {
                     "maxSize": {
-                        "description": "Between 1 and 9.",
+                        "description": "Between 1 and 9. Defaults to 3.",
                         "type": "integer",
                         "format": "int32",
                         "minimum": 1,

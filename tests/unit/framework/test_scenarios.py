@@ -53,7 +53,7 @@ def test_what_is_missing_is_made_and_told_once(registry: dict[str, str]) -> None
     assert first.condition("Available") == (
         "False",
         "RollingOut",
-        "0 of 1 pod available, 0 up to date",
+        "waiting for the StatefulSet controller to see the change",
     )
     assert first.condition("Progressing")[0] == "True"
     assert first.condition("Degraded") == ("False", "AsExpected", "")
@@ -77,7 +77,11 @@ def test_pods_that_serve_become_a_condition_and_an_edit_is_undone() -> None:
 
     good = run(first.object, [serving, *others])
     assert good.writes == ["status"]
-    assert good.condition("Available") == ("True", "RolloutComplete", "1 of 1 pod available")
+    assert good.condition("Available") == (
+        "True",
+        "RolloutComplete",
+        "1 pod up to date and available",
+    )
     assert good.condition("Progressing")[0] == "False"
     edited = run(good.object, [{**serving, "spec": spec}, *others])
     assert edited.writes == ["apply StatefulSet default/orders", "status"] or edited.writes == [
@@ -104,6 +108,11 @@ def test_a_taken_name_and_an_undecodable_spec_are_degraded(registry: dict[str, s
     registry["orders"] = "somebody"
     taken = run()
     assert taken.condition("Degraded") == ("True", "HostNameTaken", "taken")
+    assert taken.condition("Progressing") == (
+        "False",
+        "HostNameTaken",
+        "see the condition Degraded",
+    )
     assert taken.condition("Progressing")[0] == "False"
     assert taken.requeue_after == timedelta(minutes=1)
     assert ("Warning", "HostNameTaken", "taken") in taken.events

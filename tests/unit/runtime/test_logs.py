@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kopfkit.controller.statuswriter import about
 from kopfkit.repeats import QUIET, Repeats, often
 from kopfkit.runtime import logs
 
@@ -62,10 +63,11 @@ def test_json_has_the_object_and_the_generation_as_fields(stream: Stream) -> Non
     }
 
 
-def test_text_begins_with_the_object(stream: Stream) -> None:
+def test_text_begins_with_kind_and_name_of_the_object(stream: Stream) -> None:
     logs.setup("text", "info")
-    logging.getLogger("x").warning("is gone", extra={"object": "ns/a", "generation": 3})
-    assert re.fullmatch(r"\S+Z WARNING ns/a generation=3  is gone\n", stream.getvalue())
+    owner = {"kind": "Teapot", "metadata": {"namespace": "ns", "name": "a", "generation": 3}}
+    logging.getLogger("x").warning("is gone", extra=about(owner))
+    assert re.fullmatch(r"\S+Z WARNING Teapot ns/a generation=3  is gone\n", stream.getvalue())
 
 
 @pytest.mark.parametrize("form", logs.FORMATS)

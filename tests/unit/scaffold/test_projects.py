@@ -2,6 +2,7 @@
 
 import ast
 import subprocess
+import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -61,6 +62,17 @@ def test_the_recorded_commands_make_the_project_again(project: Answers) -> None:
         # The user's own code: what Python, OLM and kopfkit read.
         code = [path for path in made if path.endswith((".py", "releases.yaml"))]
         assert len(code) - 5 <= sum(2 + 3 * len(api.versions) for api in project.apis)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_project_of_any_style_is_as_ruff_wants_it(tmp_path: Path, style: str) -> None:
+    operations.init(tmp_path, replace(ANSWERS, style=style), KIT).carry_out(tmp_path)
+    for words in ({}, {"version": "v1"}, {"kind": "Tier", "namespaced": False}):
+        create(tmp_path, **words)
+    for command in (["check"], ["format", "--check"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--no-cache"]
+        done = subprocess.run(ruff, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_project_of_one_kind_has_few_files(root: Path) -> None:

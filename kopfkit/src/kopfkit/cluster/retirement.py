@@ -10,16 +10,21 @@ Where objects are still stored in several versions, the webhook stays named: to 
 thing that loses nothing.
 
 Where OLM alone removes the operator, the other versions stay served, and the policy of
-`kopfkit.runtime.protection` refuses writes through them.
+`kopfkit.runtime.protection` refuses writes through them. Releases without that policy, an OLM
+that was down, or a storage migration leave a CRD whose conversion names a Service that is gone. OLM
+lists all objects in each served version before it installs (`validateExistingCRs` in its catalog
+operator), and refuses for as long as such a list fails: `recover` ends that before an installation.
 """
 
 import json
 from collections.abc import Iterable
 from typing import Any, Final
 
+from kopfkit.cluster.installation import conversion_crds
 from kopfkit.cluster.kubectl import Kubectl, Object
-from kopfkit.cluster.olmobjects import CRDS
+from kopfkit.cluster.olmobjects import CRDS, CSVS
 from kopfkit.cluster.process import CommandFailed
+from kopfkit.errors import KopfkitError
 
 # How often a write meets another one: OLM's own, at the same time.
 _TRIES: Final = 5
@@ -52,6 +57,53 @@ def _retire(kubectl: Kubectl, name: str) -> bool:
             continue
         return True
     return False
+
+
+def recover(kubectl: Kubectl, namespace: str) -> list[str]:
+    """Make the CRDs safe whose conversion webhook was in `namespace` and is gone.
+
+    To be called before an installation there. CRDs that an installed ClusterServiceVersion
+    converts, or whose Service is still there, are left alone.
+
+    Returns:
+        The names of those that were changed.
+
+    Raises:
+        KopfkitError: objects of one are stored in several versions; nothing was changed.
+        CommandFailed: the API server refused.
+    """
+    named = [crd for crd in kubectl.list(CRDS) if _service_namespace(crd) == namespace]
+    if not named:
+        return []
+    services = {one["metadata"]["name"] for one in kubectl.list("services", namespace)}
+    converted = {name for csv in kubectl.list(CSVS, namespace) for name in conversion_crds(csv)}
+    dead = [
+        crd
+        for crd in named
+        if _service(crd)["name"] not in services and crd["metadata"]["name"] not in converted
+    ]
+    for crd in dead:
+        if retired(crd) is None:
+            name = crd["metadata"]["name"]
+            stored = ", ".join(crd.get("status", {}).get("storedVersions", []))
+            raise KopfkitError(
+                f"CRD {name}",
+                f"has objects stored as {stored}, and its conversion webhook, the Service "
+                f"{_service(crd)['name']} in {namespace}, is gone: OLM installs nothing over it",
+                "Run the operator on this machine (make run) until it has migrated all objects to "
+                "one version, then subscribe again.",
+            )
+    return retire(kubectl, [crd["metadata"]["name"] for crd in dead])
+
+
+def _service(crd: Object) -> dict[str, Any]:
+    """Reference to the Service of its conversion webhook; {} where it has none."""
+    webhook = crd["spec"].get("conversion", {}).get("webhook") or {}
+    return dict(webhook.get("clientConfig", {}).get("service") or {})
+
+
+def _service_namespace(crd: Object) -> str:
+    return str(_service(crd).get("namespace", ""))
 
 
 def retired(crd: Object) -> Object | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kopfkit.cluster import olmobjects
+from kopfkit.cluster import olmobjects, retirement
 from kopfkit.cluster.installation import (
     Assessment,
     Observed,
@@ -144,6 +144,11 @@ def follow(
     image = str(catalog["spec"].get("image", ""))
     with progress.step(f"Subscribing to {package} ({channel})") as step:
         before = kubectl.get(SUBSCRIPTIONS, package, namespace)
+        for name in retirement.recover(kubectl, namespace) if before is None else ():
+            progress.say(
+                f"CRD {name}: its conversion webhook is gone. Until the operator runs, only the "
+                "version is served that objects are stored in; all objects stay as they are."
+            )
         wanted = olmobjects.subscription(
             package,
             namespace,

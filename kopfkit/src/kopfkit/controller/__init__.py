@@ -11,49 +11,70 @@ An operator is its types, a reconcile for each kind, and one `Operator`:
         OPERATOR.main()
 
 The manager runs leader election, caches, queues, health, metrics, traces, Events, storage version
-migration and the protection of the conversion. Public are the names of this module and of
-`kopfkit.controller.kinds`; they are imported when they are used.
+migration and the protection of the conversion. Public are the names of this module, which are
+imported when they are used, and the modules `kinds`, `limits` and `names`.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kopfkit.controller.conditions import conditions_of, see
     from kopfkit.controller.context import Context
     from kopfkit.controller.controllers import Controller
-    from kopfkit.controller.objects import Metadata, Object
+    from kopfkit.controller.errors import InvalidSpec
+    from kopfkit.controller.objects import Metadata, Object, Undecoded
     from kopfkit.controller.operators import Operator
-    from kopfkit.controller.outcome import Refused, Result, Terminal, Waiting
-    from kopfkit.controller.rollout import Rollout, rollout
+    from kopfkit.controller.outcome import Problem, Refused, Result, Stopped, Terminal, Waiting
+    from kopfkit.controller.owners import dig, items, owned_by
+    from kopfkit.controller.rollouts import Rollout, rollout
     from kopfkit.controller.settings import Settings
 
 __all__ = [
     "Context",
     "Controller",
+    "InvalidSpec",
     "Metadata",
     "Object",
     "Operator",
+    "Problem",
     "Refused",
     "Result",
     "Rollout",
     "Settings",
+    "Stopped",
     "Terminal",
+    "Undecoded",
     "Waiting",
+    "conditions_of",
+    "dig",
+    "items",
+    "owned_by",
     "rollout",
+    "see",
 ]
 
 _MODULES = {
     "Context": "context",
     "Controller": "controllers",
+    "InvalidSpec": "errors",
     "Metadata": "objects",
     "Object": "objects",
     "Operator": "operators",
+    "Problem": "outcome",
     "Refused": "outcome",
     "Result": "outcome",
-    "Rollout": "rollout",
+    "Rollout": "rollouts",
     "Settings": "settings",
+    "Stopped": "outcome",
     "Terminal": "outcome",
+    "Undecoded": "objects",
     "Waiting": "outcome",
-    "rollout": "rollout",
+    "conditions_of": "conditions",
+    "dig": "owners",
+    "items": "owners",
+    "owned_by": "owners",
+    "rollout": "rollouts",
+    "see": "conditions",
 }
 
 

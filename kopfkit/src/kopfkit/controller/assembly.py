@@ -8,11 +8,14 @@ from kopfkit.controller.children import Children, asked_before
 from kopfkit.controller.conditions import conditions_of
 from kopfkit.controller.context import Parts
 from kopfkit.controller.controllers import Controller, named
+from kopfkit.controller.jobs import JobReader
 from kopfkit.controller.kinds import Kind
-from kopfkit.controller.names import fitting
 from kopfkit.controller.owned import Owned as Creator
 from kopfkit.controller.owners import controller_of, mapping, owner_key
+from kopfkit.controller.podreader import PodReader
+from kopfkit.controller.quotas import Quotas
 from kopfkit.controller.runner import Runner
+from kopfkit.controller.settling import Patience
 from kopfkit.controller.sources import Concerns, Source, Target
 from kopfkit.controller.statuswriter import Recorder, UpgradeBlocker, utc_now
 from kopfkit.controller.stores import OwnedStore
@@ -22,7 +25,7 @@ from kopfkit.runtime.managedfields import was_written_by
 from kopfkit.runtime.resources import Object as Raw
 from kopfkit.runtime.rights import Use, status_of
 from kopfkit.runtime.shapes import Shape
-from kopfkit.runtime.store import Key, Store
+from kopfkit.runtime.store import Key, Store, key_of
 from kopfkit.runtime.views import ViewingClient
 
 _READ: Final = ("get", "list", "watch")
@@ -34,7 +37,8 @@ def sources(operator: str, controllers: Sequence[Controller[Any, Any]]) -> list[
     primaries = {each.resource: _primary(each) for each in controllers}
     found = []
     groups = tuple(f"{group}/" for group in {each.custom_resource.group for each in controllers})
-    ours = Shape((*groups, "app.kubernetes.io/"))
+    # The last one: how many templates a Deployment has had.
+    ours = Shape((*groups, "app.kubernetes.io/", "deployment.kubernetes.io/"))
     for kind in kinds(controllers):
         owners = [each for each in controllers if kind in each.owned and each.reconcile]
         concerns = _concerns(owners, controllers, kind)
@@ -52,7 +56,7 @@ def sources(operator: str, controllers: Sequence[Controller[Any, Any]]) -> list[
 
 
 def kinds(controllers: Iterable[Controller[Any, Any]]) -> list[Kind]:
-    """The kinds that are owned or watched, in the order in which it is first named."""
+    """The kinds that are owned or watched, in the order in which they are first named."""
     named = {
         kind: None
         for each in controllers
@@ -74,10 +78,23 @@ def runner(
     recorder: Recorder,
     blocker: UpgradeBlocker,
     *,
+    quotas: Quotas | None = None,
+    wrote: Callable[[Target, Resource, Raw], None] = lambda *_: None,
+    patience: Patience | None = None,
     now: Callable[[], str] = utc_now,
 ) -> Runner[Any, Any]:
-    """The runner of one controller."""
-    found = parts(operator, controller, client, stores, recorder)
+    """The runner of one controller.
+
+    Args:
+        quotas: knows what waits for room.
+        wrote: told of each write, by whose reconcile it was.
+        patience: how long statuses wait for children to settle.
+        now: the time in RFC 3339.
+    """
+    found = parts(
+        operator, controller, client, stores, recorder,
+        quotas=quotas, wrote=wrote, patience=patience,
+    )  # fmt: skip
     return Runner(controller, client, found, blocker=blocker, now=now)
 
 
@@ -87,8 +104,14 @@ def parts(
     client: ViewingClient,
     stores: Mapping[Resource, Store],
     recorder: Recorder,
+    *,
+    quotas: Quotas | None = None,
+    wrote: Callable[[Target, Resource, Raw], None] = lambda *_: None,
+    patience: Patience | None = None,
 ) -> Parts:
-    """The parts that all contexts of one controller share."""
+    """The parts that all contexts of one controller share; arguments as of `runner`."""
+    resource, group = controller.resource, controller.custom_resource.group
+    quotas = quotas if quotas is not None else Quotas(client, lambda *_: None)
 
     def is_orphan(child: Raw, owner: Raw) -> bool:
         # An object that somebody else made has no fields of ours.
@@ -96,9 +119,13 @@ def parts(
         return (
             not controller_of(child)
             and was_written_by(child, operator)
-            and instance in (None, fitting(owner["metadata"]["name"]))
+            and instance in (None, builder.name(owner))
         )
 
+    owned, initial = controller.owned, controller.initial
+    builder = Builder(
+        operator, controller.kind, controller.hash_key, owned, controller.made, initial
+    )
     children = Children(
         client,
         stores,
@@ -109,15 +136,21 @@ def parts(
         is_orphan=is_orphan,
         was_complete=_was_complete,
     )
-    owned = {each.kind: (each.immutable, each.prune) for each in controller.owned.values()}
     return Parts(
         client,
         stores,
         recorder,
         children,
         Creator(client, stores),
-        Builder(operator, controller.kind, controller.hash_key, owned),
-        frozenset(kinds([controller])),
+        builder,
+        frozenset({*kinds([controller]), *controller.read}),
+        frozenset({kind for kind, verbs in controller.made.items() if "delete" in verbs}),
+        resource,
+        quotas,
+        PodReader(client),
+        JobReader(client, quotas, f"{group}/resources"),
+        patience if patience is not None else Patience(),
+        lambda of, owner, obj: wrote((resource, key_of(owner)), of, obj),
     )
 
 
@@ -135,9 +168,11 @@ def uses(controllers: Iterable[Controller[Any, Any]]) -> tuple[Use, ...]:
             found.append(Use(each.resource, ("patch",)))
         for owned in each.owned.values():
             verbs = ("create",) if owned.immutable else ("create", "patch")
-            delete = ("delete",) if owned.prune else ()
+            delete = ("delete",) if owned.delete else ()
             found.append(Use(owned.kind.resource, (*_READ, *verbs, *delete)))
         found += [Use(watch.kind.resource, _READ) for watch in each.watched]
+        found += [Use(kind.resource, verbs) for kind, verbs in each.made.items()]
+        found += [Use(kind.resource, ("list",)) for kind in each.read]
     return tuple(found)
 
 

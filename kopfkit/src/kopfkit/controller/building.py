@@ -1,10 +1,10 @@
 """Children completed: names, labels, owner references, selectors; and mistakes told in words."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from kopfkit.controller.desiredhash import sign
-from kopfkit.controller.kinds import WORKLOADS, Kind
+from kopfkit.controller.kinds import WORKLOADS, Kind, OwnedKind
 from kopfkit.controller.names import fitting
 from kopfkit.controller.outcome import Terminal
 from kopfkit.controller.owners import group_of, mapping, owner_reference
@@ -22,7 +22,9 @@ class Builder:
         operator: the operator's name.
         owner: the kind of the owners.
         hash_key: the annotation for the hash of the desired state.
-        kinds: what the controller owns; by kind, whether it is only created, and pruned.
+        kinds: what the controller owns.
+        made: what it makes and does not own.
+        initial: begins names where the owner's begins with no letter.
     """
 
     def __init__(
@@ -30,17 +32,41 @@ class Builder:
         operator: str,
         owner: str,
         hash_key: str,
-        kinds: Mapping[Kind, tuple[bool, bool]],
+        kinds: Mapping[Kind, OwnedKind],
+        made: Collection[Kind] = (),
+        initial: str = "x",
     ) -> None:
-        self._operator, self._owner, self._hash_key = operator, owner, hash_key
-        self._kinds = kinds
+        self._operator, self._owner, self.hash_key = operator, owner, hash_key
+        self._kinds, self._made, self._initial = kinds, made, initial
 
-    def applied(self, owner: Raw, child: Mapping[str, Any]) -> tuple[Kind, Raw]:
-        """A child to be applied, and its kind. Raises `Terminal`, naming the mistake."""
+    def applied(self, owner: Raw, child: Mapping[str, Any]) -> tuple[OwnedKind, Raw]:
+        """A child to be applied, and its rules. Raises `Terminal`, naming the mistake."""
         kind, wanted = self._complete(owner, child)
-        if self._kinds[kind][0]:
+        if self._kinds[kind].immutable:
             raise self._mistake(kind.kind, "is owned as immutable", "create it with ctx.create")
-        return kind, sign(wanted, self._hash_key)
+        return self._kinds[kind], sign(wanted, self.hash_key)
+
+    def unowned(self, owner: Raw, wanted: Mapping[str, Any]) -> tuple[Kind, Raw]:
+        """An object that is made and not owned, and its kind. Raises `Terminal`."""
+        group, name = group_of(wanted.get("apiVersion")), wanted.get("kind")
+        found = (each for each in self._made if (each.group, each.kind) == (group, name))
+        if (kind := next(found, None)) is None:
+            way_out = "add .makes(...) of its kind to the controller"
+            raise self._mistake(str(name or "an object"), "is not one that it makes", way_out)
+        given = mapping(wanted.get("metadata"))
+        place = self._place(kind, owner["metadata"].get("namespace"), given.get("namespace"))
+        labels = {**mapping(given.get("labels")), MANAGED_BY: self._operator}
+        return kind, {**wanted, "metadata": {**given, **place, "labels": labels}}
+
+    def kind(self, obj: Raw) -> Kind:
+        """The kind of a child, by its apiVersion and kind."""
+        group = group_of(obj.get("apiVersion"))
+        return next(one for one in self._kinds if (one.group, one.kind) == (group, obj.get("kind")))
+
+    def hash(self, owner: Raw, child: Mapping[str, Any]) -> str:
+        """The hash that a child would be applied with."""
+        _, wanted = self.applied(owner, child)
+        return str(wanted["metadata"]["annotations"][self.hash_key])
 
     def created(self, owner: Raw, child: Mapping[str, Any]) -> tuple[Kind, Raw]:
         """A child to be created once, and its kind. Raises `Terminal`, naming the mistake."""
@@ -51,19 +77,23 @@ class Builder:
         if kind not in self._kinds:
             raise self._not_owned(kind.kind)
 
-    def check_prune(self, kind: Kind) -> None:
+    def check_delete(self, kind: Kind) -> None:
         """Raises `Terminal` if the controller may not delete children of a kind."""
         self.owned(kind)
-        if not self._kinds[kind][1]:
-            way_out = "own it with prune=True, which grants the right to delete"
-            raise self._mistake(kind.kind, "is owned without prune", way_out)
+        if not self._kinds[kind].delete:
+            way_out = "own it with prune=True or delete=True, which grant the right to delete"
+            raise self._mistake(kind.kind, "is owned without the right to delete", way_out)
+
+    def name(self, owner: Raw) -> str:
+        """The name of children that are given none."""
+        return fitting(owner["metadata"]["name"], initial=self._initial)
 
     def labels(self, owner: Raw) -> dict[str, str]:
         """The labels of everything that belongs to an owner."""
         return {**self._selector(owner), MANAGED_BY: self._operator}
 
     def _selector(self, owner: Raw) -> dict[str, str]:
-        return {NAME: self._owner.lower(), INSTANCE: fitting(owner["metadata"]["name"])}
+        return {NAME: self._owner.lower(), INSTANCE: self.name(owner)}
 
     def _complete(self, owner: Raw, child: Mapping[str, Any]) -> tuple[Kind, Raw]:
         name = child.get("kind")
@@ -76,13 +106,14 @@ class Builder:
         of, given = owner["metadata"], mapping(child.get("metadata"))
         metadata = {
             **{key: value for key, value in given.items() if key != "namespace"},
-            "name": given.get("name") or fitting(of["name"]),
+            "name": given.get("name") or self.name(owner),
             **self._place(kind, of.get("namespace"), given.get("namespace")),
             "labels": {**self.labels(owner), **mapping(given.get("labels"))}
             | {MANAGED_BY: self._operator},  # the caches know children by it
-            "annotations": dict(mapping(given.get("annotations"))),
             "ownerReferences": [owner_reference(owner)],
         }
+        if annotations := mapping(given.get("annotations")):
+            metadata["annotations"] = dict(annotations)
         wanted = {**child, "apiVersion": kind.api_version, "metadata": metadata}
         if kind in WORKLOADS:
             wanted["spec"] = self._workload(owner, mapping(child.get("spec")))

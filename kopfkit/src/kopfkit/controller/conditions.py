@@ -19,6 +19,12 @@ def conditions_of(status: Object) -> dict[str, dict[str, Any]]:
     }
 
 
+def see(kind: str) -> str:
+    """The message of a condition whose reason another condition explains: a sentence stands once in
+    a status."""
+    return f"see the condition {kind}"
+
+
 def condition(
     kind: str,
     state: str,

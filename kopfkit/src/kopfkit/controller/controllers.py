@@ -6,34 +6,21 @@ from datetime import timedelta
 from typing import Generic, Self, TypeAlias
 
 from kopfkit.controller.context import Context
-from kopfkit.controller.kinds import Kind
-from kopfkit.controller.objects import Object, SpecT, StatusT
+from kopfkit.controller.kinds import Kind, OwnedKind
+from kopfkit.controller.objects import Object, SpecT, StatusT, Undecoded
 from kopfkit.controller.outcome import Result
 from kopfkit.controller.reverseindex import ReverseIndex
 from kopfkit.crd import CustomResource, Version
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime.resources import Object as Raw
 from kopfkit.runtime.resources import Resource
+from kopfkit.runtime.schemas import Schema
 from kopfkit.runtime.store import Key
 
 Reconcile: TypeAlias = Callable[[Object[SpecT, StatusT], Context], Awaitable[Result | None]]
 Finalize: TypeAlias = Callable[[Object[SpecT, StatusT], Context], Awaitable[None]]
+Undecodable: TypeAlias = Callable[[Undecoded[StatusT], Context], Awaitable[Result | None]]
 NamedBy: TypeAlias = Callable[[Object[SpecT, StatusT]], Iterable[str]]
-
-
-@dataclass(frozen=True)
-class Owned:
-    """A kind that a controller owns.
-
-    Attributes:
-        kind: of the children.
-        prune: whether children that a reconcile did not apply are deleted at its end.
-        immutable: whether children are only created, with `Context.create`, and never changed.
-    """
-
-    kind: Kind
-    prune: bool = False
-    immutable: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +51,11 @@ class Controller(Generic[SpecT, StatusT]):
             gets a finalizer before its first reconcile. It is repeated until it returns.
         workers: how many objects are reconciled at a time; None for the operator's setting.
         timeout: after which a reconcile is cancelled and tried again.
+        undecodable: called instead of `reconcile` where the types refuse the spec, beside the
+            condition InvalidSpec.
+        summary: whether Progressing and Degraded are written; without, the conditions are those
+            that the reconcile sets, and no others.
+        initial: begins the names of children where the owner's begins with no letter.
 
     Raises:
         KopfkitError: the resource has no such version, or there is a `finalize` without a
@@ -79,6 +71,9 @@ class Controller(Generic[SpecT, StatusT]):
         finalize: Finalize[SpecT, StatusT] | None = None,
         workers: int | None = None,
         timeout: timedelta = timedelta(minutes=5),
+        undecodable: Undecodable[StatusT] | None = None,
+        summary: bool = True,
+        initial: str = "x",
     ) -> None:
         if version not in resource.versions:
             known = ", ".join(each.name for each in resource.versions)
@@ -95,8 +90,11 @@ class Controller(Generic[SpecT, StatusT]):
             )
         self.custom_resource, self.version = resource, version
         self.reconcile, self.finalize = reconcile, finalize
-        self.workers, self.timeout = workers, timeout
-        self.owned: dict[Kind, Owned] = {}
+        self.workers, self.timeout, self.initial = workers, timeout, initial
+        self.undecodable, self.summary = undecodable, summary
+        self.owned: dict[Kind, OwnedKind] = {}
+        self.made: dict[Kind, tuple[str, ...]] = {}
+        self.read: list[Kind] = []
         self.watched: list[Watch] = []
         self._names: list[tuple[Kind, ReverseIndex, NamedBy[SpecT, StatusT]]] = []
 
@@ -107,8 +105,13 @@ class Controller(Generic[SpecT, StatusT]):
         return Resource(of.group, self.version.name, of.plural)
 
     @property
+    def own(self) -> Kind:
+        """The kind of its objects, for the controllers that read, make or watch it."""
+        return Kind.of(self.custom_resource, self.version)
+
+    @property
     def kind(self) -> str:
-        """The kind of its objects."""
+        """The name of the kind of its objects."""
         return self.custom_resource.kind
 
     @property
@@ -126,7 +129,15 @@ class Controller(Generic[SpecT, StatusT]):
         """The annotation of children that holds the hash of their desired state."""
         return f"{self.custom_resource.group}/desired-hash"
 
-    def owns(self, kind: Kind, *, prune: bool = False, immutable: bool = False) -> Self:
+    def owns(
+        self,
+        kind: Kind,
+        *,
+        prune: bool = False,
+        immutable: bool = False,
+        delete: bool = False,
+        rules: Schema | None = None,
+    ) -> Self:
         """Own children of a kind: their changes reconcile their owner, and the rights to create
         and repair them are granted.
 
@@ -134,6 +145,9 @@ class Controller(Generic[SpecT, StatusT]):
             kind: of the children.
             prune: delete children that a reconcile did not apply; grants delete.
             immutable: children are only created, with `Context.create`; grants no patch.
+            delete: children may be deleted, with `Context.delete` and `Context.prune`.
+            rules: what of a child nobody else may set (`kopfkit.runtime.schemas.reserve`); by
+                default what contradicts its desired state.
 
         Raises:
             KopfkitError: the kind is cluster-scoped and the controller's is not. The garbage
@@ -145,7 +159,26 @@ class Controller(Generic[SpecT, StatusT]):
                 f"it owns {kind.kind}, which is cluster-scoped, and its own objects are namespaced",
                 'Give the resource scope="Cluster", or name what is made of it in finalize.',
             )
-        self.owned[kind] = Owned(kind, prune, immutable)
+        self.owned[kind] = OwnedKind(kind, prune, immutable, delete or prune, rules)
+        return self
+
+    def makes(self, kind: Kind, *, delete: bool = False) -> Self:
+        """Make objects of a kind that are not owned and outlive their maker, with `Context.make`.
+
+        Args:
+            kind: of the objects.
+            delete: they may be deleted, with `Context.delete`.
+        """
+        self.made[kind] = ("create", "delete") if delete else ("create",)
+        return self.watches(kind) if all(kind != each.kind for each in self.watched) else self
+
+    def reads(self, *kinds: Kind) -> Self:
+        """Read kinds at the API server when it takes to (pods, Events, limits), or from the caches
+        that other controllers of the operator fill. A change of them reconciles nothing.
+
+        With RESOURCE_QUOTAS, what a full quota refuses is tried again as soon as there is room.
+        """
+        self.read += kinds
         return self
 
     def watches(

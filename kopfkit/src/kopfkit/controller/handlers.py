@@ -16,6 +16,7 @@ import aiohttp
 
 from kopfkit.crd import CustomResource
 from kopfkit.errors import KopfkitError
+from kopfkit.repeats import often
 from kopfkit.runtime import kopftasks
 from kopfkit.runtime.credentials import Credentials
 from kopfkit.runtime.gate import LAST_LOOK, GatedRequest
@@ -127,7 +128,12 @@ class Handlers:
                 await self._once()
                 log.info("Stopped kopf's handlers: this process is no longer the leader")
             except Exception as error:
-                log.error("kopf's handlers failed, restarting in %.0f s: %s", _PAUSE, error)
+                log.error(
+                    "kopf's handlers failed, restarting in %.0f s: %s",
+                    _PAUSE,
+                    error,
+                    extra=often("kopf's handlers"),
+                )
                 await asyncio.sleep(_PAUSE)
 
     async def _until(self, leads: bool) -> None:

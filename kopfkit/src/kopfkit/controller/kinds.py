@@ -1,8 +1,9 @@
 """Kinds of children, by group, version, plural and kind."""
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
+from kopfkit.crd import CustomResource, Version
 from kopfkit.runtime.resources import Resource
 from kopfkit.runtime.schemas import Schema, schema_of
 
@@ -25,6 +26,12 @@ class Kind:
     kind: str
     namespaced: bool = True
 
+    @classmethod
+    def of(cls, resource: CustomResource, version: Version[Any, Any]) -> "Kind":
+        """The kind of a custom resource in one of its versions."""
+        namespaced = resource.scope == "Namespaced"
+        return cls(resource.group, version.name, resource.plural, resource.kind, namespaced)
+
     @property
     def api_version(self) -> str:
         """ "apps/v1"."""
@@ -46,9 +53,45 @@ class Kind:
         return (("f:spec", "f:replicas"),) if self in _SCALED else ()
 
 
+@dataclass(frozen=True)
+class OwnedKind:
+    """A kind that a controller owns.
+
+    Attributes:
+        kind: of the children.
+        prune: whether children that a reconcile did not apply are deleted at its end.
+        immutable: whether children are only created, with `Context.create`, and never changed.
+        delete: whether children may be deleted.
+        rules: what contradicts a child, and what of it is ours alone; None for the kind's own.
+    """
+
+    kind: Kind
+    prune: bool = False
+    immutable: bool = False
+    delete: bool = False
+    rules: Schema | None = field(default=None, hash=False)
+
+    @property
+    def resource(self) -> Resource:
+        """Where the children live."""
+        return self.kind.resource
+
+    @property
+    def schema(self) -> Schema:
+        """The facts that decide which foreign fields contradict a child."""
+        return self.rules if self.rules is not None else self.kind.schema
+
+    @property
+    def given_away(self) -> tuple[tuple[str, ...], ...]:
+        """Fields that are left to others where they are not wanted."""
+        return self.kind.given_away
+
+
 CONFIG_MAPS: Final = Kind("", "v1", "configmaps", "ConfigMap")
 PERSISTENT_VOLUME_CLAIMS: Final = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+LIMIT_RANGES: Final = Kind("", "v1", "limitranges", "LimitRange")
 PODS: Final = Kind("", "v1", "pods", "Pod")
+RESOURCE_QUOTAS: Final = Kind("", "v1", "resourcequotas", "ResourceQuota")
 SECRETS: Final = Kind("", "v1", "secrets", "Secret")
 SERVICES: Final = Kind("", "v1", "services", "Service")
 SERVICE_ACCOUNTS: Final = Kind("", "v1", "serviceaccounts", "ServiceAccount")
@@ -60,6 +103,7 @@ HORIZONTAL_POD_AUTOSCALERS: Final = Kind(
 )
 CRON_JOBS: Final = Kind("batch", "v1", "cronjobs", "CronJob")
 JOBS: Final = Kind("batch", "v1", "jobs", "Job")
+EVENTS: Final = Kind("events.k8s.io", "v1", "events", "Event")
 INGRESSES: Final = Kind("networking.k8s.io", "v1", "ingresses", "Ingress")
 NETWORK_POLICIES: Final = Kind("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 POD_DISRUPTION_BUDGETS: Final = Kind("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")

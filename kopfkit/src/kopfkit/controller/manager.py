@@ -5,9 +5,9 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from kopfkit.controller import background, statuswriter, tasks
+from kopfkit.controller import background, tasks
+from kopfkit.controller.failures import Failures
 from kopfkit.controller.identity import Identity
-from kopfkit.controller.owners import called_key
 from kopfkit.controller.serving import Primary, Serving
 from kopfkit.controller.settings import Settings, own_namespace
 from kopfkit.controller.sources import Source, Sources, Target
@@ -15,9 +15,10 @@ from kopfkit.controller.storagemigration import Migration
 from kopfkit.controller.telemetry import Telemetry
 from kopfkit.errors import KopfkitError
 from kopfkit.migration.keeper import Report
+from kopfkit.repeats import Once
 from kopfkit.runtime import credentials
 from kopfkit.runtime.client import Object, Resource
-from kopfkit.runtime.errors import ApiError, NotLeading
+from kopfkit.runtime.errors import ApiError
 from kopfkit.runtime.events import Recorder
 from kopfkit.runtime.health import Health
 from kopfkit.runtime.kopfsettings import load_kopf
@@ -145,15 +146,12 @@ class Manager:
             reconcile: reconciles one key; returns seconds after which to do it again, or None.
             workers: how many at a time; None for the settings' number.
         """
-
-        def failed(key: Key, error: BaseException, delay: float) -> None:
-            known = self._stores[resource].get(key)
-            about = statuswriter.about(known) if known is not None else {"object": called_key(key)}
-            _failed(about, error, delay)
-
         (kind,) = (each.kind for each in self._primaries if each.resource == resource)
         observers = self._telemetry.queue(kind.lower())
-        queue: WorkQueue[Key] = WorkQueue(reconcile, failed=failed, observers=observers)
+        failures = Failures(kind, self._stores[resource])
+        queue: WorkQueue[Key] = WorkQueue(
+            reconcile, failed=failures.failed, observers=[*observers, failures]
+        )
         self._telemetry.follow(observers, queue)
         self.client.observers.append(Recovery(queue.hurry))
         self._queues[resource], self._workers[resource] = queue, workers
@@ -191,6 +189,10 @@ class Manager:
     def concern(self, resource: Resource, key: Key) -> None:
         """Have an object of a primary reconciled, and those that depend on it."""
         self._sources.concern(resource, key)
+
+    def wrote(self, by: Target, resource: Resource, obj: Object) -> None:
+        """Have those reconciled that an object concerns which the reconcile of `by` wrote."""
+        self._sources.wrote(by, resource, obj)
 
     def may_write(self) -> bool:
         """Whether this process leads and knows what there is."""
@@ -301,12 +303,14 @@ class Manager:
 
     async def _fill(self) -> None:
         await self._ready()
+        once = Once()
         while True:
             try:
                 await self._sources.fill()
                 break
             except ApiError as error:
-                log.warning("cannot list, tries again: %s", error)
+                if once.news("list", str(error)):
+                    log.warning("cannot list, retrying: %s", error)
                 await asyncio.sleep(_LOOK)
         main = self._primaries[0]
         log.info("knows %d %ss", len(self._stores[main.resource]), main.kind)
@@ -319,12 +323,3 @@ class Manager:
         """Wait until the API server serves the primaries; then it is known in which version."""
         await self._serving.wait()
         self._watcher.watch(self._serving.watched)
-
-
-def _failed(about: Mapping[str, object], error: BaseException, delay: float) -> None:
-    if isinstance(error, NotLeading):
-        log.info("left to the next leader", extra=about)
-    elif isinstance(error, ApiError):
-        log.error("failed, again in %.1f s: %s", delay, error, extra=about)
-    else:
-        log.error("failed, again in %.1f s", delay, exc_info=error, extra=about)

@@ -56,6 +56,22 @@ class Object(Generic[SpecT, StatusT]):
         return self.metadata.namespace
 
 
+@dataclass(frozen=True)
+class Undecoded(Generic[StatusT]):
+    """An object whose spec the types of its API refuse.
+
+    Attributes:
+        error: what is wrong with the spec.
+        status: as of `Object`.
+        raw: the object as the caches have it.
+    """
+
+    metadata: Metadata
+    error: str
+    status: StatusT
+    raw: Raw
+
+
 def metadata_of(raw: Raw) -> Metadata:
     """The metadata of a raw object."""
     found: dict[str, Any] = raw["metadata"]

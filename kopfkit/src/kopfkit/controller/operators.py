@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kopfkit.controller import assembly
 from kopfkit.controller.controllers import Controller
 from kopfkit.controller.identity import Identity
+from kopfkit.controller.kinds import RESOURCE_QUOTAS
 from kopfkit.controller.settings import Settings
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime.rights import Use
@@ -111,6 +112,7 @@ class Operator:
                 make no sense), or a task beside the controllers failed.
         """
         from kopfkit.controller.manager import Manager
+        from kopfkit.controller.quotas import Quotas
         from kopfkit.controller.serving import Primary
 
         self.check_namespaces(settings.namespaces)
@@ -127,14 +129,25 @@ class Operator:
             stores=stores,
             converters={self.converted_crd: self.conversion} if self.conversion else {},
         )
-        for kind in assembly.kinds(self.controllers):
-            # A child is read whole, also where it is of one of our own kinds.
-            manager.client.shapes.pop((kind.group, kind.plural), None)
+        quotas = Quotas(manager.client, manager.concern)
         common = (manager.client, stores, manager.recorder)
         for each in self.controllers:
-            if each.reconcile is not None:
-                reconcile = assembly.runner(self.name, each, *common, manager.upgradeable)
-                manager.add(each.resource, reconcile, workers=each.workers)
+            for kind in each.owned:
+                # A child is read whole, also where it is of one of our own kinds.
+                manager.client.shapes.pop((kind.group, kind.plural), None)
+            if each.reconcile is None:
+                continue
+            reconcile = assembly.runner(
+                self.name,
+                each,
+                *common,
+                manager.upgradeable,
+                quotas=quotas,
+                wrote=manager.wrote,
+            )
+            manager.add(each.resource, reconcile, workers=each.workers)
+        if any(RESOURCE_QUOTAS in each.read for each in self.controllers):
+            manager.run_in_background("quotas", lambda: quotas.run(manager.may_write))
         if (registry := self.registry) is not None:
             parts = {
                 (each.custom_resource.group, each.kind): assembly.parts(self.name, each, *common)

@@ -15,9 +15,20 @@ class Result:
 
     Attributes:
         requeue_after: reconcile again after this time though nothing happened; None for not.
+        error: raised once the status is written, so that the reconcile is tried again with a
+            growing delay: a refusal that the reconcile has told in its own conditions.
     """
 
     requeue_after: timedelta | None = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something to be told in a condition: a reason for programs, a sentence for people."""
+
+    reason: str
+    message: str
 
 
 class Stopped(Exception):
@@ -53,6 +64,18 @@ class Waiting(Stopped):
         self, reason: str, message: str, *, requeue_after: timedelta | None = RECHECK
     ) -> None:
         super().__init__(reason, message, requeue_after=requeue_after)
+
+
+class Settling(Exception):
+    """The reconcile stops without a status, which is written when the children have settled.
+
+    Args:
+        seconds: after which it is tried again at the latest.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class Refused(Exception):

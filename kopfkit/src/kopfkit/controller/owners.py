@@ -20,6 +20,23 @@ def mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def dig(obj: Any, *path: str) -> Any:
+    """What is at a path of keys in a stored object, whatever that holds; None where nothing is."""
+    for key in path:
+        obj = obj.get(key) if isinstance(obj, dict) else None
+    return obj
+
+
+def items(value: Any) -> list[dict[str, Any]]:
+    """The mappings in a value if it is a list, else none."""
+    return [each for each in (value if isinstance(value, list) else []) if isinstance(each, dict)]
+
+
+def owned_by(child: Object | None, owner: Object) -> bool:
+    """Whether there is such a child, and its owner's uid makes it that owner's."""
+    return child is not None and ownership(child, owner) is Ownership.OURS
+
+
 def group_of(api_version: Any) -> str:
     """The API group of an apiVersion ("apps" of "apps/v1"); "" for the core group."""
     group, slash, _ = str(api_version or "").partition("/")

@@ -6,22 +6,23 @@ later.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Generic
 
 import msgspec
 
-from kopfkit.controller import finalizers
-from kopfkit.controller.conditions import condition, conditions_of
+from kopfkit.controller import finalizers, refusals
+from kopfkit.controller.conditions import condition, conditions_of, see
 from kopfkit.controller.context import Context, Parts
 from kopfkit.controller.controllers import Controller
 from kopfkit.controller.decoding import decode_spec, decode_status
 from kopfkit.controller.errors import InvalidSpec, Vanished
-from kopfkit.controller.objects import Object, SpecT, StatusT, metadata_of
-from kopfkit.controller.outcome import Refused, Result, Terminal, Waiting
+from kopfkit.controller.objects import Object, SpecT, StatusT, Undecoded, metadata_of
+from kopfkit.controller.outcome import Refused, Result, Settling, Terminal, Waiting
 from kopfkit.controller.owners import called_key, mapping
+from kopfkit.controller.podfailures import refused
 from kopfkit.controller.statuswriter import StatusWriter, UpgradeBlocker, record_degraded, utc_now
 from kopfkit.runtime.errors import ApiError, Forbidden, Invalid, NotLeading
 from kopfkit.runtime.resources import Object as Raw
@@ -42,16 +43,18 @@ class Outcome:
             reconcile itself or an earlier one said.
         requeue_after: when to reconcile again.
         error: to be raised once the status is written.
+        own: whether conditions that the reconcile set go before these, though it is degraded.
     """
 
     progressing: tuple[str, str, str] | None = ("False", "Reconciled", "")
     degraded: tuple[str, str, str] | None = ("False", "AsExpected", "")
     requeue_after: timedelta | None = None
     error: Exception | None = None
+    own: bool = False
 
 
 def _degraded(reason: str, message: str, **more: Any) -> Outcome:
-    return Outcome(("False", reason, message), ("True", reason, message), **more)
+    return Outcome(("False", reason, see("Degraded")), ("True", reason, message), **more)
 
 
 class Runner(Generic[SpecT, StatusT]):
@@ -115,49 +118,47 @@ class Runner(Generic[SpecT, StatusT]):
         return {**owner, "metadata": {**owner["metadata"], "finalizers": known}}
 
     async def _reconcile(self, key: Key, owner: Raw) -> float | None:
-        context = Context(owner, self._parts)
-        try:
-            obj = self._object(owner)
-        except InvalidSpec as error:
-            status: msgspec.Struct = decode_status(owner, self._controller.version.status)
-            outcome = _degraded("InvalidSpec", str(error))
-        else:
+        context = Context(owner, self._parts, self._failures.get(key, 0))
+        obj = self._object(owner)
+        if isinstance(obj, Object):
             self._controller.refer(obj)
-            outcome, status = await self._outcome(key, obj, context), obj.status
-        return await self._end(key, owner, status, context, outcome)
+        try:
+            outcome = await self._outcome(key, context, lambda: self._call(obj, context))
+        except Settling as wait:
+            context.requeue(wait.seconds)
+            again = context.again
+            return again.total_seconds() if again is not None else None
+        return await self._end(key, owner, obj.status, context, outcome)
 
     async def _finalize(self, key: Key, owner: Raw) -> tuple[bool, float | None]:
         """Undo what lies outside; whether it is done, else seconds until the next try."""
-        context = Context(owner, self._parts)
-        try:
-            obj = self._object(owner)
-        except InvalidSpec as error:
-            outcome = _degraded("InvalidSpec", f"{error}; the finalizer waits for a valid spec")
-            status: msgspec.Struct = decode_status(owner, self._controller.version.status)
+        context, obj = Context(owner, self._parts), self._object(owner)
+        if isinstance(obj, Undecoded):
+            text = f"{obj.error}; the finalizer waits for a valid spec"
+            outcome = _degraded("InvalidSpec", text)
         else:
-            outcome, status = await self._outcome(key, obj, context, finalize=True), obj.status
+            outcome = await self._outcome(key, context, lambda: self._undo(obj, context))
             if outcome == Outcome():
                 resource, finalizer = self._controller.resource, self._controller.finalizer
                 await finalizers.remove(self._client, resource, owner, finalizer)
                 return True, None
-        return False, await self._end(key, owner, status, context, outcome)
+        return False, await self._end(key, owner, obj.status, context, outcome)
 
-    def _object(self, owner: Raw) -> Object[SpecT, StatusT]:
-        version = self._controller.version
-        return Object(
-            metadata_of(owner),
-            decode_spec(owner, version.spec),
-            decode_status(owner, version.status),
-            owner,
-        )
+    def _object(self, owner: Raw) -> Object[SpecT, StatusT] | Undecoded[StatusT]:
+        version, metadata = self._controller.version, metadata_of(owner)
+        status = decode_status(owner, version.status)
+        try:
+            return Object(metadata, decode_spec(owner, version.spec), status, owner)
+        except InvalidSpec as error:
+            return Undecoded(metadata, str(error), status, owner)
 
     async def _outcome(
-        self, key: Key, obj: Object[SpecT, StatusT], context: Context, *, finalize: bool = False
+        self, key: Key, context: Context, run: Callable[[], Awaitable[Outcome]]
     ) -> Outcome:
         """Run reconcile or finalize. Raises what is to be tried again without a word."""
         try:
-            outcome = await self._call(obj, context, finalize=finalize)
-        except (Vanished, NotLeading):
+            outcome = await run()
+        except (Vanished, NotLeading, Settling):
             raise
         except Terminal as error:
             outcome = _degraded(error.reason, error.message, requeue_after=error.requeue_after)
@@ -167,49 +168,66 @@ class Runner(Generic[SpecT, StatusT]):
         except Refused as error:
             return _degraded(error.reason, error.message, error=error.error)
         except (Forbidden, Invalid) as error:
-            reason = "Forbidden" if isinstance(error, Forbidden) else "Rejected"
-            return _degraded(reason, error.message, error=error)
+            if refusals.terminating(error):
+                raise Vanished(error.message) from error
+            context.refusal = error.message
+            return _degraded(refused("", error).reason, error.sentence, error=error)
         except Exception as error:
             count = self._failures[key] = self._failures.get(key, 0) + 1
             if count < FAILURES:
                 raise
             name = "ServerError" if isinstance(error, ApiError) else "ReconcileError"
             return _degraded(name, _said(error), error=error)
-        self._failures.pop(key, None)
+        if outcome.error is None:
+            self._failures.pop(key, None)
         return outcome
 
+    async def _undo(self, obj: Object[SpecT, StatusT], context: Context) -> Outcome:
+        assert self._controller.finalize is not None
+        async with asyncio.timeout(self._controller.timeout.total_seconds()):
+            await self._controller.finalize(obj, context)
+        return Outcome()
+
     async def _call(
-        self, obj: Object[SpecT, StatusT], context: Context, *, finalize: bool
+        self, obj: Object[SpecT, StatusT] | Undecoded[StatusT], context: Context
     ) -> Outcome:
         controller, limit = self._controller, self._controller.timeout.total_seconds()
-        if finalize and controller.finalize is not None:
-            async with asyncio.timeout(limit):
-                await controller.finalize(obj, context)
-            return Outcome()
+        result: object = None
         async with asyncio.timeout(limit):
-            assert controller.reconcile is not None  # else it gets no runner
-            result: object = await controller.reconcile(obj, context)
+            if isinstance(obj, Object):
+                assert controller.reconcile is not None  # else it gets no runner
+                result = await controller.reconcile(obj, context)
+            elif controller.undecodable is not None:
+                result = await controller.undecodable(obj, context)
         if result is not None and not isinstance(result, Result):
             text = f"the reconcile of {controller.kind} returned {result!r:.60}"
             raise Terminal("InvalidResult", f"{text}; hint: return a Result, or None")
+        again, error = (result.requeue_after, result.error) if result is not None else (None, None)
+        if isinstance(obj, Undecoded):
+            return _degraded("InvalidSpec", obj.error, requeue_after=again, error=error, own=True)
         for owned in controller.owned.values():
             if owned.prune:
                 await context.prune(owned.kind)
-        return Outcome(requeue_after=result.requeue_after if result is not None else None)
+        return Outcome(requeue_after=again, error=error)
 
     async def _end(
         self, key: Key, owner: Raw, status: msgspec.Struct, context: Context, outcome: Outcome
     ) -> float | None:
         """Write the status and tell what changed; returns seconds until the next reconcile."""
         of = f"{self._controller.kind} {called_key(key)}"
+        context.wait_for_room("children", context.refusal)
+        self._parts.patience.forget(key)
         self._blocker.set(context.blocks is None, *(context.blocks or ()), of=of)
         new = self._status(owner, status, context, outcome)
         before = conditions_of(mapping(owner.get("status")))
         if await self._writer.write(owner, new):
-            record_degraded(self._parts.recorder, owner, before, conditions_of(new))
+            if self._controller.summary:
+                record_degraded(self._parts.recorder, owner, before, conditions_of(new))
+            self._parts.wrote(self._controller.resource, owner, owner)
         if outcome.error is not None:
             raise outcome.error
-        again = outcome.requeue_after
+        context.requeue(outcome.requeue_after)
+        again = context.again
         return again.total_seconds() if again is not None else None
 
     def _status(
@@ -219,7 +237,9 @@ class Runner(Generic[SpecT, StatusT]):
         new = {name: value for name, value in fields.items() if value is not None}
         generation = owner["metadata"].get("generation", 0)
         told = {"Progressing": outcome.progressing, "Degraded": outcome.degraded}
-        if outcome.degraded is None or outcome.degraded[0] == "False":
+        if not self._controller.summary:
+            told = dict(context.conditions)
+        elif outcome.own or outcome.degraded is None or outcome.degraded[0] == "False":
             told |= context.conditions
         else:
             told = {**context.conditions, **told}
@@ -235,7 +255,10 @@ class Runner(Generic[SpecT, StatusT]):
 
     def _forget(self, key: Key) -> None:
         self._failures.pop(key, None)
-        self._parts.children.forget(key)
+        parts = self._parts
+        for each in (parts.children, parts.pods, parts.patience):
+            each.forget(key)
+        parts.quotas.forget(self._controller.resource, key)
         self._controller.forget(*key)
         self._blocker.set(True, of=f"{self._controller.kind} {called_key(key)}")
 
@@ -245,4 +268,4 @@ def _order(kind: str) -> tuple[int, str]:
 
 
 def _said(error: Exception) -> str:
-    return error.message if isinstance(error, ApiError) else f"{type(error).__name__}: {error}"
+    return error.sentence if isinstance(error, ApiError) else f"{type(error).__name__}: {error}"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from kopfkit.repeats import Once
 from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import ApiError
 from kopfkit.runtime.kopfsettings import Watched
@@ -114,7 +115,7 @@ class Sources:
 
     async def run(self) -> None:
         """Resync for ever."""
-        loop = asyncio.get_running_loop()
+        loop, once = asyncio.get_running_loop(), Once()
         while True:
             try:
                 async with asyncio.timeout(self._resync * random.uniform(0.9, 1.1)):
@@ -130,8 +131,10 @@ class Sources:
             self._asked.clear()
             try:
                 await self.fill()
+                once.over("compare")
             except ApiError as error:
-                log.warning("cannot compare the caches with the API server: %s", error)
+                if once.news("compare", str(error)):
+                    log.warning("cannot compare the caches with the API server: %s", error)
                 self._asked.set()
                 self._listed_at = loop.time()
 
@@ -149,6 +152,17 @@ class Sources:
         for primary, whose in self._concerned[resource](key, known):
             if primary == resource or self._stores[primary].get(whose) is not None:
                 self.concern(primary, whose)
+
+    def wrote(self, by: Target, resource: Resource, obj: Object) -> None:
+        """An object was written by the reconcile of `by`. It comes back as no news, so whoever else
+        it concerns is told now."""
+        key = key_of(obj)
+        gone = self._stores[resource].get(key) is None
+        for target in self._concerned[resource](key, [obj]):
+            primary, whose = target
+            known = primary == resource or self._stores[primary].get(whose) is not None
+            if known and (gone or target != by):
+                self._queues[primary].add(whose)
 
     def concern(self, primary: Resource, key: Key) -> None:
         """Have an object reconciled, and those that wait for it."""

@@ -38,6 +38,7 @@ class UpgradeBlocker(Protocol):
 def about(owner: Object) -> dict[str, object]:
     """The fields that every log line about an object carries."""
     return {
+        "kind": str(owner.get("kind") or "object"),
         "object": called_key(key_of(owner)),
         "generation": owner["metadata"].get("generation", 0),
     }

@@ -5,7 +5,9 @@ order, and refuses what has no structural schema or no description.
 """
 
 import inspect
+import json
 import math
+import re
 from typing import Any, get_type_hints
 
 import msgspec
@@ -82,6 +84,8 @@ def _schema(kind: Type, where: str, outer: tuple[type, ...]) -> Schema:
     description = described.get("description") or body.get("description") or ""
     if not description:
         raise CrdError(where, "has no description", 'Say what it is: Meta(description="...").')
+    if "x-kubernetes-int-or-string" in body:
+        description = _and(description, "Integer or string.")
     return {"description": description, **{k: v for k, v in body.items() if k != "description"}}
 
 
@@ -169,6 +173,9 @@ def _of_struct(kind: StructType, where: str, outer: tuple[type, ...]) -> Schema:
         default = _default(field, hinted[field.name], path)
         if default is not None:
             schema["default"] = default
+            if default not in ("", []) and not isinstance(default, dict):
+                text = f"Defaults to {_plain(default)}."
+                schema["description"] = _and(schema["description"], text)
         properties[field.encode_name] = schema
     body: Schema = {"description": _prose(kind.cls.__dict__.get("__doc__") or "")}
     body |= {"type": "object", "properties": properties}
@@ -177,6 +184,19 @@ def _of_struct(kind: StructType, where: str, outer: tuple[type, ...]) -> Schema:
     if rules := getattr(kind.cls, RULES_ATTRIBUTE, ()):
         body["x-kubernetes-validations"] = [rule.to_schema() for rule in rules]
     return body
+
+
+def _and(description: str, sentence: str) -> str:
+    """A description with one more sentence: what `kubectl explain` does not print by itself."""
+    end = "" if description.endswith((".", "!", "?")) else "."
+    return f"{description}{end} {sentence}"
+
+
+def _plain(default: Any) -> str:
+    """A default as in YAML; a text in quotes unless it is one word."""
+    if isinstance(default, str) and re.fullmatch(r"[\w/@-]([\w/@:.-]*[\w/@-])?", default):
+        return default
+    return json.dumps(default, ensure_ascii=False)
 
 
 def _prose(docstring: str) -> str:

@@ -134,7 +134,7 @@ async def rewrite(
         except NotFound:
             return Outcome.GONE
         except Forbidden as error:
-            raise Refused(error.message) from None
+            raise Refused(error.sentence) from None
         except (Conflict, Invalid) as error:
             try:
                 fresh = await pace.patiently(what, lambda: client.request("GET", path))
@@ -143,7 +143,7 @@ async def rewrite(
             await steady()
             if fresh["metadata"]["resourceVersion"] == obj["metadata"]["resourceVersion"]:
                 # Nobody wrote it: it is refused for what it holds.
-                raise Refused(error.message) from None
+                raise Refused(error.sentence) from None
             obj = fresh
     # Whoever keeps writing it writes it in the version that is stored now.
     return Outcome.CURRENT

@@ -3,6 +3,8 @@ errors."""
 
 from typing import Any
 
+from kopfkit.runtime.sentences import sentence
+
 
 class ApiError(Exception):
     """The API server refused a request, or could not be reached.
@@ -25,6 +27,11 @@ class ApiError(Exception):
         self.status = status
         self.reason = reason
         self.retry_after = retry_after
+
+    @property
+    def sentence(self) -> str:
+        """The message as conditions and Events carry it: short, in one line."""
+        return sentence(self.message)
 
 
 class NotFound(ApiError):

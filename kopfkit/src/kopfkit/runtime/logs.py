@@ -1,6 +1,7 @@
 """Logs: one line per decision, as text for a person or as JSON for a collector.
 
-Extra fields (`extra={"object": "default/x", "generation": 3}`) follow the text or become JSON keys.
+Extra fields (`extra={"kind": "HelloWorld", "object": "default/x", "generation": 3}`) stand before
+the text or become JSON keys.
 kopf's own running commentary is kept for --log-level debug; its retries are told once per request
 and half minute, since an API server that is down concerns every watch every few seconds. So is what
 anybody can cause who reaches a port (`kopfkit.repeats`).
@@ -48,11 +49,13 @@ def _one_line(text: str) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-01-02T03:04:05.678Z INFO    default/x generation=3  applied Deployment ...`"""
+    """`2026-01-02T03:04:05.678Z INFO    HelloWorld default/x generation=3  applied Deployment`"""
 
     def format(self, record: logging.LogRecord) -> str:
         extra = _extra(record)
         subject = extra.pop("object", "")
+        if subject:
+            subject = f"{extra.pop('kind', '')} {subject}".strip()
         pairs = " ".join(f"{name}={value}" for name, value in extra.items())
         about = _one_line(" ".join(filter(None, (str(subject), pairs))))
         text = _one_line(record.getMessage())

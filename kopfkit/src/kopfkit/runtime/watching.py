@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
+from kopfkit.repeats import often
 from kopfkit.runtime import kopftasks
 from kopfkit.runtime.client import Object, Resource
 from kopfkit.runtime.credentials import Credentials
@@ -125,7 +126,12 @@ class Watcher:
                 why = error
             if stop.is_set():
                 return
-            log.error("watching ended, starts again in %.1f s: %s", pause, why)
+            log.error(
+                "watching ended, starts again in %.1f s: %s",
+                pause,
+                why,
+                extra=often("watching ended"),
+            )
             if loop.time() - started > _GOOD:
                 pause = 0.5
             try:

@@ -8,9 +8,10 @@ validation, and no other writers. What depends on those is tested against a real
 
 import asyncio
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from kopfkit.controller import assembly
@@ -18,10 +19,13 @@ from kopfkit.controller.conditions import conditions_of
 from kopfkit.controller.controllers import Controller
 from kopfkit.controller.kinds import Kind
 from kopfkit.controller.owners import called_key
+from kopfkit.controller.settling import Patience
+from kopfkit.controller.stores import OwnedStore
 from kopfkit.runtime.client import Resource
 from kopfkit.runtime.errors import AlreadyExists, NotFound
 from kopfkit.runtime.resources import Object as Raw
-from kopfkit.runtime.store import key_of
+from kopfkit.runtime.shapes import Shape
+from kopfkit.runtime.store import Key, key_of
 from kopfkit.runtime.views import ViewingClient
 
 _NOW = "2026-01-01T00:00:00Z"
@@ -35,7 +39,7 @@ class Reconciled:
     Attributes:
         writes: in order, such as "create Deployment ns/x", "status", "finalizer".
         object: the object afterwards, with its status; None where it is gone.
-        children: all objects of owned kinds afterwards.
+        children: all objects of kinds that are owned or made afterwards.
         events: of each (type, reason, note).
         requeue_after: when it is reconciled again though nothing happens; None for not.
         error: what it raised, after which it is tried again with a growing delay.
@@ -77,6 +81,7 @@ def reconcile(
     there: Iterable[Mapping[str, Any]] = (),
     *,
     times: int = 1,
+    settle: bool = False,
 ) -> Reconciled:
     """Run one reconcile. Not to be called from a coroutine.
 
@@ -86,8 +91,9 @@ def reconcile(
             set (apiVersion, kind, namespace, uid, generation) is filled in.
         there: other objects that exist, whole: those of a reconcile before, or foreign ones.
         times: how often it is reconciled; what came of the last time is returned, and all writes.
+        settle: whether `Context.settle` waits; by default the status is written at once.
     """
-    return asyncio.run(_reconcile(controller, obj, there, times))
+    return asyncio.run(_reconcile(controller, obj, there, times, settle=settle))
 
 
 async def _reconcile(
@@ -95,6 +101,8 @@ async def _reconcile(
     obj: Mapping[str, Any],
     there: Iterable[Mapping[str, Any]],
     times: int,
+    *,
+    settle: bool,
 ) -> Reconciled:
     of, resource = controller.custom_resource, controller.resource
     owner: Raw = {
@@ -105,9 +113,12 @@ async def _reconcile(
     defaults = {"uid": "uid", "generation": 1, "resourceVersion": "1"}
     place = {"namespace": "default"} if controller.namespaced else {}
     owner["metadata"] = {**place, **defaults, **owner["metadata"]}
-    kinds = {each.kind: each for each in assembly.kinds([controller])}
-    server = _Given({resource: of.kind, **{each.resource: each.kind for each in kinds.values()}})
+    found = [controller.own, *assembly.kinds([controller]), *controller.read]
+    kinds = {each.kind: each for each in found}
+    server = _Given({each.resource: each.kind for each in kinds.values()})
     stores = assembly.new_stores(assembly.sources(_OPERATOR, [controller]))
+    for kind in controller.read:
+        stores.setdefault(kind.resource, OwnedStore())
     server.keep(resource, owner)
     stores[resource].put(server.objects[resource, key_of(owner)])
     for each in there:
@@ -116,7 +127,10 @@ async def _reconcile(
         stores[known].put(server.objects[known, key_of(dict(each))])
     result = Reconciled(None, server.noted)
     told = _Told(result)
-    runner = assembly.runner(_OPERATOR, controller, server, stores, told, told, now=lambda: _NOW)
+    patience = Patience() if settle else _NoPatience()
+    runner = assembly.runner(
+        _OPERATOR, controller, server, stores, told, told, patience=patience, now=lambda: _NOW
+    )
     for _ in range(times):
         result.error = result.requeue_after = None
         try:
@@ -125,9 +139,14 @@ async def _reconcile(
         except Exception as error:
             result.error = error
     result.object = server.objects.get((resource, key_of(owner)))
-    owned = {each.resource for each in controller.owned}
+    owned = {each.resource for each in (*controller.owned, *controller.made)}
     result.children = [each for (of_it, _), each in server.objects.items() if of_it in owned]
     return result
+
+
+class _NoPatience(Patience):
+    def left(self, key: Key) -> float:
+        return 0.0
 
 
 class _Told:
@@ -176,6 +195,25 @@ class _Given(ViewingClient):
         except KeyError:
             raise NotFound(name) from None
 
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        labels: str = "",
+        fields: str = "",
+        shape: Shape | None = None,
+    ) -> tuple[list[Raw], str]:
+        found = [
+            obj
+            for (of, key), obj in self.objects.items()
+            if of == resource
+            and namespace in (None, key[0])
+            and _has(labels, (obj["metadata"].get("labels") or {}).get)
+            and _has(fields, partial(_field, obj))
+        ]
+        return found, str(self._version)
+
     async def create(self, resource: Resource, namespace: str | None, body: Raw) -> Raw:
         if (resource, key_of(body)) in self.objects:
             raise AlreadyExists(body["metadata"]["name"])
@@ -215,6 +253,19 @@ class _Given(ViewingClient):
 
     def _note(self, verb: str, resource: Resource, namespace: str, name: str) -> None:
         self.noted.append(f"{verb} {self._kinds[resource]} {called_key((namespace, name))}")
+
+
+def _field(obj: Any, path: str) -> Any:
+    """The field that a field selector names: "metadata.name"."""
+    for name in path.split("."):
+        obj = obj.get(name) if isinstance(obj, dict) else None
+    return obj
+
+
+def _has(selector: str, value: Callable[[str], Any]) -> bool:
+    """Whether a selector of equalities ("a=b,c=d") takes what has these values."""
+    pairs = (each.partition("=") for each in selector.split(",") if each)
+    return all(value(key) == wanted for key, _, wanted in pairs)
 
 
 def _merged(live: Any, change: Any) -> Any:

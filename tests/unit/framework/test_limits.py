@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgets import budget
-from helloworld_operator.controller.limits import NAMES, fitted
+from kopfkit.controller.limits import NAMES, fitted
 from kopfkit.quantities import parse_quantity
 
 OWN = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from helloworld_operator.controller.observe import QUOTAS, mapping
-from helloworld_operator.controller.wish import Object
+from kopfkit.controller.kinds import RESOURCE_QUOTAS
+from kopfkit.controller.owners import mapping
 from kopfkit.quantities import resource_quantity
-from kopfkit.runtime.client import Client, Resource
+from kopfkit.repeats import Once
+from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import ApiError
 from kopfkit.runtime.looking import look_for_ever
 from kopfkit.runtime.shapes import Shape
@@ -65,7 +66,7 @@ class Quotas:
     """
 
     def __init__(self, client: Client, wake: Callable[[Resource, Key], None]) -> None:
-        self._client, self._wake = client, wake
+        self._client, self._wake, self._failures = client, wake, Once()
         # By the quota's key, and the way back.
         self._waits: dict[Key, dict[Waiter, _Wait]] = {}
         self._places: dict[Waiter, Key] = {}
@@ -98,7 +99,7 @@ class Quotas:
 
     async def run(self, may: Callable[[], bool]) -> None:
         """Look for ever while this process may write."""
-        await look_for_ever(self.once, may=may, failed=_failed, interval=INTERVAL)
+        await look_for_ever(self.once, may=may, failed=self._failed, interval=INTERVAL)
 
     async def once(self) -> None:
         """Read the quotas that somebody waits for. Raises `ApiError`."""
@@ -107,7 +108,10 @@ class Quotas:
             self._waits[quota] = self._waits.pop(quota)
             # A list, as of that a bounded part is kept.
             listed, _ = await self._client.list(
-                QUOTAS, quota[0], fields=f"metadata.name={quota[1]}", shape=Shape()
+                RESOURCE_QUOTAS.resource,
+                quota[0],
+                fields=f"metadata.name={quota[1]}",
+                shape=Shape(),
             )
             found = listed[0] if listed else {"metadata": {"resourceVersion": "gone"}}
             version = str(found["metadata"]["resourceVersion"])
@@ -116,6 +120,10 @@ class Quotas:
                 if wait.version != version and has_room(found, wait.requested):
                     wait.version, wait.room = version, True
                     self._wake(waiter.resource, waiter.key)
+
+    def _failed(self, error: ApiError) -> None:
+        if self._failures.news("read", str(error)):
+            log.warning("cannot read a ResourceQuota that something waits for: %s", error)
 
     def _forget(self, waiter: Waiter) -> tuple[Key, _Wait] | None:
         """The quota it waited for, and how far that was."""
@@ -142,7 +150,3 @@ def has_room(quota: Object, requested: Mapping[str, Decimal]) -> bool:
 def _requested(text: str) -> dict[str, Decimal]:
     pairs = (each.partition("=") for each in text.split(","))
     return {name: resource_quantity(amount) or Decimal(0) for name, _, amount in pairs}
-
-
-def _failed(error: ApiError) -> None:
-    log.warning("cannot read a ResourceQuota that something waits for: %s", error)

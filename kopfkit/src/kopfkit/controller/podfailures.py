@@ -7,10 +7,12 @@ the next, so that a pod that fails every minute does not rewrite a status every 
 from collections.abc import Iterable
 from typing import Any, Final
 
-from helloworld_operator.controller.observe import mapping
-from helloworld_operator.controller.observed import Problem
-from kopfkit.runtime.client import Object
+from kopfkit.controller.outcome import Problem
+from kopfkit.controller.owners import mapping
 from kopfkit.runtime.errors import Forbidden, Invalid
+from kopfkit.runtime.resources import Object
+from kopfkit.runtime.sentences import sentence
+from kopfkit.runtime.shapes import Shape
 
 # Reasons of a waiting container (Kubernetes, pkg/kubelet/images/types.go and
 # pkg/kubelet/kuberuntime/kuberuntime_container.go).
@@ -31,6 +33,8 @@ _STARTING: Final = (
     "PostStartHookError",
 )
 _TEMPLATE: Final = "pod-template-hash"
+# Of pods, which have any writers: what tells one template's from another's.
+SHAPE: Final = Shape((_TEMPLATE,))
 REASONS: Final = (
     "ImageMissing",
     "PodsCrashing",
@@ -51,11 +55,11 @@ def refusal(message: str) -> Problem | None:
         return None
     _, named, why = message.partition(" is forbidden: ")
     reason = "QuotaExceeded" if is_quota(message) else "PodsRefused"
-    return Problem(reason, f"pods are refused: {why if named else message}")
+    return Problem(reason, f"pods are refused: {sentence(why if named else message)}")
 
 
 def refused(kind: str, error: Forbidden | Invalid) -> Problem:
-    """What the API server's refusal of one of our own writes is to a HelloWorld.
+    """The problem that the API server's refusal of one of our own writes is.
 
     Args:
         kind: of the object that was to be written.
@@ -63,7 +67,7 @@ def refused(kind: str, error: Forbidden | Invalid) -> Problem:
     """
     reason = "Forbidden" if isinstance(error, Forbidden) else "Rejected"
     reason = "QuotaExceeded" if is_quota(error.message) else reason
-    return Problem(reason, f"{kind}: {error.message}")
+    return Problem(reason, f"{kind}: {error.sentence}")
 
 
 def is_quota(message: str) -> bool:
@@ -71,12 +75,12 @@ def is_quota(message: str) -> bool:
     return "exceeded quota" in message
 
 
-def troubles(pods: Iterable[Object], claim: Object | None) -> tuple[Problem, ...]:
+def failures(pods: Iterable[Object], claim: Object | None) -> tuple[Problem, ...]:
     """What is wrong with the newest pods, the gravest first, each kind once.
 
     Args:
-        pods: all pods of one HelloWorld.
-        claim: its PersistentVolumeClaim, or None.
+        pods: all pods of one workload.
+        claim: the PersistentVolumeClaim that they mount, or None.
     """
     found: dict[str, Problem] = {}
     for pod in _newest(pods):

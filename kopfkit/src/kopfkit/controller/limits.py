@@ -1,8 +1,7 @@
-"""The resources of a Job's container, and the limits of its namespace that they have to keep.
+"""The resources of a Job's container, fitted to the limits of its namespace.
 
-Pure. A Job's pod does for a moment what the greeting server's pods do for long, so it asks for what
-these ask for (`spec.resources`, else the same default). Then it is fitted to the namespace's
-LimitRanges and ResourceQuotas, in the meaning of Kubernetes' plugin/pkg/admission/limitranger and
+Pure. What a container asks for is changed as little as the namespace's LimitRanges and
+ResourceQuotas demand, in the meaning of Kubernetes' plugin/pkg/admission/limitranger and
 of apiserver's pkg/admission/plugin/resourcequota. Limits that contradict each other fit nothing;
 what comes out then is refused, and the refusal is told.
 """
@@ -12,9 +11,9 @@ from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_DOWN, Decimal
 from typing import Any, Final
 
-from helloworld_operator.controller.observe import mapping
-from helloworld_operator.controller.wish import Object
+from kopfkit.controller.owners import mapping
 from kopfkit.quantities import resource_quantity
+from kopfkit.runtime.resources import Object
 
 # Extended resources (GPUs) are of no use to a copy, and may be all taken.
 NAMES: Final = ("cpu", "memory", "ephemeral-storage")

@@ -1,16 +1,19 @@
 """Why pods do not start, from what kubelet and scheduler write; and how often they are read."""
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from helloworld_operator.api import v1
-from helloworld_operator.controller.observe import CLAIMS, DEPLOYMENTS, PODS
-from helloworld_operator.controller.observed import Observed, Problem
-from helloworld_operator.controller.pods import Pods
-from helloworld_operator.controller.troubles import troubles
+from budgets import budget
+from kopfkit.controller import Problem
+from kopfkit.controller.kinds import PODS
+from kopfkit.controller.podfailures import failures, refusal, refused
+from kopfkit.controller.podreader import PodReader
 from kopfkit.runtime.client import Client, Resource
-from kopfkit.runtime.errors import Forbidden
+from kopfkit.runtime.errors import Forbidden, Invalid
 
 BACK_OFF = 'Back-off pulling image "r/x:1": ErrImagePull: r/x:1: not found'
 
@@ -57,16 +60,16 @@ CRASHED = {"lastState": ended(137, reason="OOMKilled"), "ready": False}
 def test_what_the_kubelet_says_becomes_a_reason_and_a_cause(
     found: Any, reason: str, text: str
 ) -> None:
-    (problem,) = troubles([pod(found)], None)
+    (problem,) = failures([pod(found)], None)
 
     assert problem.reason == reason
     assert text in problem.message
 
 
 def test_the_kubelets_two_ways_to_say_one_thing_are_one_message() -> None:
-    first = troubles([pod(waiting("ErrImagePull", "r/x:1: not found"))], None)
+    first = failures([pod(waiting("ErrImagePull", "r/x:1: not found"))], None)
 
-    assert troubles([pod(waiting("ImagePullBackOff", BACK_OFF))], None) == first
+    assert failures([pod(waiting("ImagePullBackOff", BACK_OFF))], None) == first
 
 
 @pytest.mark.parametrize(
@@ -80,23 +83,23 @@ def test_the_kubelets_two_ways_to_say_one_thing_are_one_message() -> None:
     ],
 )
 def test_what_goes_well_or_has_just_begun_is_no_trouble(found: Any) -> None:
-    assert troubles([pod(found)], None) == ()
+    assert failures([pod(found)], None) == ()
 
 
 def test_pods_on_their_way_out_do_not_count() -> None:
     bad = waiting("ErrImagePull", "no")
     old = pod(bad, name="x-0", template="b", created="2025-01-01T00:00:00Z")
 
-    assert troubles([old, pod()], None) == ()
-    assert troubles([pod(bad, leaving=True)], None) == ()
-    assert troubles([], None) == ()
+    assert failures([old, pod()], None) == ()
+    assert failures([pod(bad, leaving=True)], None) == ()
+    assert failures([], None) == ()
 
 
 def test_many_pods_with_the_same_trouble_are_one_and_the_gravest_is_first() -> None:
     lost = pod(name="x-9", conditions=unschedulable("0/1 nodes are available"))
     bad = [pod(waiting("ErrImagePull", "no"), name=f"x-{number}") for number in range(3)]
 
-    assert [each.reason for each in troubles([lost, *bad], None)] == [
+    assert [each.reason for each in failures([lost, *bad], None)] == [
         "ImageMissing",
         "Unschedulable",
     ]
@@ -106,8 +109,8 @@ def test_a_volume_that_is_not_there_is_told_by_its_claim() -> None:
     said = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."
     stuck = pod(conditions=unschedulable(said))
     claim = {"metadata": {"name": "x-data"}, "status": {"phase": "Pending"}}
-    (pending,) = troubles([stuck], claim)
-    (bound,) = troubles([stuck], {**claim, "status": {"phase": "Bound"}})
+    (pending,) = failures([stuck], claim)
+    (bound,) = failures([stuck], {**claim, "status": {"phase": "Bound"}})
 
     assert pending.reason == "VolumePending"
     assert "x-data" in pending.message
@@ -121,8 +124,9 @@ class Cluster(Client):
         self.pods, self.reads = pods, 0
         self.forbidden = False
 
-    async def list(self, resource: Resource, *_: Any, **__: Any) -> Any:
-        assert resource == PODS
+    async def list(self, resource: Resource, *_: Any, **more: Any) -> Any:
+        assert resource == PODS.resource
+        assert more["labels"] == "app=x"
         self.reads += 1
         if self.forbidden:
             raise Forbidden("no")
@@ -138,7 +142,7 @@ class Time:
 
 def seen(
     available: int = 0, name: str = "x", generation: int = 1, made: int = 0, **status: Any
-) -> Observed:
+) -> tuple[Any, Any]:
     owner = {
         "metadata": {"name": name, "namespace": "ns", "generation": generation},
         "status": status,
@@ -148,21 +152,22 @@ def seen(
     )
     if made:
         numbers |= {"replicas": made, "updatedReplicas": made}
-    deployment = {"metadata": {"generation": 1}, "spec": {"replicas": 1}}
+    spec = {"replicas": 1, "selector": {"matchLabels": {"app": "x"}}}
+    deployment = {"metadata": {"generation": 1}, "spec": spec}
     live = {**deployment, "status": {"observedGeneration": 1, **numbers}}
-    return Observed(owner, v1.Spec(), {DEPLOYMENTS: live, CLAIMS: None})
+    return owner, live
 
 
 async def test_pods_are_read_after_some_patience_and_then_ever_more_rarely() -> None:
     cluster, time = Cluster(pod(waiting("ErrImagePull", "no"))), Time()
-    pods = Pods(cluster, clock=time)
-    told, again = await pods.troubles(seen())
+    pods = PodReader(cluster, clock=time)
+    told, again = await pods.failures(*seen())
     assert (told, cluster.reads) == ((), 0)
     waits = []
     for _ in range(6):
         assert again is not None
         time.now += again
-        told, again = await pods.troubles(seen())
+        told, again = await pods.failures(*seen())
         assert [each.reason for each in told] == ["ImageMissing"]
         waits.append(again)
 
@@ -170,53 +175,53 @@ async def test_pods_are_read_after_some_patience_and_then_ever_more_rarely() -> 
     assert waits == sorted(waits)
     assert waits[-1] == 30
     # News in between does not read again.
-    assert (await pods.troubles(seen()))[0] == told
+    assert (await pods.failures(*seen()))[0] == told
     assert cluster.reads == 6
 
 
 async def test_pods_in_which_nothing_is_wrong_yet_are_read_once_a_minute() -> None:
     # An image that takes minutes to be pulled, and then does not run: no Deployment tells.
     cluster, time = Cluster(pod(waiting("ContainerCreating"))), Time()
-    pods = Pods(cluster, clock=time)
-    _, again = await pods.troubles(seen())
+    pods = PodReader(cluster, clock=time)
+    _, again = await pods.failures(*seen())
     while time.now < 600:
         assert again is not None
         time.now += again
-        told, again = await pods.troubles(seen())
+        told, again = await pods.failures(*seen())
         assert told == ()
 
     assert again == 60
     assert cluster.reads <= 13
     cluster.pods = (pod(waiting("CrashLoopBackOff", "back-off", **CRASHED)),)
     time.now += again
-    told, again = await pods.troubles(seen())
+    told, again = await pods.failures(*seen())
     assert ([each.reason for each in told], again) == (["PodsCrashing"], 5)
 
 
 async def test_what_becomes_of_the_deployment_begins_the_patience_anew() -> None:
     cluster, time = Cluster(), Time()
-    pods = Pods(cluster, clock=time)
-    _, again = await pods.troubles(seen())
+    pods = PodReader(cluster, clock=time)
+    _, again = await pods.failures(*seen())
     for _ in range(4):  # its controller is away: there is no pod
         assert again is not None
         time.now += again
-        _, again = await pods.troubles(seen())
+        _, again = await pods.failures(*seen())
     assert again == 60
     cluster.pods = (pod(waiting("ErrImagePull", "no")),)
 
-    assert await pods.troubles(seen(made=1)) == ((), 5)
+    assert await pods.failures(*seen(made=1)) == ((), 5)
     time.now += 5
-    told, _ = await pods.troubles(seen(made=1))
+    told, _ = await pods.failures(*seen(made=1))
     assert [each.reason for each in told] == ["ImageMissing"]
 
 
 async def test_a_rollout_that_is_complete_reads_nothing_and_starts_afresh() -> None:
     cluster, time = Cluster(), Time()
-    pods = Pods(cluster, clock=time)
-    await pods.troubles(seen())
+    pods = PodReader(cluster, clock=time)
+    await pods.failures(*seen())
     time.now = 100
-    assert await pods.troubles(seen(available=1)) == ((), None)
-    await pods.troubles(seen())
+    assert await pods.failures(*seen(available=1)) == ((), None)
+    await pods.failures(*seen())
 
     assert cluster.reads == 0
 
@@ -230,46 +235,62 @@ async def test_what_was_told_before_a_restart_holds_until_the_pods_are_read() ->
         "observedGeneration": 1,
     }
     cluster, time = Cluster(pod(waiting("ErrImagePull", "no"))), Time()
-    pods = Pods(cluster, clock=time)
-    told, _ = await pods.troubles(seen(conditions=[condition]))
+    pods = PodReader(cluster, clock=time)
+    told, _ = await pods.failures(*seen(conditions=[condition]))
 
     # Read at once, and the same: no write.
     assert cluster.reads == 1
     assert told == (Problem("ImageMissing", condition["message"]),)
     # Of an older generation it says nothing.
-    pods = Pods(cluster, clock=time)
-    assert (await pods.troubles(seen(generation=2, conditions=[condition])))[0] == ()
+    pods = PodReader(cluster, clock=time)
+    assert (await pods.failures(*seen(generation=2, conditions=[condition])))[0] == ()
 
 
 async def test_a_thousand_in_trouble_are_read_a_few_times_a_second_each_in_its_turn() -> None:
     cluster, time = Cluster(), Time()
-    pods = Pods(cluster, clock=time)
+    pods = PodReader(cluster, clock=time)
     many = [seen(name=f"x{number}") for number in range(1000)]
     for each in many:
-        await pods.troubles(each)
+        await pods.failures(*each)
     time.now = 10.0
-    turns = [(await pods.troubles(each))[1] for each in many]
+    turns = [(await pods.failures(*each))[1] for each in many]
     assert cluster.reads == 20
     # Nobody comes back before its turn, and then it is served.
     assert turns[20:] == pytest.approx([0.2 * number for number in range(1, 981)])
     for each in many:
-        await pods.troubles(each)
+        await pods.failures(*each)
     # Nor does what its Deployment tells give its turn away.
     for number in range(20, 1000):
-        await pods.troubles(seen(name=f"x{number}", made=1))
+        await pods.failures(*seen(name=f"x{number}", made=1))
     assert cluster.reads == 20
     time.now = 10.0 + 980 * 0.2
     for number in range(20, 1000):
-        await pods.troubles(seen(name=f"x{number}", made=1))
+        await pods.failures(*seen(name=f"x{number}", made=1))
     assert cluster.reads == 1000
 
 
 async def test_without_the_right_to_read_pods_less_is_told_and_nothing_fails() -> None:
     cluster, time = Cluster(), Time()
     cluster.forbidden = True
-    pods = Pods(cluster, clock=time)
-    await pods.troubles(seen())
+    pods = PodReader(cluster, clock=time)
+    await pods.failures(*seen())
     time.now = 10.0
 
-    assert (await pods.troubles(seen()))[0] == ()
+    assert (await pods.failures(*seen()))[0] == ()
     assert cluster.reads == 1
+
+
+@given(
+    st.dictionaries(st.text(min_size=1), st.text(), min_size=1),
+    st.sampled_from([Invalid, Forbidden]),
+)
+@budget(ci=50, soak=1000)
+def test_no_object_that_the_api_server_quotes_comes_into_a_condition(
+    quoted: dict[str, str], kind: type[Invalid] | type[Forbidden]
+) -> None:
+    text = f"spec.securityContext: Invalid value: {json.dumps(quoted)}: may not be set"
+    for problem in (refused("Deployment", kind(text)), refusal(f'pods "x-1" is forbidden: {text}')):
+        assert problem is not None
+        assert problem.message.endswith(
+            "spec.securityContext: Invalid value: {...}: may not be set"
+        )

@@ -1,87 +1,18 @@
 """`kopfkit subscribe` and `unsubscribe` against a real API server that has OLM's CRDs, but no OLM:
 what they write, what they refuse, and what they say when nothing happens."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kopfkit.cluster import olm, subscription, toolchain, unsubscription
+from kopfkit.cluster import unsubscription
 from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
 from kopfkit.testing.waiting import eventually
 
-GROUP = "operators.coreos.com"
-CRDS = "customresourcedefinitions.apiextensions.k8s.io"
-THINGS = "things.example.com"
-KINDS = ("subscriptions", "catalogsources", "operatorgroups", "clusterserviceversions")
-
-
-@pytest.fixture(scope="module")
-def kubectl(control_plane: Any) -> Kubectl:
-    return Kubectl.at(Path(control_plane.kubeconfig))
-
-
-@pytest.fixture(scope="module")
-def olm_crds(kubectl: Kubectl, crds_gone: Callable[[str], None]) -> Iterator[None]:
-    """OLM's CRDs, without what acts on them; the tests before need a cluster without."""
-    files = str(toolchain.module_dir(olm.MODULE) / "deploy" / "chart" / "crds")
-    crds_gone(GROUP)  # another module had them, too
-    kubectl.run("apply", "--server-side", "--filename", files)
-    kubectl.run("wait", "--for=condition=Established", "--filename", files)
-    yield
-    # The API server takes its time to end the storage of a dozen CRDs, and nobody needs them gone.
-    kubectl.run("delete", "--wait=false", "--filename", files)
-
-
-def thing(mark: str) -> dict[str, Any]:
-    """A CRD in two versions, with the label that OLM marks the parts of an operator with."""
-    schema = {"openAPIV3Schema": {"type": "object"}}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": THINGS, "labels": {mark: ""}},
-        "spec": {
-            "group": "example.com",
-            "names": {"kind": "Thing", "plural": "things"},
-            "scope": "Namespaced",
-            "versions": [
-                {"name": "v1", "served": True, "storage": False, "schema": schema},
-                {"name": "v2", "served": True, "storage": True, "schema": schema},
-            ],
-        },
-    }
-
-
-def subscribe(kubectl: Kubectl, namespace: str, **changes: Any) -> subscription.Installation:
-    arguments: dict[str, Any] = {
-        "package": "hello",
-        "channel": "stable",
-        "catalog_image": "registry.invalid/catalog:v1",
-        "namespace": namespace,
-        "catalog_namespace": namespace,
-        "progress": Progress(),
-        "timeout": 0,
-    }
-    return subscription.subscribe(kubectl.kubeconfig, **{**arguments, **changes})
-
-
-def unsubscribe(kubectl: Kubectl, namespace: str, **changes: Any) -> Any:
-    return unsubscription.unsubscribe(
-        kubectl.kubeconfig,
-        package="hello",
-        namespace=namespace,
-        catalog_namespace=namespace,
-        progress=Progress(),
-        **changes,
-    )
-
-
-def names(kubectl: Kubectl, namespace: str) -> dict[str, list[str]]:
-    found = {kind: kubectl.list(f"{kind}.{GROUP}", namespace) for kind in KINDS}
-    return {kind: [o["metadata"]["name"] for o in objects] for kind, objects in found.items()}
+from .subscribing import CRDS, GROUP, THINGS, names, subscribe, thing, unsubscribe
 
 
 def test_without_olm_subscribing_says_how_to_get_it(kubectl: Kubectl, namespace: str) -> None:

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from helloworld_operator.controller.observe import HELLOWORLDS, SNAPSHOTS
-from helloworld_operator.controller.quotas import Quotas, Waiter
-from kopfkit.runtime.client import Client
+from kopfkit.controller.quotas import Quotas, Waiter
+from kopfkit.runtime.client import Client, Resource
 
+CAKES, BATCHES = (Resource("example.com", "v1", name) for name in ("cakes", "batches"))
 KEY = ("ns", "x")
-PODS = Waiter(HELLOWORLDS, KEY, "children")
+PODS = Waiter(CAKES, KEY, "children")
 WORDS = 'pods "x-1" is forbidden: exceeded quota: tight, requested: pods=1, used: pods=2, limited: '
 
 
@@ -47,7 +47,7 @@ async def test_room_wakes_whoever_waits_and_is_told_once(told: list[Any]) -> Non
     assert not await woken(server, quotas, told)
     server.hard = 3
     assert await woken(server, quotas, told)
-    assert told == [(HELLOWORLDS, KEY)]
+    assert told == [(CAKES, KEY)]
     assert quotas.wait(PODS, WORDS) == "3"
     # Refused again: the same state of the quota is no news, and no second try.
     assert quotas.wait(PODS, WORDS) == ""
@@ -63,10 +63,10 @@ async def test_who_is_no_longer_refused_by_a_quota_costs_no_read(
     server = Server()
     quotas = Quotas(server, lambda *who: told.append(who))
     quotas.wait(PODS, WORDS)
-    quotas.wait(Waiter(SNAPSHOTS, KEY, "job"), WORDS)
+    quotas.wait(Waiter(BATCHES, KEY, "job"), WORDS)
 
     quotas.wait(PODS, words)
-    quotas.forget(SNAPSHOTS, KEY)
+    quotas.forget(BATCHES, KEY)
     await quotas.once()
 
     assert server.reads == 0
@@ -85,7 +85,7 @@ async def test_all_that_wait_for_one_quota_cost_one_read(told: list[Any]) -> Non
     server = Server()
     quotas = Quotas(server, lambda *who: told.append(who))
     for number in range(100):
-        quotas.wait(Waiter(HELLOWORLDS, ("ns", f"x{number}"), "children"), WORDS)
+        quotas.wait(Waiter(CAKES, ("ns", f"x{number}"), "children"), WORDS)
 
     await quotas.once()
 
@@ -96,7 +96,7 @@ async def test_many_quotas_take_turns(told: list[Any]) -> None:
     server = Server()
     quotas = Quotas(server, lambda *who: told.append(who))
     for number in range(90):
-        quotas.wait(Waiter(HELLOWORLDS, (f"ns{number}", "x"), "children"), WORDS)
+        quotas.wait(Waiter(CAKES, (f"ns{number}", "x"), "children"), WORDS)
     server.hard = 3
 
     for _ in range(3):

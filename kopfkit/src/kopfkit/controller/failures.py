@@ -1,0 +1,55 @@
+"""Log lines about reconciles that fail: a failure once, however often it is tried again.
+
+One object whose spec the API server refuses is tried again every minute for as long as it is there.
+Its status says so all the while, and metrics count the tries.
+"""
+
+import logging
+
+from kopfkit.controller.owners import called_key
+from kopfkit.controller.statuswriter import about
+from kopfkit.repeats import Once
+from kopfkit.runtime.errors import ApiError, NotLeading
+from kopfkit.runtime.queue import Observer
+from kopfkit.runtime.store import Key, Store
+
+log = logging.getLogger(__name__)
+
+
+class Failures(Observer[Key]):
+    """Logs the failures of one controller's queue.
+
+    Args:
+        kind: of its objects.
+        store: with its objects.
+    """
+
+    def __init__(self, kind: str, store: Store) -> None:
+        self._kind, self._store = kind, store
+        self._once = Once()
+
+    def failed(self, key: Key, error: BaseException, delay: float) -> None:
+        """Log a failure, unless the last one of this object and its generation was the same."""
+        known = self._store.get(key)
+        extra = {"kind": self._kind, "object": called_key(key)} if known is None else about(known)
+        if isinstance(error, NotLeading):
+            log.info("left to the next leader", extra=extra)
+            return
+        text, expected = f"{type(error).__name__}: {error}", isinstance(error, ApiError)
+        news = self._once.news(key, text, str(extra.get("generation", "")))
+        log.log(
+            logging.ERROR if news else logging.DEBUG,
+            "failed, next try in %.1f s%s",
+            delay,
+            f": {error}" if expected else "",
+            exc_info=None if expected else error,
+            extra=extra,
+        )
+
+    def ended(
+        self, key: Key, took: float, again: float | None, error: BaseException | None
+    ) -> None:
+        """Forget the failures of an object that was reconciled."""
+        if error is None and (count := self._once.over(key)) > 1:
+            extra = {"kind": self._kind, "object": called_key(key)}
+            log.info("reconciled after %d failures", count, extra=extra)
