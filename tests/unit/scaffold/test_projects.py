@@ -106,6 +106,10 @@ def test_the_tests_of_a_project_without_an_api_pass_and_name_the_next_command(
     settings = tomllib.loads((tmp_path / "pyproject.toml").read_text())
     for place in settings["tool"]["mypy"]["files"]:
         assert (tmp_path / place).is_dir()
+    # What needs an API is not run before there is one.
+    assert "make lint test\n" in (tmp_path / ".github/workflows/test.yaml").read_text()
+    create(tmp_path)
+    assert "make lint test bundle catalog" in (tmp_path / ".github/workflows/test.yaml").read_text()
 
 
 def test_a_second_version_begins_with_the_fields_of_the_first(root: Path) -> None:
