@@ -19,6 +19,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import kopf
 import pytest
 
 from kopfkit import yamls
@@ -120,6 +121,8 @@ class Plane:
     def install(self, name: str) -> Any:
         """The module of an operator in operators/, with its CRDs and the rights that are derived
         of it on the control plane."""
+        # An operator is a process of its own, and so has none of another one's handlers.
+        kopf.set_default_registry(kopf.OperatorRegistry())
         spec = importlib.util.spec_from_file_location(name, OPERATORS / f"{name}.py")
         assert spec is not None
         assert spec.loader is not None

@@ -108,6 +108,7 @@ def test_an_operator_of_handlers_alone_makes_children_and_takes_nobody_elses(
     eventually(lambda: api.get(f"{jars}/one")["status"] == {"content": "pears"})
     assert api.get(f"{maps}/one")["data"] == {"content": "pears"}
     assert process.stop() == 0, process.logs()
+    assert "kopfkit-watch" not in process.logs()
 
     again = start(operator="jars")
     again.says("'fill' succeeded")

@@ -23,6 +23,7 @@ from kopfkit.runtime.gate import LAST_LOOK, GatedRequest
 from kopfkit.runtime.kopfsettings import CLIENT_TIMEOUT, SERVER_TIMEOUT, load_kopf, session_of
 from kopfkit.runtime.resources import Resource
 from kopfkit.runtime.rights import Use
+from kopfkit.runtime.watching import HANDLER
 
 if TYPE_CHECKING:
     import kopf
@@ -116,7 +117,10 @@ class Handlers:
         self._sessions: list[aiohttp.ClientSession] = []
         self._kopf = load_kopf()
         # Its commentary is kept for --log-level debug; what handlers log is theirs to say.
-        logging.getLogger("kopf.objects").setLevel(logging.getLogger().level)
+        commentary = logging.getLogger("kopf.objects")
+        commentary.setLevel(logging.getLogger().level)
+        # The operator's own watches are handlers to kopf, too.
+        commentary.addFilter(lambda record: HANDLER not in record.getMessage())
         self._add_login()
 
     async def run(self) -> None:
