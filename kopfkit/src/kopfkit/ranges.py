@@ -6,8 +6,11 @@ less), `x` for any number at the end (1.x, 1.2.x). A pre-release is in a range b
 1.0.0-rc.1 is in <1.0.0.
 """
 
+import operator
 import re
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import semver
 
@@ -17,18 +20,37 @@ SEMVER = re.compile(
     r"(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?",
     re.ASCII,
 )
+# What orders as versions do: numbers, whether it is no pre-release, and the pre-release's parts.
+Key = tuple[int, int, int, bool, tuple[tuple[int, int, str], ...]]
 # (comparator, version), all of which must hold.
 _All = tuple[tuple[str, semver.Version], ...]
+_Tests = tuple[tuple[Callable[[Key, Key], Any], Key], ...]
 _ONE = re.compile(r"(==|=|!=|!|<=|<|>=|>|)\s*([0-9]\S*)", re.ASCII)
 _WILDCARD = re.compile(r"(0|[1-9]\d*)(?:\.(0|[1-9]\d*))?(?:\.x)+", re.ASCII)
-_HOLDS = {
-    "=": lambda order: order == 0,
-    "!": lambda order: order != 0,
-    "<": lambda order: order < 0,
-    "<=": lambda order: order <= 0,
-    ">": lambda order: order > 0,
-    ">=": lambda order: order >= 0,
+_HOLDS: dict[str, Callable[[Key, Key], Any]] = {
+    "=": operator.eq,
+    "!": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
 }
+
+
+@lru_cache(maxsize=1 << 16)
+def order(version: str) -> Key:
+    """What to sort and compare a semantic version by; build metadata does not count.
+
+    ValueError where it is none.
+    """
+    if not SEMVER.fullmatch(version):
+        raise ValueError(f"{version!r} is no version")
+    core, dash, rest = version.partition("+")[0].partition("-")
+    major, minor, patch = map(int, core.split("."))
+    parts = tuple(
+        (0, int(one), "") if one.isdigit() else (1, 0, one) for one in rest.split(".") if dash
+    )
+    return major, minor, patch, not dash, parts
 
 
 class Range:
@@ -39,18 +61,20 @@ class Range:
         self._alternatives = _parse(text)
 
     def __contains__(self, version: str) -> bool:
-        found = semver.Version.parse(version)
-        return any(
-            all(_HOLDS[sign](found.compare(limit)) for sign, limit in every)
-            for every in self._alternatives
-        )
+        found = order(version)
+        return any(all(test(found, limit) for test, limit in every) for every in self._alternatives)
 
 
 @lru_cache
-def _parse(text: str) -> tuple[_All, ...]:
+def _parse(text: str) -> tuple[_Tests, ...]:
     """The alternatives of a range. ValueError says what cannot be read."""
     return tuple(
-        tuple(limit for one in _words(part) for limit in _limits(*one)) for part in text.split("||")
+        tuple(
+            (_HOLDS[sign], order(str(limit)))
+            for one in _words(part)
+            for sign, limit in _limits(*one)
+        )
+        for part in text.split("||")
     )
 
 

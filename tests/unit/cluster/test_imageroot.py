@@ -14,7 +14,7 @@ def test_without_locked_packages_nothing_is_written_and_the_cure_is_told(tmp_pat
     with pytest.raises(KopfkitError) as caught:
         imageroot.build(tmp_path / "build" / "image", tmp_path)
     assert str(caught.value).startswith("requirements/operator.txt: is missing")
-    assert caught.value.cure == "Write it: kopfkit image lock"
+    assert caught.value.hint == "Write it: kopfkit image lock"
     assert not (tmp_path / "build").exists()
 
 
@@ -44,5 +44,5 @@ def test_a_kopfkit_that_no_index_has_is_named_with_the_way_out(
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(KopfkitError, match="is in no package index that pip uses") as caught:
         imagelock.write(tmp_path)
-    assert "PIP_FIND_LINKS" in caught.value.cure
+    assert "PIP_FIND_LINKS" in caught.value.hint
     assert not (tmp_path / "requirements").exists()

@@ -95,7 +95,7 @@ async def test_memo_apply_is_for_kinds_without_a_reconcile() -> None:
 def test_a_handler_whose_rights_cannot_be_derived_is_refused(selector: Any) -> None:
     registry = kopf.OperatorRegistry()
     handled(registry, *selector, id="look")
-    with pytest.raises(KopfkitError, match=r"kopf's handler look selects .* no rights"):
+    with pytest.raises(KopfkitError, match=r"kopf's handler look selects .* no RBAC rules"):
         rights(registry)
     given = Use(Resource("", "v1", "pods"), ("get",))
     assert rights(registry, uses=[given])["pods"] == {"get"}

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.budgets import budget
 from tests.mutations import mutants, places
 
 from kopfkit import yamls
+from kopfkit.cli import kopfkit
+from kopfkit.errors import KopfkitError
 from kopfkit.packaging import checks
 from kopfkit.packaging.checks import Bundle
 from kopfkit.packaging.trials import trials
@@ -95,3 +98,24 @@ def test_a_field_that_is_null_is_absent_as_for_go(documents: Documents, tmp_path
     csv["spec"]["install"]["spec"]["permissions"] = None
     _, findings = everything(write(tmp_path, {**documents, name: csv}))
     assert {one.rule for one in findings} == {"related-images"}
+
+
+@pytest.mark.parametrize(
+    ("name", "why", "hint"),
+    [
+        ("package", "is a package with several bundles", "package/1.1.0"),
+        ("file", "is a file", "Name its directory"),
+        ("quay.io/me/bundle:v1", "bundle images are not read here", "crane export"),
+    ],
+)
+def test_what_is_no_bundle_directory_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, why: str, hint: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for version in ("1.0.0", "1.1.0"):
+        (tmp_path / "package" / version / "manifests").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    done = CliRunner().invoke(kopfkit, ["bundle", "validate", name])
+    assert isinstance(done.exception, KopfkitError)
+    assert why in str(done.exception)
+    assert hint in str(done.exception)

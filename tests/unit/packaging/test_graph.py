@@ -34,7 +34,7 @@ def test_the_tree_names_head_ways_and_versions_newest_first(stable: History) -> 
         "├── 0.2.0  2026-11-25  v1alpha1 (stored), v1\n"
         "│          from 0.1.0\n"
         "└── 0.1.0  2026-11-24  v1alpha1 (stored)\n"
-        "           for new installations\n"
+        "           new installations\n"
     )
 
 
@@ -46,7 +46,7 @@ def test_the_tree_says_whom_olm_leads_nobody_to(stable: History) -> None:
         if "skipped" in line
     ]
     assert line.startswith("├── 0.3.0")
-    assert line.endswith("skipped, OLM v0 leads nobody here")
+    assert line.endswith("skipped, no upgrade path with OLM v0")
 
 
 def test_mermaid_has_an_arrow_for_each_way_between_boxes_that_are_there(history: History) -> None:
@@ -68,11 +68,30 @@ def test_the_drawing_is_xml_with_every_release_and_way_inside_its_frame(stable: 
     for box in boxes:
         assert 0 <= int(box.attrib["x"]) <= width - int(box.attrib["width"])
         assert 0 <= int(box.attrib["y"]) <= height - int(box.attrib["height"])
-    assert [box.attrib["class"] for box in boxes] == ["box", "box", "box deprecated", "box head"]
+    assert [box.attrib["class"] for box in boxes] == ["box head", "box deprecated", "box", "box"]
     drawn = [one.attrib["class"] for one in root.iter(f"{SVG}path") if "class" in one.attrib]
     assert sorted(drawn) == ["way", "way", "way", "way skip"]
     texts = "|".join(one.text or "" for one in root.iter(f"{SVG}text"))
     assert '|deprecated: it is <slow> & says "no"|' in f"|{texts}|"
+
+
+def test_many_releases_are_a_drawing_that_fits_a_page(history: History) -> None:
+    versions = [f"1.{minor}.0" for minor in range(80)]
+    base = replace(history.newest, channels=("stable",), replaces="", skip_range="")
+    releases = [
+        replace(base, version=one, replaces=below, skip_range=f">=1.0.0 <{one}")
+        for below, one in zip(["", *versions], versions, strict=False)
+    ]
+    found = replace(history, channels=("stable",), releases=tuple(releases))
+    root = ElementTree.fromstring(svg(found))
+    assert int(root.attrib["width"]) < 700
+    assert int(root.attrib["height"]) < 3200
+    texts = [one.text or "" for one in root.iter(f"{SVG}text")]
+    assert any(one.startswith("78 by skipRange >=1.0.0") for one in texts)
+    # Of the first ones, from which few come, the ways are drawn.
+    drawn = [one.attrib["class"] for one in root.iter(f"{SVG}path") if "class" in one.attrib]
+    assert (drawn.count("way"), drawn.count("way skip")) == (79, 0 + 1 + 2 + 3)
+    assert "from 1.78.0, 78 by skipRange >=1.0.0 <1.79.0" in tree(found)
 
 
 def test_the_same_history_is_the_same_bytes(history: History) -> None:

@@ -87,30 +87,30 @@ def without_known(faults: Iterable[Fault], baseline: Path | None) -> tuple[list[
     if baseline is None:
         return found, 0
     wrong: list[str] = []
-    shape = {"faults": [dict.fromkeys(_KEY, str)]}
+    shape = {"findings": [dict.fromkeys(_KEY, str)]}
     document = fitted(
         yamls.read(baseline), shape, lambda place, why: wrong.append(f"{place} {why}")
     )
-    if wrong or "faults" not in document:
+    if wrong or "findings" not in document:
         raise KopfkitError(
             str(baseline),
-            "is no baseline" + (f" ({wrong[0].strip()})" if wrong else ""),
+            "is not a baseline file" + (f" ({wrong[0].strip()})" if wrong else ""),
             "Write one: kopfkit bundle validate DIRECTORY --output json > FILE",
         )
-    known = {tuple(one.get(key, "") for key in _KEY) for one in document["faults"]}
+    known = {tuple(one.get(key, "") for key in _KEY) for one in document["findings"]}
     left = [one for one in found if tuple(getattr(one, key) for key in _KEY) not in known]
     return left, len(found) - len(left)
 
 
-def text(outcome: Outcome) -> str:
-    """A line for each finding, the worst first, and a summary."""
+def text(outcome: Outcome, what: str = "bundle") -> str:
+    """A line for each finding, the worst first, and a summary of `what` is judged."""
     order = {severity: -at for at, severity in enumerate(SEVERITIES)}
     lines = []
     for one in sorted(outcome.faults, key=lambda one: (order[one.severity], one.place)):
         by = f"{one.by}: {one.rule}" if one.rule else one.by
         lines.append(f"{one.severity}: {one.place}: {one.why} [{by}]")
     lines += [f"note: {note}" for note in outcome.notes]
-    return "\n".join([*lines, f"bundle: {_summary(outcome)} ({', '.join(outcome.asked)})"])
+    return "\n".join([*lines, f"{what}: {_summary(outcome)} ({', '.join(outcome.asked)})"])
 
 
 def _summary(outcome: Outcome) -> str:
@@ -128,7 +128,7 @@ def as_json(outcome: Outcome) -> str:
     """One document; as FILE of --baseline it makes these findings known."""
     faults = [{**asdict(one), "source": one.source} for one in outcome.faults]
     document = {"asked": outcome.asked, "notes": outcome.notes, "known": outcome.known}
-    return json.dumps({**document, "faults": faults}, indent=2, ensure_ascii=False)
+    return json.dumps({**document, "findings": faults}, indent=2, ensure_ascii=False)
 
 
 def as_sarif(outcome: Outcome) -> str:
@@ -166,9 +166,9 @@ def _rule(fault: Fault) -> str:
     return fault.rule or fault.by.replace(" ", "-")
 
 
-FORMATS = {"text": text, "json": as_json, "sarif": as_sarif}
+FORMATS = {"json": as_json, "sarif": as_sarif}
 
 
-def show(outcome: Outcome, form: str) -> None:
-    """Print it in one of FORMATS."""
-    click.echo(FORMATS[form](outcome))
+def show(outcome: Outcome, form: str, what: str = "bundle") -> None:
+    """Print it as "text", or in one of FORMATS."""
+    click.echo(FORMATS[form](outcome) if form in FORMATS else text(outcome, what))

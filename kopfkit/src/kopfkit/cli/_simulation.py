@@ -22,18 +22,22 @@ Object = dict[str, Any]
 
 
 def bundle_at(text: str) -> Bundle:
-    """The bundle that an argument names: a directory, or a release of this checkout's history.
+    """The bundle that an argument names: a directory, an image, or a release of this checkout's
+    history.
 
     Raises:
         KopfkitError: it is neither.
     """
     if Path(text).is_dir():
         return read_bundle(Path(text))
+    if is_image(text):
+        return bundle_of(objects_of(text), text)
     if not re.fullmatch(r"v?\d+\.\d+\.\d+.*", text):
         raise KopfkitError(
             text,
-            "is no directory and no release",
-            "Name a bundle's directory, or a version of catalog/releases.yaml.",
+            "is neither a directory, an image nor a release",
+            "Specify a bundle's directory or image, or a version of catalog/releases.yaml; with "
+            "--catalog, a bundle of it.",
         )
     from kopfkit.cli._generation import Checkout
     from kopfkit.packaging.bundle import manifests
@@ -42,6 +46,19 @@ def bundle_at(text: str) -> Bundle:
     release = checkout.history.release(text.removeprefix("v"))
     image = checkout.image(release.version)
     return bundle_of(manifests(checkout.project, release, image).values(), text)
+
+
+def is_image(text: str) -> bool:
+    """Whether an argument names an image: with a tag or a digest, and not here as a file."""
+    return bool({":", "@"} & set(text)) and "/" in text and not os.path.lexists(text)
+
+
+def objects_of(image: str) -> list[Object]:
+    """The manifests in a bundle's image. Raises KopfkitError if it cannot be read."""
+    from kopfkit.cluster import rendering
+    from kopfkit.cluster.progress import Progress
+
+    return rendering.objects(image, Progress())
 
 
 def installed(bundle: Bundle) -> Mapping[str, Object]:
@@ -71,7 +88,7 @@ def crds_at(text: str, *, before: bool = False) -> Mapping[str, Object]:
 
 
 def converter_at(reference: str) -> Convert:
-    """The `convert` of the kopfkit.conversion.Converter at "package.module:ATTRIBUTE".
+    """The `convert` of the kopfkit.conversion.Converter, or Converters, at "package.module:NAME".
 
     Raises:
         KopfkitError: there is none.
@@ -84,7 +101,7 @@ def converter_at(reference: str) -> Convert:
         raise KopfkitError(
             f"converter {reference}",
             f"cannot be had ({error})",
-            "Name it as package.module:ATTRIBUTE, a kopfkit.conversion.Converter.",
+            "Specify it as package.module:ATTRIBUTE, a kopfkit.conversion.Converter or Converters.",
         ) from None
 
     def asked(obj: Object, api_version: str) -> Object:
@@ -203,5 +220,7 @@ def with_stored(situation: Situation, names: Mapping[str, Object], stored: str) 
         if set(kept) <= {each["name"] for each in crd["spec"]["versions"]}
     }
     if not known:
-        raise KopfkitError("--stored-versions", f"no CRD has {stored}", "Name versions of a CRD.")
+        raise KopfkitError(
+            "--stored-versions", f"no CRD has {stored}", "Specify versions that a CRD has."
+        )
     return replace(situation, stored_versions=known)

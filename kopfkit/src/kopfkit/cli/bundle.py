@@ -62,13 +62,11 @@ def generate(
 
 
 @bundle.command()
-@click.argument(
-    "directory", required=False, type=click.Path(file_okay=False, exists=True, path_type=Path)
-)
+@click.argument("source", metavar="[DIRECTORY]", required=False)
 @click.option(
     "--strict/--no-strict",
     default=None,
-    help="Ask kopfkit's house rules and operator-sdk's optional validators, too "
+    help="Also run kopfkit's house rules and operator-sdk's optional validators "
     "[default: for the bundle of this checkout only].",
 )
 @click.option(
@@ -81,12 +79,12 @@ def generate(
     "--skip",
     multiple=True,
     metavar="NAME",
-    help="Do not ask a check, a rule, operator-sdk, api-server or kube-linter; may be repeated.",
+    help="Skip a check, a rule, operator-sdk, api-server or kube-linter; may be repeated.",
 )
 @click.option(
     "--baseline",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    help="Do not count findings that this file has (an earlier --output json).",
+    help="Baseline: ignore the findings in this file (an earlier --output json).",
 )
 @click.option(
     "--crds",
@@ -98,7 +96,7 @@ def generate(
     "--api-server/--no-api-server",
     default=True,
     show_default=True,
-    help="Try every object on an API server that is started for this (10 to 30 seconds).",
+    help="Dry-run every object on a real API server, started for this (10 to 30 seconds).",
 )
 @click.option(
     "--images", is_flag=True, help="Also run the validator that pulls the images (multiarch)."
@@ -107,7 +105,7 @@ def generate(
     "--output", type=click.Choice(("text", "json", "sarif")), default="text", show_default=True
 )
 def validate(
-    directory: Path | None,
+    source: str | None,
     strict: bool | None,
     fail_on: str | None,
     skip: tuple[str, ...],
@@ -129,8 +127,30 @@ def validate(
     from kopfkit.cli._signals import sigterm_like_ctrl_c
 
     sigterm_like_ctrl_c()
+    directory = _directory(source) if source is not None else None
     strict = directory is None if strict is None else strict
     left_out = frozenset({*skip, *(() if api_server else (API_SERVER,))})
     outcome = everything(Choice(directory, strict, left_out, images, crds, baseline))
     show(outcome, output)
     raise SystemExit(outcome.fails(fail_on or ("house rule" if strict else "error")))
+
+
+def _directory(source: str) -> Path:
+    """The directory with a bundle that an argument names. KopfkitError if it names none."""
+    from kopfkit.errors import KopfkitError
+    from kopfkit.packaging.catalogs import community
+
+    path = Path(source)
+    if path.is_dir():
+        versions = [each.name for each in community.bundles(path)]
+        if versions and not (path / "manifests").is_dir():
+            hint = f"Name one of its bundles, such as {path / versions[-1]}."
+            raise KopfkitError(source, "is a package with several bundles", hint)
+        return path
+    if path.exists():
+        raise KopfkitError(source, "is a file, and a bundle is a directory", "Name its directory.")
+    raise KopfkitError(
+        source,
+        "is no directory, and bundle images are not read here",
+        f"Unpack an image: mkdir bundle && crane export {source} - | tar x -C bundle",
+    )

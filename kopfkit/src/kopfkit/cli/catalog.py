@@ -70,8 +70,38 @@ def generate(
 
 
 @catalog.command()
-def validate() -> None:
-    """Check the catalog with opm, its upgrade graph with the prover; reports every fault."""
+@click.argument("source", metavar="[CATALOG]", required=False)
+@click.option("--package", default="", help="With CATALOG: look at this package only.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(("error", "warning", "never")),
+    default="error",
+    show_default=True,
+    help="With CATALOG: exit with 1 for findings of this severity or worse.",
+)
+@click.option("--opm/--no-opm", default=True, show_default=True, help="With CATALOG: ask opm, too.")
+@click.option(
+    "--output",
+    type=click.Choice(("text", "json", "sarif")),
+    default="text",
+    show_default=True,
+    help="With CATALOG.",
+)
+def validate(source: str | None, package: str, fail_on: str, opm: bool, output: str) -> None:
+    """Validate a catalog with opm, and its upgrade graph; reports every error.
+
+    CATALOG is a file-based catalog (a directory, a file or an image), or a package of a
+    community-operators checkout. An error is what opm rejects, a warning what leaves users behind.
+    By default it is the catalog of this checkout, which is compared with catalog/releases.yaml,
+    too.
+    """
+    if source is not None:
+        from kopfkit.cli._bundlereport import show
+        from kopfkit.cli._catalogs import judge
+
+        outcome = judge(source, package=package, opm=opm)
+        show(outcome, output, "catalog")
+        raise SystemExit(outcome.fails(fail_on))
     from kopfkit.cli._validation import report, tool_fault
     from kopfkit.packaging.prover import prove
     from kopfkit.packaging.validation import catalog_faults

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -19,7 +20,32 @@ def _renderer(form: str) -> Callable[[History], str]:
     return {"tree": graph.tree, "mermaid": graph.mermaid, "svg": picture.svg}[form]
 
 
+def _history(source: str, package: str) -> History:
+    from kopfkit.cli._catalogs import loaded
+    from kopfkit.packaging.catalogs.sources import one_of
+
+    found, findings = loaded(source)
+    if not found and findings:
+        first = findings[0]
+        raise KopfkitError(first.place, first.why, "kopfkit catalog validate names every fault.")
+    return one_of(found, package, source).history
+
+
+def _only(history: History, channels: tuple[str, ...]) -> History:
+    for name in channels:
+        if name not in history.channels:
+            known = ", ".join(history.channels)
+            raise KopfkitError(
+                f"channel {name}", f"is not in {history.package}", f"It has {known}."
+            )
+    kept = tuple(name for name in history.channels if not channels or name in channels)
+    return replace(history, channels=kept)
+
+
 @click.command()
+@click.argument("source", metavar="[CATALOG]", required=False)
+@click.option("--package", default="", help="With CATALOG: the package, where it has several.")
+@click.option("--channel", "channels", multiple=True, help="Only this one; may be repeated.")
 @click.option(
     "--format",
     "form",
@@ -31,13 +57,25 @@ def _renderer(form: str) -> Callable[[History], str]:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write [default: the terminal].",
 )
-def graph(form: str | None, output: Path | None) -> None:
-    """Show the ways between the releases of catalog/releases.yaml: as a tree for a terminal, as
-    Mermaid for a document, or as a drawing (SVG)."""
+def graph(
+    source: str | None,
+    package: str,
+    channels: tuple[str, ...],
+    form: str | None,
+    output: Path | None,
+) -> None:
+    """Show the upgrade paths between the releases of catalog/releases.yaml.
+
+    As a tree for a terminal, as Mermaid for a document, or as a drawing (SVG).
+
+    CATALOG is a file-based catalog (a directory, a file or an image) or a package of a
+    community-operators checkout, in place of catalog/releases.yaml.
+    """
     known = {".svg": "svg", ".mmd": "mermaid"}
     chosen = form or known.get(output.suffix if output else "", "tree")
     try:
-        text = _renderer(chosen)(Checkout().history)
+        history = _history(source, package) if source else Checkout().history
+        text = _renderer(chosen)(_only(history, channels))
     except ValueError as error:
         raise KopfkitError(NAME, f"has a skipRange that is none ({error})") from None
     if output is None:

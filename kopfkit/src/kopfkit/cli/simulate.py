@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def simulate() -> None:
-    """Say what an upgrade by OLM will do, before it does it.
+    """Simulate what an upgrade by OLM will do.
 
     Exit code: 0 all is well, 3 something fails, 4 data is lost, 5 only an API server can tell,
     1 wrong input.
@@ -32,9 +32,14 @@ def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--kubeconfig",
             type=click.Path(path_type=Path, exists=True, dir_okay=False),
-            help="With --live, instead of --name.",
+            help="With --live: kubeconfig, instead of --name.",
         ),
-        click.option("--name", default="kopfkit", show_default=True, help="With --live: whose."),
+        click.option(
+            "--name",
+            default="kopfkit",
+            show_default=True,
+            help="With --live: name of the kopfkit cluster.",
+        ),
         click.option("--live", is_flag=True, help="Read CRDs and objects from a cluster."),
         click.option(
             "--objects",
@@ -77,7 +82,15 @@ def _kubeconfig(
     show_default=True,
     help="Who owns the webhook's certificate Secret.",
 )
-@click.option("--no-guard", is_flag=True, help="As if OLD's guard did not answer.")
+@click.option("--no-guard", is_flag=True, help="Simulate that OLD's guard webhook does not answer.")
+@click.option(
+    "--catalog",
+    metavar="CATALOG",
+    help="A catalog (directory, file or image), or a package of a community-operators checkout; "
+    "OLD and NEW are bundles of it.",
+)
+@click.option("--package", default="", help="With --catalog: the package, where it has several.")
+@click.option("--all", "every", is_flag=True, help="Also show what is ok.")
 @_reading
 def upgrade(
     old: str,
@@ -85,6 +98,9 @@ def upgrade(
     stored_versions: str,
     secret_owner: str,
     no_guard: bool,
+    catalog: str | None,
+    package: str,
+    every: bool,
     as_json_: bool,
     objects: Path | None,
     live: bool,
@@ -94,8 +110,10 @@ def upgrade(
 ) -> None:
     """Go through OLM's upgrade from OLD to NEW, with a verdict at each step.
 
-    OLD and NEW are bundle directories, or versions of this checkout's catalog/releases.yaml. The
-    verdict is ok, unknown, fails (calls are refused) or corrupts (data is lost, with HTTP 200).
+    OLD and NEW are bundle directories or images, or versions of this checkout's
+    catalog/releases.yaml; with --catalog, names or versions of its bundles. The verdict is ok,
+    unknown, fails (calls are refused) or corrupts (data is lost, with HTTP 200). NEW has to
+    replace or skip OLD.
     """
     from dataclasses import replace
 
@@ -104,25 +122,35 @@ def upgrade(
     from kopfkit.simulation import simulate as run
 
     cluster = _kubeconfig(live, objects, name, kubeconfig)
-    before, after = bundle_at(old), bundle_at(new)
+    not_offered = None
+    if catalog is not None:
+        from kopfkit.cli._catalogbundles import two_bundles
+
+        before, after, not_offered = two_bundles(catalog, package, old, new)
+    else:
+        before, after = bundle_at(old), bundle_at(new)
     situation = situation_of(
         installed(before), after.crds, objects=objects, live=cluster, converter=converter
     )
     situation = with_stored(situation, before.crds, stored_versions)
     if secret_owner != "auto":
         situation = replace(situation, secret_owner=secret_owner)
-    report = run(before, after, replace(situation, guard=not no_guard))
-    click.echo((as_json if as_json_ else as_text)(report), nl=False)
+    situation = replace(situation, guard=not no_guard, not_offered=not_offered)
+    report = run(before, after, situation)
+    click.echo(as_json(report) if as_json_ else as_text(report, every=every), nl=False)
     sys.exit(report.verdict.exit_code)
 
 
 @simulate.command()
 @click.argument("new")
-@click.option("--old", help="The CRDs before: as NEW [default: the cluster's, else NEW].")
+@click.option(
+    "--old",
+    help="The current CRDs, given as NEW is [default: the cluster's, else NEW].",
+)
 @click.option(
     "--api-server",
     is_flag=True,
-    help="Have an API server of its own judge, too (started for this; seconds).",
+    help="Also validate with a real API server (started for this; takes seconds).",
 )
 @_reading
 def preflight(
@@ -136,7 +164,7 @@ def preflight(
     kubeconfig: Path | None,
     converter: str | None,
 ) -> None:
-    """Check objects by the CRDs of NEW as OLM does before it overwrites them, and name each fault.
+    """Check objects against the CRDs of NEW, as OLM does before it replaces them.
 
     NEW is a bundle's directory, a version of catalog/releases.yaml, or a file of CRDs.
     """
@@ -171,12 +199,12 @@ def preflight(
         found += [_row(*each, "an API server refuses") for each in refused]
         codes.add(3 if refused else 0)
     if as_json_:
-        click.echo(json.dumps({"objects": count, "faults": found}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({"objects": count, "findings": found}, indent=2, ensure_ascii=False))
     else:
         for row in found:
             place = " ".join(row[key] for key in ("crd", "version", "key", "path") if row[key])
             click.echo(f"{place}: {row['reason']} ({row['who']})")
-        click.echo(f"{len(found)} faults in {count} objects, seen through every version served.")
+        click.echo(f"{len(found)} errors in {count} objects, read in every served version.")
     sys.exit(next(code for code in (4, 3, 5, 0) if code in codes))
 
 

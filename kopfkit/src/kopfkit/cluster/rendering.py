@@ -4,6 +4,7 @@ The image is read from the registry, so no engine is needed; a registry on this 
 over plain HTTP, as Docker does.
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -20,6 +21,8 @@ from kopfkit.errors import KopfkitError
 Blob = dict[str, Any]
 # Seconds for one image over a slow line.
 _TIMEOUT = 300.0
+# A registry on this machine.
+_LOCAL = re.compile(r"(localhost|127\.[0-9.]+)(:\d+)?/")
 
 
 def bundle(image: str, progress: Progress, *, plain: bool = False, insecure: bool = False) -> Blob:
@@ -41,7 +44,7 @@ def bundle(image: str, progress: Progress, *, plain: bool = False, insecure: boo
     blobs = render(pinned, progress, plain=plain, insecure=insecure)
     if len(blobs) != 1 or blobs[0].get("schema") != "olm.bundle":
         raise KopfkitError(
-            f"image {image}", "is no bundle", "Name the bundle image, not the catalog's."
+            f"image {image}", "is not a bundle", "Specify the bundle image, not the catalog's."
         )
     return blobs[0]
 
@@ -55,7 +58,7 @@ def render(
     """
     tool = toolchain.tool("opm", progress)
     words = ["render", image, "--output=json", "--migrate-level=bundle-object-to-csv-metadata"]
-    if plain or re.match(r"(localhost|127\.[0-9.]+)(:\d+)?/", image):
+    if plain or _LOCAL.match(image):
         words.append("--use-http")
     if insecure:
         words.append("--skip-tls-verify")
@@ -64,6 +67,21 @@ def render(
         words.append(f"--alpha-image-ref-template={of}")
     what = f"directory {image}" if Path(image).is_dir() else f"image {image}"
     return _run([str(tool), *words], what, progress)
+
+
+def objects(image: str, progress: Progress) -> list[dict[str, Any]]:
+    """The manifests in a bundle image. Raises KopfkitError if opm cannot read it."""
+    tool = toolchain.tool("opm", progress)
+    words = ["render", image, "--output=json"]
+    if _LOCAL.match(image):
+        words.append("--use-http")
+    blobs = _run([str(tool), *words], f"image {image}", progress)
+    return [
+        json.loads(base64.b64decode(one["value"]["data"]))
+        for blob in blobs
+        for one in blob.get("properties", [])
+        if one.get("type") == "olm.bundle.object"
+    ]
 
 
 def template(file: Path, kind: str, progress: Progress) -> list[Blob]:

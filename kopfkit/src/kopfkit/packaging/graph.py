@@ -3,8 +3,13 @@
 Newest first in the terminal, because that is what one looks for. As a drawing: `picture`.
 """
 
-from kopfkit.packaging.releases import History, Release
+from collections import Counter
+
+from kopfkit.packaging.releases import NO_DAY, History, Release
 from kopfkit.packaging.ways import REPLACES, SKIP_RANGE, Edge, edges, heads, members, skipped
+
+# Releases from which one comes that a line names; of more it says how many.
+_NAMED = 8
 
 
 def apis(release: Release) -> str:
@@ -14,45 +19,72 @@ def apis(release: Release) -> str:
     return ", ".join(f"{name} ({marks[name]})" if name in marks else name for name in order)
 
 
+def day(release: Release) -> str:
+    """Its date, "" if nobody says it."""
+    return "" if release.date == NO_DAY else f"{release.date}"
+
+
 def title(history: History, channel: str) -> str:
     """A channel's name, and whether it is the default one."""
     return f"{channel} (default)" if channel == history.default_channel else channel
 
 
-def _from(release: Release, arriving: list[Edge]) -> str:
+def by_reason(release: Release, channel: str, arriving: list[Edge]) -> str:
+    """How many come to a release by each reason ("12 by skips, 3 by skipRange <1.0.0")."""
+    counts = Counter(way.by for way in arriving)
+    within = release.entry(channel).skip_range
+    return ", ".join(
+        f"{count} by {reason}{f' {within}' if reason == SKIP_RANGE else ''}"
+        for reason, count in counts.items()
+    )
+
+
+def _from(release: Release, channel: str, arriving: list[Edge]) -> str:
     """From which releases one comes, and by what where it is not the plain way."""
-    named = []
-    for way in reversed(arriving):
-        by = release.skip_range if way.by == SKIP_RANGE else way.by
-        named.append(way.source if way.by == REPLACES else f"{way.source} by {way.by} {by}".strip())
-    named = [text.removesuffix(" skips") for text in named]
-    return f"from {', '.join(named)}" if named else "for new installations"
+    within = release.entry(channel).skip_range
+    named = [
+        way.source
+        if way.by == REPLACES
+        else f"{way.source} by {f'{way.by} {within}' if way.by == SKIP_RANGE else way.by}"
+        for way in reversed(arriving)
+    ]
+    if len(named) > _NAMED:
+        plain = [way.source for way in arriving if way.by == REPLACES]
+        others = [way for way in arriving if way.by != REPLACES]
+        named = [*plain, by_reason(release, channel, others)]
+    return f"from {', '.join(named)}" if named else "new installations"
 
 
 def tree(history: History) -> str:
     """The channels as trees of text, with a final newline."""
     blocks = []
     for channel in history.channels:
-        all_ways = edges(history, channel)
+        arriving: dict[str, list[Edge]] = {}
+        for way in edges(history, channel):
+            arriving.setdefault(way.target, []).append(way)
         passed = skipped(history, channel)
         last = {one.version for one in heads(history, channel)}
         releases = list(reversed(members(history, channel)))
-        width = max(len(one.version) for one in releases)
+        width = max((len(one.version) for one in releases), default=0)
+        # A column for dates, where there are any.
+        dates = 12 if any(map(day, releases)) else 0
         lines = [title(history, channel)]
         for index, one in enumerate(releases):
             end = index == len(releases) - 1
-            arriving = [way for way in all_ways if way.target == one.version]
-            notes = [f"{one.date}", apis(one)]
+            notes = [day(one), apis(one)]
             if one.version in last:
                 notes.append("head")
             if one.version in passed:
-                notes.append("skipped, OLM v0 leads nobody here")
+                notes.append("skipped, no upgrade path with OLM v0")
+            dated = notes[0] or " " * dates
             lines.append(
-                f"{'└──' if end else '├──'} {one.version:<{width}}  {', '.join(notes[:1])}"
+                f"{'└──' if end else '├──'} {one.version:<{width}}{dated:>{dates}}"
                 f"  {'; '.join(notes[1:])}"
             )
             rail = "    " if end else "│   "
-            lines.append(f"{rail}{' ' * width}  {_from(one, arriving)}")
+            lines.append(
+                f"{rail}{' ' * width}  {_from(one, channel, arriving.get(one.version, []))}"
+            )
             if one.deprecation:
                 lines.append(f"{rail}{' ' * width}  deprecated: {one.deprecation}")
         blocks.append("\n".join(line.rstrip() for line in lines) + "\n")

@@ -73,7 +73,7 @@ def _day(value: object) -> datetime.date | None:
 
 def _unknown(faults: Faults, place: str, found: Mapping[Any, Any], known: set[str]) -> None:
     for key in sorted(str(key) for key in found if key not in known):
-        faults.add(f"{place}{key}", f"is unknown; known are {', '.join(sorted(known))}")
+        faults.add(f"{place}{key}", f"is unknown; valid are {', '.join(sorted(known))}")
 
 
 def _release(faults: Faults, at: str, data: Any) -> Release | None:
@@ -88,7 +88,7 @@ def _release(faults: Faults, at: str, data: Any) -> Release | None:
         faults.add(f"{at}.date", f"{data.get('date')!r} is not a day such as 2026-11-24")
         valid = False
     channels = _strings(faults, f"{at}.channels", data.get("channels"))
-    faults.require(channels, f"{at}.channels", "is empty: a release is in one channel at least")
+    faults.require(channels, f"{at}.channels", "is empty: a release needs at least one channel")
     served = _strings(faults, f"{at}.served", data.get("served"))
     stored = data.get("stored")
     faults.require(
@@ -103,7 +103,9 @@ def _release(faults: Faults, at: str, data: Any) -> Release | None:
     for index, skipped in enumerate(skips):
         check_version(faults, f"{at}.skips[{index}]", skipped)
     skip_range = data.get("skipRange", "")
-    faults.require(isinstance(skip_range, str), f"{at}.skipRange", f"{skip_range!r} is no string")
+    faults.require(
+        isinstance(skip_range, str), f"{at}.skipRange", f"{skip_range!r} is not a string"
+    )
     deprecated = _strings(faults, f"{at}.deprecatedVersions", data.get("deprecatedVersions", []))
     for name in deprecated:
         if name not in served or name == stored:
@@ -112,7 +114,7 @@ def _release(faults: Faults, at: str, data: Any) -> Release | None:
             )
     deprecation = data.get("deprecation", "")
     faults.require(
-        isinstance(deprecation, str), f"{at}.deprecation", f"{deprecation!r} is no sentence"
+        isinstance(deprecation, str), f"{at}.deprecation", f"{deprecation!r} is not a sentence"
     )
     images = _images(faults, f"{at}.images", data.get("images", {}))
     if not valid or date is None:
@@ -175,12 +177,14 @@ def _graph(faults: Faults, project: Project, history: History) -> None:
                 channel in history.channels, at, f"channel {channel!r} is not in channels"
             )
         for name in release.served:
-            faults.require(name in known, at, f"served version {name!r} is no version of the API")
+            faults.require(
+                name in known, at, f"served version {name!r} is not a version of the API"
+            )
         if release.replaces:
             faults.require(
                 release.replaces in seen,
                 at,
-                f"replaces {release.replaces}, which is no earlier release",
+                f"replaces {release.replaces}, which is not an earlier release",
             )
         for skipped in (release.replaces, *release.skips):
             if skipped and semver.Version.parse(skipped) >= semver.Version.parse(release.version):
@@ -218,7 +222,7 @@ def parse(project: Project, text: str | bytes) -> History:
     )
     listed = data.get("releases")
     if not isinstance(listed, list) or not listed:
-        faults.add("releases", "is not a list with one release at least")
+        faults.add("releases", "is not a list with at least one release")
         listed = []
     releases = [_release(faults, f"releases[{i}]", one) for i, one in enumerate(listed)]
     faults.raise_if_any()

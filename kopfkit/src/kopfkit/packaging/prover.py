@@ -7,109 +7,204 @@ stored as it is asked for needs somebody to convert it (Kubernetes documentation
 CustomResourceDefinitions"). Deliberately not here: what is wrong with one entry alone (`releases`).
 """
 
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
-import semver
-
+from kopfkit.crd import CustomResource
 from kopfkit.packaging.editions import edition
 from kopfkit.packaging.releases import NAME, History, Release
-from kopfkit.packaging.routes import OLM_V1, Route, route_v0, route_v1
-from kopfkit.packaging.ways import SKIP_RANGE, heads, members, off_the_chain, offered
+from kopfkit.packaging.routes import OLM_V0, OLM_V1, Route, steps_v0, steps_v1, walk
+from kopfkit.packaging.ways import (
+    SKIP_RANGE,
+    heads,
+    members,
+    off_the_chain,
+    offered,
+    ring,
+    sources,
+)
 from kopfkit.project import Faults, Project
-from kopfkit.ranges import Range
+from kopfkit.ranges import Range, order
+
+# Heads, ranges and rings are what opm refuses (see `ways`); the rest is what the resolvers make of
+# a graph that it takes (see `routes`).
+RANGE, DOWN, HEADS, RING, STRANDED, DEPRECATED, ARRIVES = (
+    "graph-skip-range",
+    "graph-down",
+    "graph-heads",
+    "graph-ring",
+    "graph-stranded",
+    "graph-deprecated-head",
+    "graph-no-way",
+)
+
+
+@dataclass(frozen=True)
+class GraphFault:
+    """What is wrong with the upgrade graph: a rule, the place, and why."""
+
+    rule: str
+    place: str
+    why: str
 
 
 def prove(project: Project, history: History) -> Faults:
     """Every fault of the graph; none means that it is proved."""
     faults = Faults(NAME)
-    for release in history.releases:
-        if release.skip_range:
-            _check_range(faults, release)
-    if faults.found:
+    found = graph_faults(history)
+    for one in found:
+        faults.add(one.place, one.why)
+    if any(one.rule == RANGE for one in found):
         return faults
-    for release in history.releases:
-        _order(faults, history, release)
-    for channel in history.channels:
-        _head(faults, history, channel)
-    told: set[tuple[str, str]] = set()
-    for installed in history.releases:
-        ways = [
-            *(route_v0(history, channel, installed.version) for channel in history.channels),
-            *(route_v1(history, installed.version, channel) for channel in ("", *history.channels)),
-        ]
-        for way in ways:
-            _arrives(faults, history, way, told)
-            _keeps(faults, project, history, way, told)
+    kept: set[tuple[str, str, str]] = set()
+    stories = [(each, _story(project, history, each)) for each in project.resources]
+    for steps, resolver, channel in all_steps(history):
+        for installed in history.releases:
+            way = walk(steps, installed.version, resolver, channel)
+            for resource, story in stories:
+                _keeps(faults, project, resource, story, way, kept)
     return faults
 
 
-def _order(faults: Faults, history: History, release: Release) -> None:
+def graph_faults(history: History) -> list[GraphFault]:
+    """Every fault that the graph has by itself, whatever its releases serve."""
+    found = edge_faults(history)
+    if any(one.rule == RANGE for one in found):
+        return found
+    told: set[tuple[str, str]] = set()
+    for steps, resolver, channel in all_steps(history):
+        found += _arrives(history, steps, resolver, channel, told)
+    return found
+
+
+def edge_faults(history: History) -> list[GraphFault]:
+    """The faults of single edges and of channels: what opm refuses, and what leads down."""
+    found = [one for release in history.releases for one in _ranges(release)]
+    if found:
+        return found
+    for release in history.releases:
+        found += _order(history, release)
+    for channel in history.channels:
+        found += _head(history, channel)
+    return found
+
+
+def all_steps(history: History) -> Iterator[tuple[dict[str, str], str, str]]:
+    """What each resolver makes of each channel, and OLM v1 of all."""
+    for channel in history.channels:
+        yield steps_v0(history, channel), OLM_V0, channel
+    for channel in ("", *history.channels):
+        yield steps_v1(history, channel), OLM_V1, channel
+
+
+def _order(history: History, release: Release) -> Iterator[GraphFault]:
     """Edges lead from lower versions to higher ones."""
     at = f"release {release.version}"
-    version = semver.Version.parse(release.version)
-    if release.skip_range and release.version in Range(release.skip_range):
-        faults.add(
+    version = release.version
+    if any(one.skip_range and version in Range(one.skip_range) for one in release.entries_in()):
+        yield GraphFault(
+            DOWN,
             f"{at}.{SKIP_RANGE}",
-            f"leads from {version} to itself, and OLM v0 chooses it again for whoever has it; "
-            f"write a skipRange that ends below {version}",
+            f"includes {version} itself, so that OLM v0 offers it again to its own users; "
+            f"end the skipRange below {version}",
         )
-    for other in history.releases:
-        by = offered(release, other.version)
-        if by and semver.Version.parse(other.version) >= version:
-            faults.add(
+    for other, by in sources(history, release).items():
+        if order(other) >= order(version):
+            yield GraphFault(
+                DOWN,
                 f"{at}.{by}",
-                f"leads from {other.version} down to {release.version}; "
-                f"write a {by} that ends below {release.version}",
+                f"makes {other} upgrade down to {version}; end the {by} below {version}",
             )
 
 
-def _head(faults: Faults, history: History, channel: str) -> None:
+def _head(history: History, channel: str) -> Iterator[GraphFault]:
     found = [one.version for one in heads(history, channel)]
+    at = f"channel {channel}"
     if len(found) > 1:
         *others, head = found
-        faults.add(
-            f"channel {channel}",
-            f"has {len(found)} heads ({', '.join(found)}), and opm refuses it; "
+        yield GraphFault(
+            HEADS,
+            at,
+            f"has {len(found)} heads ({', '.join(found)}), and opm rejects it; "
             f"have {head} replace or skip {', '.join(others)}",
         )
+    elif not found and members(history, channel):
+        why = "has no head, since each release is replaced or skipped, and opm rejects it; "
+        yield GraphFault(HEADS, at, f"{why}do not replace or skip the newest one")
+    elif circle := ring(history, channel):
+        why = f"leads in a circle by replaces ({' -> '.join(circle)}), and opm rejects it; "
+        yield GraphFault(RING, at, f"{why}do not replace what is newer")
     elif off := off_the_chain(history, channel):
-        faults.add(
-            f"channel {channel}",
-            f"comes from its head {found[-1]} by replaces alone not to {', '.join(off)}, and opm "
-            "refuses it; do not skip what is replaced, or skip those, too",
+        yield GraphFault(
+            STRANDED,
+            at,
+            f"has no chain of replaces from its head {found[-1]} to {', '.join(off)}, and opm "
+            "rejects it; do not skip what is replaced, or skip those, too",
         )
     if found and history.release(found[-1]).deprecation:
-        faults.add(
-            f"channel {channel}",
+        yield GraphFault(
+            DEPRECATED,
+            at,
             f"ends at {found[-1]}, which is deprecated; release a version that replaces it, or "
             "take its deprecation away",
         )
 
 
-def _target(history: History, way: Route) -> str:
-    """The version that a way has to end at, "" where there is none for it."""
-    there = list(members(history, way.channel) if way.channel else history.releases)
+def target_of(history: History, channel: str) -> str:
+    """The version that everybody has to come to, "" where there is none."""
+    there = list(members(history, channel) if channel else history.releases)
     usable = [one for one in there if not one.deprecation] or there
-    return max((one.version for one in usable), key=semver.Version.parse, default="")
+    return max((one.version for one in usable), key=order, default="")
 
 
-def _arrives(faults: Faults, history: History, way: Route, told: set[tuple[str, str]]) -> None:
-    start, end = way.versions[0], way.end
-    target = _target(history, way)
-    if not target or semver.Version.parse(start) >= semver.Version.parse(target):
-        return  # newer than what is offered there, as with who leaves the candidate channel
-    if end == target or (end, way.channel) in told:
-        return
-    told.add((end, way.channel))
-    where = f"channel {way.channel}" if way.channel else "all channels"
-    avoided = _avoided(history, way)
-    why = f" (it goes to no deprecated release: {', '.join(avoided)})" if avoided else ""
-    above = "above that is not deprecated" if avoided else "above it"
-    faults.add(
-        where,
-        f"{way.resolver} leads who has {start} by {way} and no further, and never to {target}"
-        f"{why}; name {end} in the replaces, skips or skipRange of a release {above}",
-    )
+def _arrives(
+    history: History,
+    steps: dict[str, str],
+    resolver: str,
+    channel: str,
+    told: set[tuple[str, str]],
+) -> Iterator[GraphFault]:
+    target = target_of(history, channel)
+    ends: dict[str, str] = {}
+    for installed in history.releases:
+        start = installed.version
+        if not target or order(start) >= order(target):
+            continue  # newer than what is offered there, as with who leaves the candidate channel
+        end = end_of(steps, start, ends)
+        if end == target or (end, channel) in told:
+            continue
+        told.add((end, channel))
+        way = walk(steps, start, resolver, channel)
+        avoided = _avoided(history, way)
+        why = (
+            f" (it never upgrades to deprecated releases: {', '.join(avoided)})" if avoided else ""
+        )
+        above = "above that is not deprecated" if avoided else "above it"
+        users = f"users on {start} stop at {end}" if start != end else f"users on {start} are stuck"
+        yield GraphFault(
+            ARRIVES,
+            f"channel {channel}" if channel else "all channels",
+            f"{users}: {resolver} has no upgrade path from {end} to {target}{why}; "
+            f"name {end} in the replaces, skips or skipRange of a release {above}",
+        )
+
+
+def end_of(steps: Mapping[str, str], start: str, ends: dict[str, str]) -> str:
+    """Where a way ends, as `walk`; what is known of it is kept in `ends`."""
+    passed: dict[str, None] = {}
+    at = start
+    while at not in ends and at not in passed:
+        passed[at] = None
+        at = steps.get(at, at)
+    if at in ends:
+        end = ends[at]
+    elif steps.get(at, at) == at:
+        end = at
+    else:
+        return walk(steps, start, "", "").end  # a ring, whose end depends on the start
+    ends.update(dict.fromkeys(passed, end))
+    return end
 
 
 def _avoided(history: History, way: Route) -> list[str]:
@@ -117,21 +212,55 @@ def _avoided(history: History, way: Route) -> list[str]:
     if way.resolver != OLM_V1:
         return []
     there = members(history, way.channel) if way.channel else history.releases
-    return [one.version for one in there if one.deprecation and offered(one, way.end)]
+    return [one.version for one in there if one.deprecation and offered(one, way.end, way.channel)]
+
+
+def _story(project: Project, history: History, resource: CustomResource) -> History:
+    """The history as one kind sees it, without the versions that only other kinds have. A release
+    that lacks the kind serves nothing of it."""
+    own = {each.name for each in resource.versions}
+    others = {each.name for one in project.resources for each in one.versions} - own
+
+    def mine(names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(name for name in names if name not in others)
+
+    def seen(release: Release) -> Release:
+        there = [each for each in edition(project, release).resources if each.kind == resource.kind]
+        stored = [each.name for kind in there for each in kind.versions if each.storage]
+        return replace(
+            release,
+            served=mine(release.served),
+            known=mine(release.known),
+            deprecated_versions=mine(release.deprecated_versions),
+            stored="".join(stored) if release.stored in others else release.stored,
+        )
+
+    return replace(history, releases=tuple(seen(each) for each in history.releases))
 
 
 def _keeps(
-    faults: Faults, project: Project, history: History, way: Route, told: set[tuple[str, str]]
+    faults: Faults,
+    project: Project,
+    resource: CustomResource,
+    history: History,
+    way: Route,
+    told: set[tuple[str, str, str]],
 ) -> None:
-    """What is stored stays readable at each step, and somebody converts where versions meet."""
-    stored = {history.release(way.versions[0]).stored}
+    """What is stored of a kind stays readable at each step, and somebody converts where its
+    versions meet."""
+    stored: set[str] = set()
+    several = sum(len(each.versions) > 1 for each in project.resources) > 1
     for name_from, name_to in pairwise(way.versions):
         old, new = history.release(name_from), history.release(name_to)
-        stored.add(new.stored)
-        if (name_from, name_to) in told:
+        if not old.served:
+            continue  # the kind comes with this step, or later
+        stored |= {old.stored, new.stored}
+        if (name_from, name_to, resource.kind) in told:
             continue
         step, why = f"{name_from} -> {name_to}", ""
-        converts = edition(project, new).conversion is not None
+        there = {*new.known, *new.served, new.stored}
+        versions = [each for each in resource.versions if each.name in there]
+        converts = project.conversion is not None and len(versions) > 1
         if lost := stored - {*new.known, *new.served}:
             why = (
                 f"drops {', '.join(sorted(lost))}, in which objects may be stored "
@@ -155,13 +284,23 @@ def _keeps(
                 f"warning; deprecate it in a release that everybody passes (deprecatedVersions)"
             )
         if why:
-            told.add((name_from, name_to))
-            faults.add(step, f"{why} (on the way {way}, {way.resolver})")
+            told.add((name_from, name_to, resource.kind))
+            of = f"{resource.kind} " if several else ""
+            faults.add(step, f"{of}{why} (upgrade path {way}, {way.resolver})")
 
 
-def _check_range(faults: Faults, release: Release) -> None:
+def _unreadable(skip_range: str) -> str:
+    """Why a skipRange is none; "" where it is one, or absent."""
     try:
-        Range(release.skip_range)
+        Range(skip_range or ">=0.0.0")
     except ValueError as error:
-        place, text = f"release {release.version}.skipRange", release.skip_range
-        faults.add(place, f"{text!r} is no range such as '>=0.1.0 <0.4.0' ({error})")
+        return str(error)
+    return ""
+
+
+def _ranges(release: Release) -> Iterator[GraphFault]:
+    for entry in dict.fromkeys(release.entries_in()):
+        if error := _unreadable(entry.skip_range):
+            place = f"release {release.version}.skipRange"
+            why = f"{entry.skip_range!r} is not a range such as '>=0.1.0 <0.4.0' ({error})"
+            yield GraphFault(RANGE, place, why)

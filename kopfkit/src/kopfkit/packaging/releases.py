@@ -6,10 +6,36 @@ It is written by hand in catalog/releases.yaml; `historyfile` says how, and read
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from kopfkit.errors import KopfkitError
+from kopfkit.ranges import SEMVER
 
 NAME = "catalog/releases.yaml"
+# The date of a release of which nobody says it.
+NO_DAY = datetime.date.min
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Whose users a release is offered to in a channel.
+
+    Attributes:
+        replaces, skips: versions of the history; a bundle's name where the history has none of it.
+        skip_range: a range of versions.
+    """
+
+    replaces: str = ""
+    skips: tuple[str, ...] = ()
+    skip_range: str = ""
+
+
+@dataclass(frozen=True)
+class Apis:
+    """The API versions of a CRD in a release."""
+
+    served: tuple[str, ...]
+    stored: str
 
 
 @dataclass(frozen=True)
@@ -26,7 +52,10 @@ class Release:
         deprecated_versions: served ones whose clients are warned.
         deprecation: why nobody should install it any more, "" if anybody may.
         images: references by digest of what was published, by "operator" and "bundle".
-        known: API versions that it or an earlier release serves.
+        names: the bundles of the history that are not named <package>.v<version>, by version.
+        entries: what differs from `replaces`, `skips` and `skip_range` in a channel, by channel.
+        apis: what differs from `served` and `stored` for a CRD, by its name.
+        known: API versions that it or an earlier release serves; of a CRD in `apis`, by its name.
     """
 
     version: str
@@ -40,16 +69,32 @@ class Release:
     deprecated_versions: tuple[str, ...] = ()
     deprecation: str = ""
     images: Mapping[str, str] = field(default_factory=dict, hash=False)
+    names: Mapping[str, str] = field(default_factory=dict, hash=False, repr=False)
+    entries: Mapping[str, Entry] = field(default_factory=dict, hash=False)
+    apis: Mapping[str, Apis] = field(default_factory=dict, hash=False)
     known: tuple[str, ...] = ()
+    known_apis: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
+
+    def entry(self, channel: str = "") -> Entry:
+        """Whose users it is offered to in a channel."""
+        usual = Entry(self.replaces, self.skips, self.skip_range)
+        return self.entries.get(channel, usual)
+
+    def entries_in(self, channel: str = "") -> tuple[Entry, ...]:
+        """As `entry`; with "" in any of its channels."""
+        return tuple(map(self.entry, (channel,) if channel else self.channels))
 
     @property
     def created_at(self) -> str:
         """The CSV's createdAt."""
         return f"{self.date.isoformat()}T00:00:00Z"
 
-    def name(self, package: str, version: str = "") -> str:
-        """The name of the release's CSV and bundle (or of another version's)."""
-        return f"{package}.v{version or self.version}"
+    def name(self, package: str, reference: str = "") -> str:
+        """The name of the release's CSV and bundle, or of what `replaces` and `skips` refer to."""
+        version = reference or self.version
+        if version in self.names:
+            return self.names[version]
+        return f"{package}.v{version}" if SEMVER.fullmatch(version) else version
 
 
 @dataclass(frozen=True)
@@ -61,11 +106,15 @@ class History:
     channels: tuple[str, ...]
     releases: tuple[Release, ...]
 
+    @cached_property
+    def by_version(self) -> Mapping[str, Release]:
+        """The releases by version."""
+        return {one.version: one for one in self.releases}
+
     def release(self, version: str) -> Release:
         """The release of that version; KopfkitError if it is not in the history."""
-        for release in self.releases:
-            if release.version == version:
-                return release
+        if version in self.by_version:
+            return self.by_version[version]
         known = ", ".join(release.version for release in self.releases)
         raise KopfkitError(
             f"version {version}",

@@ -9,14 +9,13 @@ that is not deprecated to one that is, not even on the way to another. Neither n
 release to be in the channel.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-import semver
-
 from kopfkit.packaging.releases import History, Release
-from kopfkit.packaging.ways import chain, members, offered
+from kopfkit.packaging.ways import chain, members, sources
+from kopfkit.ranges import Key, order
 
 OLM_V0: Final = "OLM v0"
 OLM_V1: Final = "OLM v1"
@@ -45,35 +44,49 @@ class Route:
         return " -> ".join(self.versions)
 
 
+def steps_v0(history: History, channel: str, *beyond: str) -> dict[str, str]:
+    """Where OLM v0 leads next, by the installed version, for who subscribes to a channel.
+
+    Args:
+        beyond: installed versions that the history does not have.
+    """
+    found = {}
+    # Of several the one nearest to the head, hence the last one here.
+    for target in reversed(chain(history, channel)):
+        found.update(dict.fromkeys(sources(history, target, channel, beyond), target.version))
+    return found
+
+
+def steps_v1(history: History, channel: str = "", *beyond: str) -> dict[str, str]:
+    """Where OLM v1 leads next, by the installed version, for who names a channel, or none; as
+    `steps_v0`."""
+    among = members(history, channel) if channel else history.releases
+    best = {one.version: one for one in among}
+    for target in among:
+        for source in sources(history, target, channel, beyond):
+            best[source] = max(best.get(source, target), target, key=_preference)
+    return {source: one.version for source, one in best.items() if one.version != source}
+
+
 def route_v0(history: History, channel: str, installed: str) -> Route:
     """Where OLM v0 leads who has `installed` and subscribes to a channel."""
-    order = chain(history, channel)
-
-    def step(source: str) -> str | None:
-        return next((one.version for one in order if offered(one, source)), None)
-
-    return Route(_walk(step, installed), OLM_V0, channel)
+    return walk(steps_v0(history, channel, installed), installed, OLM_V0, channel)
 
 
 def route_v1(history: History, installed: str, channel: str = "") -> Route:
     """Where OLM v1 leads who has `installed` and names a channel, or none."""
-    among = members(history, channel) if channel else history.releases
-
-    def step(source: str) -> str | None:
-        candidates = [one for one in among if one.version == source or offered(one, source)]
-        best = max(candidates, key=_preference, default=None)
-        return best.version if best else None
-
-    return Route(_walk(step, installed), OLM_V1, channel)
+    return walk(steps_v1(history, channel, installed), installed, OLM_V1, channel)
 
 
-def _preference(release: Release) -> tuple[bool, semver.Version]:
-    return not release.deprecation, semver.Version.parse(release.version)
+def _preference(release: Release) -> tuple[bool, Key]:
+    return not release.deprecation, order(release.version)
 
 
-def _walk(step: Callable[[str], str | None], installed: str) -> tuple[str, ...]:
-    """The versions from `installed` on; a ring ends where it closes."""
-    found = [installed]
-    while (target := step(found[-1])) is not None and target not in found:
-        found.append(target)
-    return tuple(found)
+def walk(steps: Mapping[str, str], installed: str, resolver: str, channel: str) -> Route:
+    """The way from `installed` on; a ring ends where it closes."""
+    found = {installed: None}
+    at = installed
+    while (target := steps.get(at)) is not None and target not in found:
+        found[target] = None
+        at = target
+    return Route(tuple(found), resolver, channel)

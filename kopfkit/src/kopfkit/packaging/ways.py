@@ -6,15 +6,17 @@ one that another entry of the channel skips is not offered at all. Whether the w
 not judged here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from kopfkit.packaging.releases import History, Release
+from kopfkit.packaging.releases import Entry, History, Release
 from kopfkit.ranges import Range
 
 REPLACES: Final = "replaces"
 SKIPS: Final = "skips"
 SKIP_RANGE: Final = "skipRange"
+_ORDER: Final = (REPLACES, SKIPS, SKIP_RANGE)
 
 
 @dataclass(frozen=True)
@@ -36,41 +38,81 @@ def members(history: History, channel: str) -> tuple[Release, ...]:
     return tuple(release for release in history.releases if channel in release.channels)
 
 
-def offered(target: Release, source: str) -> str:
+def offered(target: Release, source: str, channel: str = "") -> str:
     """By what a release is offered to who has the version `source`; "" if it is not.
 
     The first that holds of REPLACES, SKIPS and SKIP_RANGE. ValueError for a skipRange that is none.
+
+    Args:
+        channel: where; "" for any of the target's.
     """
-    if source == target.version:
+    found = (
+        by for entry in target.entries_in(channel) if (by := _by(entry, source, target.version))
+    )
+    return min(found, key=_ORDER.index, default="")
+
+
+def _by(entry: Entry, source: str, target: str) -> str:
+    if source == target:
         return ""
-    if source == target.replaces:
+    if source == entry.replaces:
         return REPLACES
-    if source in target.skips:
+    if source in entry.skips:
         return SKIPS
-    return SKIP_RANGE if target.skip_range and source in Range(target.skip_range) else ""
+    return SKIP_RANGE if entry.skip_range and source in Range(entry.skip_range) else ""
+
+
+def sources(
+    history: History, target: Release, channel: str = "", beyond: Iterable[str] = ()
+) -> dict[str, str]:
+    """Every version that a release is offered to, in the history's order, and by what; as
+    `offered`, but without a look at each pair of versions.
+
+    Args:
+        beyond: versions to look at that are not in the history.
+    """
+    found: dict[str, str] = {}
+    known = dict.fromkeys((*history.by_version, *beyond)) if beyond else history.by_version
+    for entry in target.entries_in(channel):
+        new = dict.fromkeys(entry.skips, SKIPS)
+        if entry.replaces:
+            new[entry.replaces] = REPLACES
+        if entry.skip_range:
+            within = Range(entry.skip_range)
+            new = {one: SKIP_RANGE for one in known if one in within} | new
+        for version, by in new.items():
+            if version in known and version != target.version:
+                found[version] = min(by, found.get(version, SKIP_RANGE), key=_ORDER.index)
+    if len(found) < 2:
+        return found
+    place = {version: at for at, version in enumerate(known)}
+    return {version: found[version] for version in sorted(found, key=place.__getitem__)}
 
 
 def edges(history: History, channel: str) -> list[Edge]:
     """Every way of a channel, by target and then by source, in the order of the history."""
     releases = members(history, channel)
+    there = {one.version for one in releases}
     return [
-        Edge(source.version, target.version, by)
+        Edge(source, target.version, by)
         for target in releases
-        for source in releases
-        if (by := offered(target, source.version))
+        for source, by in sources(history, target, channel).items()
+        if source in there
     ]
 
 
 def heads(history: History, channel: str) -> tuple[Release, ...]:
-    """The releases of a channel that no other one of it replaces or skips; a skipRange does not
-    count. opm accepts a channel with exactly one."""
-    passed = {edge.source for edge in edges(history, channel) if edge.by != SKIP_RANGE}
+    """The releases of a channel that none of it replaces or skips; a skipRange does not count. opm
+    accepts a channel with exactly one (operator-registry, alpha/model/model.go, Channel.Head)."""
+    entries = [one.entry(channel) for one in members(history, channel)]
+    passed = {version for one in entries for version in (one.replaces, *one.skips)}
     return tuple(one for one in members(history, channel) if one.version not in passed)
 
 
 def skipped(history: History, channel: str) -> frozenset[str]:
     """The versions that some release of the channel skips."""
-    return frozenset(version for one in members(history, channel) for version in one.skips)
+    found = (one.entry(channel).skips for one in members(history, channel))
+    return frozenset(version for skips in found for version in skips)
 
 
 def chain(history: History, channel: str) -> list[Release]:
@@ -89,7 +131,7 @@ def chain(history: History, channel: str) -> list[Release]:
         if at.version in found:
             return []
         found[at.version] = at
-        at = by_version.get(at.replaces)
+        at = by_version.get(at.entry(channel).replaces)
     passed = skipped(history, channel)
     return [one for version, one in found.items() if version not in passed]
 
@@ -100,16 +142,31 @@ def off_the_chain(history: History, channel: str) -> list[str]:
     Nothing skips them, and the chain of replaces from the head does not come to them; it ends at
     a release that is skipped (operator-registry, alpha/model/model.go, validateReplacesChain).
     """
-    by_version = {one.version: one for one in members(history, channel)}
+    there = {one.version: one for one in members(history, channel)}
+    passed = skipped(history, channel)
+    found: dict[str, None] = {}
+    for head in heads(history, channel)[-1:]:
+        at = head.version
+        while at and at not in found:
+            found[at] = None
+            below = there[at].entry(channel).replaces if at in there else ""
+            at = "" if below in passed else below
+    return [version for version in there if version not in found and version not in passed]
+
+
+def ring(history: History, channel: str) -> list[str]:
+    """The versions from which replaces leads back to the first of them; [] if it leads to an end.
+
+    opm looks from the head on (operator-registry, alpha/model/model.go, validateReplacesChain).
+    """
+    there = {one.version: one for one in members(history, channel)}
     passed = skipped(history, channel)
     found: list[str] = []
-    for head in heads(history, channel)[-1:]:
-        found.append(head.version)
-        while (
-            found[-1] in by_version
-            and (below := by_version[found[-1]].replaces)
-            and below not in passed
-            and below not in found
-        ):
-            found.append(below)
-    return [version for version in by_version if version not in {*found, *passed}]
+    seen: set[str] = set()
+    at = next((one.version for one in heads(history, channel)[-1:]), "")
+    while at in there and at not in seen:
+        found.append(at)
+        seen.add(at)
+        below = there[at].entry(channel).replaces
+        at = "" if below in passed else below
+    return [*found[found.index(at) :], at] if at in seen else []

@@ -44,7 +44,7 @@ class Finding:
         crd: its name.
         subject: "CRD", "stored objects" or "clients of v1".
         reason: a sentence.
-        cure: what to do about it; "" where all is well.
+        hint: what to do about it; "" where all is well.
     """
 
     step: str
@@ -52,7 +52,7 @@ class Finding:
     subject: str
     verdict: Verdict
     reason: str
-    cure: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def as_json(report: Report) -> str:
                 "subject": each.subject,
                 "verdict": each.verdict.value,
                 "reason": each.reason,
-                "cure": each.cure,
+                "hint": each.hint,
             }
             for each in report.findings
         ],
@@ -100,12 +100,23 @@ def as_json(report: Report) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def as_text(report: Report) -> str:
-    """A table of verdicts for each CRD, one row a step, and below it the reasons, worst first."""
+def as_text(report: Report, *, every: bool = True) -> str:
+    """A table of verdicts for each CRD, one row a step, and below it the reasons, worst first.
+
+    Args:
+        every: also what is ok; else the CRDs that are ok are counted.
+    """
     parts = [f"{report.old} -> {report.new}\n"]
+    fine = 0
     for crd in dict.fromkeys(each.crd for each in report.findings):
         mine = [each for each in report.findings if each.crd == crd]
-        parts += [f"\n{crd}\n", _table(mine), "\n", *_reasons(mine)]
+        told = mine if every else [each for each in mine if each.verdict is not Verdict.OK]
+        if told:
+            parts += [f"\n{crd}\n", _table(mine), "\n", *_reasons(told)]
+        else:
+            fine += 1
+    if fine:
+        parts.append(f"\n{fine} {'CRDs are' if fine > 1 else 'CRD is'} ok (--all shows why)\n")
     if report.stopped:
         parts.append("\nThe new CRD is refused: the old one stays, and the old release goes on.\n")
     parts.append(f"\nverdict: {report.verdict.value}\n")
@@ -134,8 +145,8 @@ def _reasons(findings: list[Finding]) -> Iterator[str]:
     for finding, places in steps.items():
         yield _wrapped(f"{finding.verdict.value}: {finding.subject} ({', '.join(places)}):", "  ")
         yield _wrapped(finding.reason, "    ")
-        if finding.cure:
-            yield _wrapped(f"cure: {finding.cure}", "    ")
+        if finding.hint:
+            yield _wrapped(f"hint: {finding.hint}", "    ")
 
 
 def _wrapped(text: str, indent: str) -> str:

@@ -23,6 +23,8 @@ class Situation:
         guard: whether the releases' guard answers, if they have one.
         protected: whether an admission policy refuses to take a conversion away; None to tell it
             from the old bundle's RBAC.
+        not_offered: why the catalog does not offer the new release to who has the old one, "" if
+            it does; None to tell it from the new bundle's CSV.
     """
 
     crds: Mapping[str, Object] = field(default_factory=dict)
@@ -31,3 +33,4 @@ class Situation:
     objects: Objects | None = None
     guard: bool = True
     protected: bool | None = None
+    not_offered: str | None = None

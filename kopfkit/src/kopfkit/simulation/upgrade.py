@@ -22,7 +22,7 @@ Object = dict[str, Any]
 def simulate(old: Bundle, new: Bundle, situation: Situation | None = None) -> Report:
     """What the upgrade does to every CRD of both bundles, its objects and its clients."""
     known = situation or Situation()
-    found = list(_offered(old, new))
+    found = list(_offered(old, new, known.not_offered))
     stopped = False
     for name in sorted({*old.crds, *new.crds}):
         if name in old.crds and name in new.crds:
@@ -40,12 +40,14 @@ def simulate(old: Bundle, new: Bundle, situation: Situation | None = None) -> Re
     return Report(old.name, new.name, tuple(found), stopped)
 
 
-def _offered(old: Bundle, new: Bundle) -> Iterator[Finding]:
-    """Whether OLM would lead from the one to the other, as far as bundles say."""
-    if new.follows(old) is False and old.name != new.name:
-        text = f"neither replaces nor skips {old.name}: no upgrade leads from there to here."
-        cure = "Name it in spec.replaces or spec.skips, or simulate the steps between."
-        yield Finding(CHECK, new.name, "upgrade", Verdict.FAILS, text, cure)
+def _offered(old: Bundle, new: Bundle, why: str | None) -> Iterator[Finding]:
+    """Whether there is an upgrade edge between them, as far as bundles or the catalog say."""
+    hint = "List it in spec.replaces or spec.skips, or simulate the steps between."
+    if why:
+        yield Finding(CHECK, new.name, "upgrade", Verdict.FAILS, why, "Simulate the steps between.")
+    elif why is None and new.follows(old) is False and old.name != new.name:
+        text = f"neither replaces nor skips {old.name}: there is no upgrade edge between them."
+        yield Finding(CHECK, new.name, "upgrade", Verdict.FAILS, text, hint)
 
 
 def _stops(finding: Finding) -> bool:
@@ -57,7 +59,7 @@ def _alone(old: Bundle, new: Bundle, name: str) -> Iterator[Finding]:
         text = f"created, serves {', '.join(served(new.crds[name]))}."
         yield Finding(WRITE, name, "CRD", Verdict.OK, text)
         return
-    text = "not in the new bundle: it stays with its objects, and nobody acts on them."
+    text = "not in the new bundle: it stays with its objects, and nothing reconciles them."
     yield Finding(REST, name, "CRD", Verdict.FAILS, text, "Keep the CRD in the bundle.")
     if old.conversion(name) is not None:
         yield Finding(

@@ -7,7 +7,17 @@ to the base 60 and other strings. Here PyYAML only parses; what a scalar means i
 """
 
 from kopfkit.yamls.errors import DocumentError
-from kopfkit.yamls.loading import ENDINGS, load, load_all, read, read_all
+from kopfkit.yamls.loading import ENDINGS, LARGEST, each, load, load_all, read, read_all
 from kopfkit.yamls.writing import dump
 
-__all__ = ["ENDINGS", "DocumentError", "dump", "load", "load_all", "read", "read_all"]
+__all__ = [
+    "ENDINGS",
+    "LARGEST",
+    "DocumentError",
+    "dump",
+    "each",
+    "load",
+    "load_all",
+    "read",
+    "read_all",
+]

@@ -5,7 +5,7 @@ third of the time, and what they do differently from Go (anchors, merge keys, re
 no undoing. Depth and the size of what aliases stand for are bounded.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import yaml
@@ -48,22 +48,21 @@ class Composer:
         self._nodes = 0
         self._repeated = 0
 
-    def documents(self) -> list[tuple[int, Any]]:
+    def documents(self) -> Iterator[tuple[int, Any]]:
         """Each document with the line in which it begins.
 
         Raises:
             DocumentError: it says what Kubernetes' YAML does not.
             yaml.YAMLError: it is not YAML.
         """
-        found = []
         while type(event := self._parse()) is not yaml.StreamEndEvent:
             if type(event) is yaml.DocumentStartEvent:
                 self._anchors = {}
                 self._nodes = self._repeated = 0
                 event = self._parse()
-                found.append((_line(event), self._placed(event, 0)))
+                found = self._placed(event, 0)
                 self._bound(event)
-        return found
+                yield _line(event), found
 
     def _placed(self, event: Any, depth: int) -> Any:
         """A node's value as JSON has it."""
@@ -195,8 +194,8 @@ class Composer:
     def _too_deep(self, event: Any) -> NoReturn:
         self._refuse(event, f"more than {MAX_DEPTH} mappings and lists are inside each other")
 
-    def _refuse(self, event: Any, why: str, cure: str = "") -> NoReturn:
-        raise DocumentError(self._name, _line(event), why, cure)
+    def _refuse(self, event: Any, why: str, hint: str = "") -> NoReturn:
+        raise DocumentError(self._name, _line(event), why, hint)
 
 
 def _line(event: Any) -> int:

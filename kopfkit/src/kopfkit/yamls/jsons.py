@@ -3,6 +3,7 @@
 import functools
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from kopfkit.yamls import scalars
@@ -35,7 +36,7 @@ class _Repeated(Exception):
     pass
 
 
-def documents(text: str, depth: int) -> list[tuple[int, Any]]:
+def documents(text: str, depth: int) -> Iterator[tuple[int, Any]]:
     """The values in a text, each with the line in which it begins.
 
     Args:
@@ -47,10 +48,10 @@ def documents(text: str, depth: int) -> list[tuple[int, Any]]:
     """
     if "\\ud" in text or "\\uD" in text:
         text = _ESCAPE.sub(_unescaped, text)
-    found = []
     at = _after_space(text, 0)
+    line, counted = 0, 0
     while at < len(text):
-        line = text.count("\n", 0, at)
+        line, counted = line + text.count("\n", counted, at), at
         try:
             value, end = _strict().raw_decode(text, at)
         except _Repeated:
@@ -60,9 +61,8 @@ def documents(text: str, depth: int) -> list[tuple[int, Any]]:
             raise ValueError("too deep") from None
         if not _shallow(value, depth):
             raise ValueError("too deep")
-        found.append((line + 1, value))
+        yield line + 1, value
         at = _after_space(text, end)
-    return found
 
 
 def _unescaped(found: re.Match[str]) -> str:

@@ -5,6 +5,8 @@ YAMLOrJSONDecoder does, by its content and not by the file's name. The parser is
 PyYAML has it, else PyYAML's own, with the same results.
 """
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from kopfkit.yamls.errors import DocumentError
 
 # A manifest's, whichever tool looks for manifests in a directory.
 ENDINGS = (".yaml", ".yml", ".json")
+# Bytes of a file, so that memory is bounded: published catalogs have some ten million.
+LARGEST = 256 << 20
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BOM = b"\xef\xbb\xbf"
 
@@ -64,30 +68,50 @@ def read_all(path: Path, name: str = "") -> list[Any]:
     return load_all(_bytes(path, name or str(path)), name or str(path))
 
 
+def each(path: Path, name: str = "") -> Iterator[tuple[int, Any]]:
+    """The documents of a file, one at a time, each with the line in which it begins; see `read`."""
+    name = name or str(path)
+    found = _stream(_bytes(path, name), name)
+    return ((line, document) for line, document in found if document is not None)
+
+
 def _bytes(path: Path, name: str) -> bytes:
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
     except OSError as error:
         raise DocumentError(name, 0, f"cannot be read ({error.strerror})") from None
+    if len(data) > LARGEST:
+        raise DocumentError(name, 0, f"is larger than {LARGEST >> 20} MiB", "Split the file.")
+    return data
 
 
 def _documents(data: str | bytes, name: str) -> list[tuple[int, Any]]:
     # libyaml refuses half a surrogate pair, which UTF-8 does not have, as any other bad byte.
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    return list(_stream(raw, name))
+
+
+def _stream(raw: bytes, name: str) -> Iterator[tuple[int, Any]]:
+    given = 0
     if raw.removeprefix(_BOM).lstrip()[:1] == b"{":
         try:
-            return jsons.documents(raw.removeprefix(_BOM).decode(), MAX_DEPTH)
+            for found in jsons.documents(raw.removeprefix(_BOM).decode(), MAX_DEPTH):
+                yield found
+                given += 1
+            return
         except jsons.Twice as error:
             # Of where it is the JSON parser knows nothing; that document alone is parsed again.
-            return _parsed(b"\n" * error.line + error.text.encode(), name)
+            yield from _parsed(b"\n" * error.line + error.text.encode(), name)
+            return
         except ValueError:
             pass  # YAML's braces, or a fault that the YAML parser finds with its line
-    return _parsed(raw, name)
+    yield from islice(_parsed(raw, name), given, None)
 
 
-def _parsed(raw: bytes, name: str) -> list[tuple[int, Any]]:
+def _parsed(raw: bytes, name: str) -> Iterator[tuple[int, Any]]:
     try:
-        return Composer(name, _PARSER(raw).get_event).documents()
+        yield from Composer(name, _PARSER(raw).get_event).documents()
     except ReaderError as error:
         line = raw.count(b"\n", 0, error.position) + 1
         shown = f"{error.reason} (byte {error.character!r})" if error.character else error.reason
@@ -98,7 +122,7 @@ def _parsed(raw: bytes, name: str) -> list[tuple[int, Any]]:
         line = mark.line if mark else -1
         lines = raw.splitlines()
         tab = mark and line < len(lines) and lines[line][mark.column :][:1] == b"\t"
-        cure = "Indent with spaces: YAML has no tabs there." if tab else ""
-        raise DocumentError(name, line + 1, f"is not YAML: {why}", cure) from None
+        hint = "Indent with spaces: YAML has no tabs there." if tab else ""
+        raise DocumentError(name, line + 1, f"is not YAML: {why}", hint) from None
     except yaml.YAMLError as error:
         raise DocumentError(name, 0, f"is not YAML: {' '.join(str(error).split())}") from None

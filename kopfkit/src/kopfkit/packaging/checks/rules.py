@@ -30,6 +30,9 @@ class Rule:
 
 _OPM = "opm: operator-registry pkg/lib/bundle/validate.go"
 _FBC = "opm: operator-registry alpha/declcfg/declcfg_to_model.go"
+_MODEL = "opm: operator-registry alpha/model/model.go"
+_RESOLVER = "OLM v0: pkg/controller/registry/resolver"
+_RESOLVERS = f"{_RESOLVER}; OLM v1: operator-controller internal/operator-controller/resolve"
 _SDK = "operator-sdk: operator-framework/api pkg/validation"
 _OLM = "OLM: pkg/controller"
 _API = "the API server"
@@ -78,4 +81,33 @@ RULES: Final[dict[str, Rule]] = {
     "annotations-size": Rule(ERROR, f"{_API}: 256 KiB of annotations"),
     "bundle-size": Rule(ERROR, "opm alpha bundle extract: --datalimit, 1 MiB"),
     "bundle-size-near": Rule(WARNING, f"{_SDK}/internal/bundle.go: 85% of 1 MiB"),
+    # Of catalogs.
+    "schema": Rule(ERROR, "opm: operator-registry alpha/declcfg/load.go"),
+    "package-name": Rule(ERROR, _FBC),
+    "package-twice": Rule(ERROR, _FBC),
+    "package-absent": Rule(ERROR, _FBC),
+    "channel-name": Rule(ERROR, _FBC),
+    "channel-listed-twice": Rule(ERROR, _FBC),
+    "channel-empty": Rule(ERROR, _MODEL),
+    "no-channel": Rule(ERROR, _MODEL),
+    "default-channel": Rule(ERROR, _MODEL),
+    "bundle-name": Rule(ERROR, _MODEL),
+    "bundle-image": Rule(ERROR, f"{_MODEL}, Bundle.Validate"),
+    "bundle-twice": Rule(ERROR, _FBC),
+    "bundle-version": Rule(ERROR, _FBC),
+    "bundle-in-no-channel": Rule(ERROR, _FBC),
+    "version-twice": Rule(ERROR, f"{_MODEL}, validateUniqueBundleVersions"),
+    "release-name": Rule(ERROR, f"{_MODEL}, normalizeName"),
+    "image-reference": Rule(ERROR, f"{_FBC}, validateImagePullSpec"),
+    "entry-twice": Rule(ERROR, _FBC),
+    "entry-without-bundle": Rule(ERROR, _FBC),
+    "entry-skips": Rule(ERROR, _MODEL),
+    "deprecations": Rule(ERROR, _FBC),
+    "graph-skip-range": Rule(ERROR, f"{_MODEL}, Bundle.Validate"),
+    "graph-heads": Rule(ERROR, f"{_MODEL}, Channel.Head"),
+    "graph-ring": Rule(ERROR, f"{_MODEL}, validateReplacesChain"),
+    "graph-stranded": Rule(ERROR, f"{_MODEL}, validateReplacesChain"),
+    "graph-down": Rule(WARNING, f"{_RESOLVER}: nothing there asks which version is higher"),
+    "graph-deprecated-head": Rule(WARNING, _RESOLVERS),
+    "graph-no-way": Rule(WARNING, _RESOLVERS),
 }

@@ -1,0 +1,90 @@
+"""Catalogs of others for the commands: where they are read from, and how they are judged."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from kopfkit import yamls
+from kopfkit.cli._bundlereport import Fault, Outcome
+from kopfkit.errors import KopfkitError
+from kopfkit.packaging.catalogs import community, judging, reading
+from kopfkit.packaging.catalogs.packages import Package, packages
+from kopfkit.packaging.catalogs.sources import Packages, load
+from kopfkit.packaging.checks import ERROR, RULES, Finding
+
+OPM = "opm"
+
+
+def loaded(source: str) -> tuple[Packages, list[Finding]]:
+    """The packages of a path, or of a catalog's image; see `sources.load`.
+
+    Raises:
+        KopfkitError: it is neither, or cannot be read.
+    """
+    if os.path.lexists(source) or not {":", "@"} & set(source):
+        return load(Path(source))
+    from kopfkit.cli._opm import rendered
+
+    blobs, unread = reading.of_documents(source, rendered(source))
+    found, wrong = packages(blobs)
+    if not found:
+        raise KopfkitError(f"image {source}", "is no catalog", "Name the image of a catalog.")
+    return found, [*unread, *wrong]
+
+
+def judge(source: str, *, package: str = "", opm: bool = True) -> Outcome:
+    """Every fault of a catalog, and who was asked.
+
+    Args:
+        package: look at this one only.
+        opm: ask opm, too, unless the source is an image, which it has read already.
+    """
+    found, findings = loaded(source)
+    if package:
+        from kopfkit.packaging.catalogs.sources import one_of
+
+        found = {package: one_of(found, package, source)}
+    for each in found.values():
+        findings += judging.judged(each)
+    outcome = Outcome(asked=["kopfkit's checks"])
+    outcome.faults = [
+        Fault(one.file, one.field, one.why, "kopfkit", RULES[one.rule].severity, one.rule)
+        for one in findings
+    ]
+    path = Path(source)
+    if opm and path.exists():
+        from kopfkit.cluster import toolchain
+
+        outcome.asked.append(f"opm {toolchain.choose(OPM).version}")
+        outcome.faults += _opm(path, found)
+    return outcome
+
+
+def _opm(path: Path, found: Packages) -> Iterator[Fault]:
+    """What opm says; it ends at the first fault of many kinds, and reads directories only."""
+    from kopfkit.cli._validation import tool_fault
+
+    if path.is_dir() and not community.bundles(path):
+        said = tool_fault(OPM, ["validate", str(path)])
+    else:
+        with tempfile.TemporaryDirectory(prefix="kopfkit-catalog-") as place:
+            if path.is_dir():
+                Path(place, "catalog.yaml").write_text(_text(found), "utf-8")
+            else:
+                shutil.copy(path, place)
+            said = tool_fault(OPM, ["validate", place]).replace(place, str(path.parent))
+    if said:
+        yield Fault(str(path), "", said, OPM, ERROR)
+
+
+def _text(found: Packages) -> str:
+    return yamls.dump(*(blob.document for each in found.values() for blob in _blobs(each)))
+
+
+def _blobs(package: Package) -> Iterator[reading.Blob]:
+    if package.blob is not None:
+        yield package.blob
+    yield from package.channels.values()
+    yield from package.bundles.values()
