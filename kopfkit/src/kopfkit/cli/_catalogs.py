@@ -17,17 +17,17 @@ from kopfkit.packaging.checks import ERROR, RULES, Finding
 OPM = "opm"
 
 
-def loaded(source: str) -> tuple[Packages, list[Finding]]:
+def loaded(source: str, *, whole: bool = False) -> tuple[Packages, list[Finding]]:
     """The packages of a path, or of a catalog's image; see `sources.load`.
 
     Raises:
         KopfkitError: it is neither, or cannot be read.
     """
     if os.path.lexists(source) or not {":", "@"} & set(source):
-        return load(Path(source))
+        return load(Path(source), whole=whole)
     from kopfkit.cli._opm import rendered
 
-    blobs, unread = reading.of_documents(source, rendered(source))
+    blobs, unread = reading.of_documents(source, rendered(source), whole=whole)
     found, wrong = packages(blobs)
     if not found:
         raise KopfkitError(f"image {source}", "is no catalog", "Name the image of a catalog.")

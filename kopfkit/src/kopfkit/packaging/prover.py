@@ -7,7 +7,7 @@ stored as it is asked for needs somebody to convert it (Kubernetes documentation
 CustomResourceDefinitions"). Deliberately not here: what is wrong with one entry alone (`releases`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,7 +15,9 @@ from kopfkit.packaging.editions import edition
 from kopfkit.packaging.releases import NAME, History, Release
 from kopfkit.packaging.routes import OLM_V0, OLM_V1, Route, steps_v0, steps_v1, walk
 from kopfkit.packaging.ways import (
+    REPLACES,
     SKIP_RANGE,
+    SKIPS,
     heads,
     members,
     off_the_chain,
@@ -28,7 +30,7 @@ from kopfkit.ranges import Range, order
 
 # Heads, ranges and rings are what opm refuses (see `ways`); the rest is what the resolvers make of
 # a graph that it takes (see `routes`).
-RANGE, DOWN, HEADS, RING, STRANDED, DEPRECATED, ARRIVES = (
+RANGE, DOWN, HEADS, RING, STRANDED, DEPRECATED, ARRIVES, VERSIONS = (
     "graph-skip-range",
     "graph-down",
     "graph-heads",
@@ -36,6 +38,7 @@ RANGE, DOWN, HEADS, RING, STRANDED, DEPRECATED, ARRIVES = (
     "graph-stranded",
     "graph-deprecated-head",
     "graph-no-way",
+    "graph-versions",
 )
 
 
@@ -53,15 +56,33 @@ def prove(project: Project, history: History) -> Faults:
     faults = Faults(NAME)
     found = graph_faults(history)
     for one in found:
-        faults.add(one.place, one.why)
+        if f"{one.place}: {one.rule}" not in history.accepted:
+            faults.add(one.place, one.why)
     if any(one.rule == RANGE for one in found):
         return faults
-    told: set[tuple[str, str]] = set()
+    for one in version_faults(history, lambda each: edition(project, each).conversion is not None):
+        if f"{one.place}: {one.rule}" not in history.accepted:
+            faults.add(one.place, one.why)
+    return faults
+
+
+def version_faults(history: History, converts: Callable[[Release], bool]) -> list[GraphFault]:
+    """Every step on which stored objects or clients are lost.
+
+    Args:
+        converts: whether a release has a conversion.
+    """
+    found: list[GraphFault] = []
+    told: set[tuple[str, str, str]] = set()
+    converting = {one.version: converts(one) for one in history.releases}
+    # CRDs that have other versions than the rest are looked at by themselves.
+    crds = ("", *dict.fromkeys(crd for one in history.releases for crd in one.apis))
     for steps, resolver, channel in all_steps(history):
         for installed in history.releases:
             way = walk(steps, installed.version, resolver, channel)
-            _keeps(faults, project, history, way, told)
-    return faults
+            for crd in crds:
+                found += _keeps(history, way, crd, converting, told)
+    return found
 
 
 def graph_faults(history: History) -> list[GraphFault]:
@@ -106,6 +127,10 @@ def _order(history: History, release: Release) -> Iterator[GraphFault]:
             f"leads from {version} to itself, and OLM v0 chooses it again for whoever has it; "
             f"write a skipRange that ends below {version}",
         )
+    for entry in dict.fromkeys(release.entries_in()):
+        for by, named in ((REPLACES, (entry.replaces,)), (SKIPS, entry.skips)):
+            if version in named:
+                yield GraphFault(DOWN, f"{at}.{by}", "names the release itself; take it out")
     for other, by in sources(history, release).items():
         if order(other) >= order(version):
             yield GraphFault(
@@ -210,42 +235,49 @@ def _avoided(history: History, way: Route) -> list[str]:
 
 
 def _keeps(
-    faults: Faults, project: Project, history: History, way: Route, told: set[tuple[str, str]]
-) -> None:
+    history: History,
+    way: Route,
+    crd: str,
+    converting: Mapping[str, bool],
+    told: set[tuple[str, str, str]],
+) -> Iterator[GraphFault]:
     """What is stored stays readable at each step, and somebody converts where versions meet."""
-    stored = {history.release(way.versions[0]).stored}
+    stored = {history.release(way.versions[0]).apis_of(crd).stored}
     for name_from, name_to in pairwise(way.versions):
         old, new = history.release(name_from), history.release(name_to)
-        stored.add(new.stored)
-        if (name_from, name_to) in told:
+        was, now = old.apis_of(crd), new.apis_of(crd)
+        stored.add(now.stored)
+        stored.discard("")
+        if (name_from, name_to, crd) in told or not was.served or not now.served:
             continue
-        step, why = f"{name_from} -> {name_to}", ""
-        converts = edition(project, new).conversion is not None
-        if lost := stored - {*new.known, *new.served}:
+        why = ""
+        if lost := stored - {*new.known_of(crd), *now.served}:
             why = (
                 f"drops {', '.join(sorted(lost))}, in which objects may be stored "
                 f"(status.storedVersions); keep it among the versions of {name_to}"
             )
-        elif len(stored | set(new.served)) > 1 and not converts:
+        elif len(stored | set(now.served)) > 1 and not converting[name_to]:
             why = (
-                f"stores {', '.join(sorted(stored))} and serves {', '.join(new.served)}, and "
+                f"stores {', '.join(sorted(stored))} and serves {', '.join(now.served)}, and "
                 f"nothing converts between them in {name_to}; declare a conversion"
             )
-        elif new.stored != old.stored and new.stored not in old.served:
+        elif now.stored != was.stored and now.stored not in was.served:
             why = (
-                f"stores {new.stored}, which {name_from} does not serve: until the webhook of "
+                f"stores {now.stored}, which {name_from} does not serve: until the webhook of "
                 f"{name_to} runs, every request of its clients fails; pass a release that serves "
-                f"{new.stored} and still stores {old.stored}, and take {name_from} out of the "
+                f"{now.stored} and still stores {was.stored}, and take {name_from} out of the "
                 f"{offered(new, name_from)} of {name_to}"
             )
-        elif gone := set(old.served) - set(new.served) - set(old.deprecated_versions):
+        elif gone := set(was.served) - set(now.served) - set(old.deprecated_versions):
             why = (
                 f"does not serve {', '.join(sorted(gone))}, which {name_from} serves without a "
                 f"warning; deprecate it in a release that everybody passes (deprecatedVersions)"
             )
         if why:
-            told.add((name_from, name_to))
-            faults.add(step, f"{why} (on the way {way}, {way.resolver})")
+            told.add((name_from, name_to, crd))
+            of = f"{crd}: " if crd else ""
+            where = f"(on the way {way}, {way.resolver})"
+            yield GraphFault(VERSIONS, f"{name_from} -> {name_to}", f"{of}{why} {where}")
 
 
 def _unreadable(skip_range: str) -> str:

@@ -12,6 +12,8 @@ from kopfkit.errors import KopfkitError
 from kopfkit.ranges import SEMVER
 
 NAME = "catalog/releases.yaml"
+# Rules of the graph by which no tool refuses a catalog, so that a fault may stay.
+ACCEPTABLE = frozenset({"graph-down", "graph-deprecated-head", "graph-no-way", "graph-versions"})
 # The date of a release of which nobody says it.
 NO_DAY = datetime.date.min
 
@@ -75,6 +77,14 @@ class Release:
     known: tuple[str, ...] = ()
     known_apis: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
+    def apis_of(self, crd: str) -> Apis:
+        """The API versions of a CRD, by its name."""
+        return self.apis.get(crd) or Apis(self.served, self.stored)
+
+    def known_of(self, crd: str) -> tuple[str, ...]:
+        """The API versions of a CRD that it or an earlier release serves."""
+        return self.known_apis.get(crd, self.known)
+
     def entry(self, channel: str = "") -> Entry:
         """Whose users it is offered to in a channel."""
         usual = Entry(self.replaces, self.skips, self.skip_range)
@@ -99,12 +109,17 @@ class Release:
 
 @dataclass(frozen=True)
 class History:
-    """All releases of a package, oldest first, and its channels."""
+    """All releases of a package, oldest first, and its channels.
+
+    Attributes:
+        accepted: faults of the graph that stay, as "<place>: <rule>".
+    """
 
     package: str
     default_channel: str
     channels: tuple[str, ...]
     releases: tuple[Release, ...]
+    accepted: frozenset[str] = frozenset()
 
     @cached_property
     def by_version(self) -> Mapping[str, Release]:

@@ -16,7 +16,7 @@ from kopfkit.ranges import Range
 REPLACES: Final = "replaces"
 SKIPS: Final = "skips"
 SKIP_RANGE: Final = "skipRange"
-_ORDER: Final = (REPLACES, SKIPS, SKIP_RANGE)
+ORDER: Final = (REPLACES, SKIPS, SKIP_RANGE)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def offered(target: Release, source: str, channel: str = "") -> str:
     found = (
         by for entry in target.entries_in(channel) if (by := _by(entry, source, target.version))
     )
-    return min(found, key=_ORDER.index, default="")
+    return min(found, key=ORDER.index, default="")
 
 
 def _by(entry: Entry, source: str, target: str) -> str:
@@ -82,7 +82,7 @@ def sources(
             new = {one: SKIP_RANGE for one in known if one in within} | new
         for version, by in new.items():
             if version in known and version != target.version:
-                found[version] = min(by, found.get(version, SKIP_RANGE), key=_ORDER.index)
+                found[version] = min(by, found.get(version, SKIP_RANGE), key=ORDER.index)
     if len(found) < 2:
         return found
     place = {version: at for at, version in enumerate(known)}

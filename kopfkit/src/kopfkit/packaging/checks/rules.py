@@ -110,4 +110,5 @@ RULES: Final[dict[str, Rule]] = {
     "graph-down": Rule(WARNING, f"{_RESOLVER}: nothing there asks which version is higher"),
     "graph-deprecated-head": Rule(WARNING, _RESOLVERS),
     "graph-no-way": Rule(WARNING, _RESOLVERS),
+    "graph-versions": Rule(WARNING, f"{_API}: status.storedVersions, and spec.conversion"),
 }
