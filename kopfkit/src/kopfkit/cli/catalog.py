@@ -195,8 +195,10 @@ def import_(source: str, package: str, output: Path | None, overwrite: bool) -> 
     from kopfkit.project import find_root
 
     found, findings = loaded(source, whole=True)
-    chosen = one_of(found, package, source)
-    wrong = [one for one in (*findings, *judged(chosen)) if one.severity == ERROR]
+    wrong = [one for one in findings if one.severity == ERROR]
+    if not wrong:
+        chosen = one_of(found, package, source)
+        wrong = [one for one in judged(chosen) if one.severity == ERROR]
     if wrong:
         raise KopfkitError(
             wrong[0].place,

@@ -41,6 +41,9 @@ RANGE, DOWN, HEADS, RING, STRANDED, DEPRECATED, ARRIVES, VERSIONS = (
     "graph-versions",
 )
 
+# Releases that a sentence names; of more it says how many.
+_NAMED = 5
+
 
 @dataclass(frozen=True)
 class GraphFault:
@@ -131,13 +134,18 @@ def _order(history: History, release: Release) -> Iterator[GraphFault]:
         for by, named in ((REPLACES, (entry.replaces,)), (SKIPS, entry.skips)):
             if version in named:
                 yield GraphFault(DOWN, f"{at}.{by}", "names the release itself; take it out")
+    down: dict[str, list[str]] = {}
     for other, by in sources(history, release).items():
         if order(other) >= order(version):
-            yield GraphFault(
-                DOWN,
-                f"{at}.{by}",
-                f"leads from {other} down to {version}; write a {by} that ends below {version}",
-            )
+            down.setdefault(by, []).append(other)
+    for by, others in down.items():
+        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        yield GraphFault(
+            DOWN,
+            f"{at}.{by}",
+            f"leads from {', '.join(others[:_NAMED])}{more} down to {version}; write a {by} that "
+            f"ends below {version}",
+        )
 
 
 def _head(history: History, channel: str) -> Iterator[GraphFault]:

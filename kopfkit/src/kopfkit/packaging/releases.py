@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from kopfkit.errors import KopfkitError
-from kopfkit.ranges import SEMVER
+from kopfkit.ranges import SEMVER, Range
 
 NAME = "catalog/releases.yaml"
 # Rules of the graph by which no tool refuses a catalog, so that a fault may stay.
@@ -125,6 +125,22 @@ class History:
     def by_version(self) -> Mapping[str, Release]:
         """The releases by version."""
         return {one.version: one for one in self.releases}
+
+    @cached_property
+    def place(self) -> Mapping[str, int]:
+        """Where each version stands in the history."""
+        return {version: at for at, version in enumerate(self.by_version)}
+
+    @cached_property
+    def _within(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
+    def within(self, skip_range: str) -> tuple[str, ...]:
+        """The versions in a range, in the history's order. ValueError says why it is none."""
+        if skip_range not in self._within:
+            inside = Range(skip_range)
+            self._within[skip_range] = tuple(one for one in self.by_version if one in inside)
+        return self._within[skip_range]
 
     def release(self, version: str) -> Release:
         """The release of that version; KopfkitError if it is not in the history."""
