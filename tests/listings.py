@@ -55,7 +55,9 @@ def listings(draw: st.DrawFn) -> dict[str, list[Object]]:
     names = [bundle_name(one) for one in VERSIONS]
     known = st.sampled_from([*names, "shop.v0.0.1", "elsewhere"])
     found = {}
-    for channel in draw(st.lists(st.sampled_from(["alpha", "4.8", "on"]), min_size=1, unique=True)):
+    for channel in draw(
+        st.lists(st.sampled_from(["alpha", "4.8", "on", "Fast"]), min_size=1, unique=True)
+    ):
         entries = []
         for name in draw(st.lists(st.sampled_from(names), min_size=1, unique=True)):
             entry: Object = {"name": name}

@@ -1,5 +1,7 @@
 """A published catalog becomes a releases.yaml from which the same catalog is generated."""
 
+import base64
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -82,6 +84,23 @@ def test_what_the_bundles_store_is_read_where_they_are_at_hand(
     (entry,) = yamls.read(checkout / releases.NAME)["releases"]
     assert (entry["served"], entry["stored"]) == (["v1"], "v1") or entry["crds"]
     assert entry["skipRange"] == ">=0.2.0 <0.4.0"
+
+
+def test_a_catalog_with_objects_says_what_is_stored_and_is_migrated(
+    checkout: Path, frozen_checkout: Path, tmp_path: Path
+) -> None:
+    documents = documents_of(frozen_checkout)
+    for document in documents:
+        if document["name"] == "helloworld-operator.v0.4.0":
+            kept = [one for one in document["properties"] if one["type"] != "olm.csv.metadata"]
+            for file in sorted((frozen_checkout / "bundle/manifests").iterdir()):
+                data = base64.b64encode(json.dumps(yamls.read(file)).encode()).decode()
+                kept.append({"type": "olm.bundle.object", "value": {"data": data}})
+            document["properties"] = kept
+    (tmp_path / "old.yaml").write_text(yamls.dump(*documents), "utf-8")
+    assert "of 3 releases" in run("catalog", "import", str(tmp_path / "old.yaml"))
+    run("catalog", "generate")
+    assert documents_of(checkout) == documents_of(frozen_checkout)
 
 
 def test_a_catalog_that_opm_refuses_is_not_imported(checkout: Path, tmp_path: Path) -> None:
@@ -185,7 +204,7 @@ def test_what_an_entry_says_wrongly_is_told(project: Project, more: str, why: st
 
 def test_what_opm_refuses_cannot_be_accepted(project: Project) -> None:
     text = 'accepted: ["channel stable: graph-heads"]\n' + HISTORY.format(more="")
-    with pytest.raises(KopfkitError, match="does not end in one of graph-deprecated-head"):
+    with pytest.raises(KopfkitError, match="does not end in one of channel-spelling"):
         parse(project, text)
 
 

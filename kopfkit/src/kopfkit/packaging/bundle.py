@@ -30,7 +30,8 @@ def check_inputs(
     check_version(faults, "--version", version)
     check_image(faults, "--img", image)
     faults.require(channels, "--channels", "is empty")
-    valid = [one for one in channels if check_channel(faults, "--channels", one)]
+    known = history.channels
+    valid = [one for one in channels if one in known or check_channel(faults, "--channels", one)]
     faults.require(len(set(valid)) == len(valid), "--channels", "names a channel twice")
     for channel in (*valid, *([default_channel] if default_channel else ())):
         faults.require(

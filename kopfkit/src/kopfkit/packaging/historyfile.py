@@ -225,8 +225,6 @@ def read(text: str | bytes, package: str = "", *, strict: bool = True) -> Histor
         f"{name!r} is not the project's name ({package})",
     )
     channels = parts.strings(faults, "channels", data.get("channels"))
-    for index, channel in enumerate(channels):
-        check_channel(faults, f"channels[{index}]", channel)
     default = data.get("defaultChannel")
     faults.require(
         isinstance(default, str) and default in channels,
@@ -238,6 +236,9 @@ def read(text: str | bytes, package: str = "", *, strict: bool = True) -> Histor
         rule = one.rpartition(": ")[2]
         why = f"{one!r} does not end in one of {', '.join(sorted(ACCEPTABLE))}"
         faults.require(rule in ACCEPTABLE, f"accepted[{index}]", why)
+    for index, channel in enumerate(channels):
+        if f"channel {channel}: channel-spelling" not in accepted:
+            check_channel(faults, f"channels[{index}]", channel)
     listed = data.get("releases")
     if not isinstance(listed, list) or not listed:
         faults.add("releases", "is not a list with one release at least")

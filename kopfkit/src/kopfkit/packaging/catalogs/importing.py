@@ -5,6 +5,8 @@ has the same graph and the same bundles. A catalog does not say which API versio
 where the bundles are not at hand the most mature one is written, and counted.
 """
 
+import base64
+import datetime
 import json
 import re
 from collections import Counter
@@ -15,13 +17,14 @@ from typing import Any
 
 from kopfkit import yamls
 from kopfkit.errors import KopfkitError
-from kopfkit.manifests import CRD, as_v1, typed
+from kopfkit.manifests import CRD, CSV, as_v1, typed
 from kopfkit.packaging import historyfile
-from kopfkit.packaging.catalog import channels
+from kopfkit.packaging.catalog import channels, csv_metadata
 from kopfkit.packaging.catalogs.community import UNPUBLISHED
-from kopfkit.packaging.catalogs.packages import Package, maturity
+from kopfkit.packaging.catalogs.packages import Package, day_of, maturity
 from kopfkit.packaging.catalogs.reading import Blob
 from kopfkit.packaging.historyparts import NAME_OF_A_BUNDLE
+from kopfkit.packaging.inputs import CHANNEL
 from kopfkit.packaging.prover import graph_faults, version_faults
 from kopfkit.packaging.published import text_of
 from kopfkit.packaging.releases import ACCEPTABLE, NO_DAY, Apis, Entry, History, Release
@@ -65,19 +68,22 @@ def imported(package: Package) -> Imported:
         if not NAME_OF_A_BUNDLE.fullmatch(name):
             raise KopfkitError(f"bundle {name}", "has a name that cannot be a file's")
     releases, assumed = _with_apis(package)
-    day = next((one.date for one in releases if one.date != NO_DAY), None)
-    if day is None:
-        raise KopfkitError(f"package {package.name}", "has no bundle with a createdAt")
+    # Only what is generated again has a date in it; of the others the day before is as good.
+    day = next((one.date for one in releases if one.date != NO_DAY), datetime.date(1970, 1, 1))
     dated = []
     for release in releases:
-        # Only what is generated again has a date in it; of the others the day before is as good.
         day = day if release.date == NO_DAY else release.date
         dated.append(replace(release, date=day))
     plain = replace(package.history, releases=tuple(dated))
+    spelled = frozenset(
+        f"channel {one}: channel-spelling"
+        for one in package.channels
+        if not CHANNEL.fullmatch(one) and NAME_OF_A_BUNDLE.fullmatch(one)
+    )
     # What is known of each CRD by a release is told by reading it.
-    complete = historyfile.read(_text(plain, frozenset()), package.name, strict=False)
+    complete = historyfile.read(_text(plain, spelled), package.name, strict=False)
     faults = [*graph_faults(complete), *version_faults(complete, lambda _: True)]
-    accepted = frozenset(f"{one.place}: {one.rule}" for one in faults if one.rule in ACCEPTABLE)
+    accepted = spelled | {f"{one.place}: {one.rule}" for one in faults if one.rule in ACCEPTABLE}
     text = _text(plain, accepted)
     history = historyfile.read(text, package.name)
     if graph_of(history) != graph_of(package.history):
@@ -111,7 +117,7 @@ def _published(package: Package, history: History) -> dict[str, str]:
     names = [one.name(package.name) for one in history.releases]
     blobs = {name: package.bundles[name] for name in names}
     return {
-        f"{name}.yaml": text_of(blob.document)
+        f"{name}.yaml": text_of(_migrated(blob))
         for name, blob in blobs.items()
         if blob.document.get("image") != UNPUBLISHED
     }
@@ -121,31 +127,62 @@ def _with_apis(package: Package) -> tuple[list[Release], int]:
     """The releases with the API versions of their CRDs; of how many the stored one is assumed."""
     found: list[dict[str, Apis]] = []
     assumed = 0
+    dates = []
     for release in package.history.releases:
         blob = package.bundles[release.name(package.name)]
-        apis = _in_bundle(blob)
+        objects = _objects(blob)
+        apis = _in_objects(objects)
         if not apis and (apis := _in_catalog(blob)):
             assumed += 1
         found.append(apis)
+        csv = next((one for one in objects if one.get("kind") == CSV), None)
+        dates.append(release.date if csv is None else day_of(csv["metadata"].get("annotations")))
     crds = list(dict.fromkeys(crd for apis in found for crd in apis))
     releases = []
-    for release, apis in zip(package.history.releases, found, strict=True):
+    for release, apis, date in zip(package.history.releases, found, dates, strict=True):
         usual = Counter(apis.values()).most_common(1)[0][0] if apis else Apis((), "")
         others = {crd: now for crd in crds if (now := apis.get(crd, Apis((), ""))) != usual}
-        releases.append(replace(release, served=usual.served, stored=usual.stored, apis=others))
+        releases.append(
+            replace(release, date=date, served=usual.served, stored=usual.stored, apis=others)
+        )
     return releases, assumed
 
 
-def _in_bundle(blob: Blob) -> dict[str, Apis]:
-    """The API versions of the CRDs beside a bundle's CSV, where its files are at hand."""
+def _objects(blob: Blob) -> list[Object]:
+    """The manifests of a bundle: the files beside its CSV, or what the catalog has of them."""
     place = Path(blob.file).parent
-    found = {}
-    for file in sorted(place.iterdir()) if place.name == "manifests" and not blob.line else ():
-        if file.suffix in yamls.ENDINGS and CRD.encode() in file.read_bytes():
-            for document in yamls.read_all(file):
-                if isinstance(document, dict) and document.get("kind") == CRD:
-                    crd = as_v1(typed(document, lambda field, why: None))
-                    found[str(crd["metadata"].get("name", ""))] = _apis_of(crd)
+    try:
+        if place.name == "manifests" and not blob.line:
+            files = [each for each in sorted(place.iterdir()) if each.suffix in yamls.ENDINGS]
+            found = [
+                one
+                for each in files
+                if CRD.encode() in each.read_bytes()
+                for one in yamls.read_all(each)
+            ]
+        else:
+            values = blob.values("olm.bundle.object")
+            found = [yamls.load(base64.b64decode(one["data"])) for one in values]
+    except (KopfkitError, ValueError, KeyError, TypeError, OSError):
+        return []  # what the catalog says of the bundle remains
+    return [typed(one, lambda field, why: None) for one in found if isinstance(one, dict)]
+
+
+def _migrated(blob: Blob) -> Object:
+    """The bundle without the objects that OLM no longer reads, as `opm render` migrates it."""
+    csv = next((one for one in _objects(blob) if one.get("kind") == CSV and one.get("spec")), None)
+    if csv is None or blob.has("olm.csv.metadata") or not blob.has("olm.bundle.object"):
+        return blob.document
+    kept = [one for one in blob.document["properties"] if one.get("type") != "olm.bundle.object"]
+    csv["metadata"].setdefault("annotations", {})
+    metadata = {"type": "olm.csv.metadata", "value": csv_metadata(csv)}
+    return {**blob.document, "properties": [*kept, metadata]}
+
+
+def _in_objects(objects: list[Object]) -> dict[str, Apis]:
+    """The API versions of the CRDs among a bundle's manifests."""
+    crds = [as_v1(one) for one in objects if one.get("kind") == CRD]
+    found = {str(one["metadata"].get("name", "")): _apis_of(one) for one in crds}
     return {crd: apis for crd, apis in found.items() if crd and apis.served}
 
 
