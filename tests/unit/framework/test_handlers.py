@@ -75,7 +75,7 @@ def test_daemons_and_timers_of_others_kinds_may_patch_them() -> None:
 def test_a_handler_whose_rights_cannot_be_derived_is_refused(selector: Any) -> None:
     registry = kopf.OperatorRegistry()
     handled(registry, *selector, id="look")
-    with pytest.raises(KopfkitError, match=r"kopf's handler look selects .* no rights"):
+    with pytest.raises(KopfkitError, match=r"kopf's handler look selects .* no RBAC rules"):
         rights(registry)
     given = Use(Resource("", "v1", "pods"), ("get",))
     assert rights(registry, uses=[given])["pods"] == {"get"}
