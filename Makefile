@@ -60,8 +60,18 @@ help: ## Show this help.
 	  /^[A-Z_]+ *\?=/ {split($$0, v, / *\?= */); n = split(v[2], d, "## "); printf "  %-18s %s%s\n", v[1], d[2], d[1] == "" ? "" : " (" d[1] ")"} \
 	  /^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Asked before anything is installed.
+.PHONY: can-demo
+can-demo:
+	@[ "$(CLUSTER)" != control-plane ] || { \
+	  echo "error: make demo: OLM runs operators as pods, and a control plane has no node for them" >&2; \
+	  echo "  hint: make demo CLUSTER=kind, or CLUSTER=existing" >&2; exit 1; }
+	@[ "$(CLUSTER)" = existing ] || [ "$$(id -u)" = 0 ] || docker version >/dev/null 2>&1 || { \
+	  echo "error: make demo: Docker does not answer, and none can be started: not running as root" >&2; \
+	  echo "  hint: start Docker, set DOCKER_HOST, or name a cluster: make demo CLUSTER=existing KUBECONFIG=FILE" >&2; exit 1; }
+
 .PHONY: demo
-demo: $(STAMP) ## Everything from nothing: cluster, OLM, images, Subscription, a HelloWorld.
+demo: can-demo $(STAMP) ## Full demo: create a cluster, OLM, images, a Subscription and a HelloWorld.
 	@$(BIN)/python hack/demo.py --name $(CLUSTER_NAME)
 
 .PHONY: venv
@@ -70,10 +80,10 @@ venv: $(STAMP) ## Install the locked Python packages into .venv.
 $(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml kopfkit/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "error: $(PYTHON) is not a Python of at least 3.11" >&2; \
-	  echo "  cure: install one and name it: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	  echo "  hint: install one and name it: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "error: $(PYTHON) cannot make virtual environments" >&2; \
-	  echo "  cure: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	  echo "  hint: install its venv module (Debian: apt-get install python3-venv)" >&2; exit 1; }
 	@echo "Installing the locked Python packages into $(VENV) (15 seconds, once)"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(PIP_INSTALL) --require-hashes -r requirements/uv.txt
@@ -88,7 +98,7 @@ PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
 UV_INSTALL = $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python
 
 .PHONY: lock
-lock: $(STAMP) ## Resolve the dependencies anew and lock them with hashes.
+lock: $(STAMP) ## Resolve the dependencies and lock them with hashes.
 	$(BIN)/uv pip compile --quiet --upgrade $(UV_FLAGS) pyproject.toml -o requirements/operator.txt
 	$(BIN)/uv pip compile --quiet --upgrade $(UV_FLAGS) --group pyproject.toml:dev pyproject.toml -o requirements/dev.txt
 	echo uv | $(BIN)/uv pip compile --quiet $(UV_FLAGS) --constraint requirements/dev.txt - -o requirements/uv.txt
@@ -96,13 +106,13 @@ UV_FLAGS := --universal --python-version 3.11 --generate-hashes --no-header \
   --no-emit-package kopfkit --no-emit-package helloworld-operator
 
 .PHONY: clean
-clean: ## Remove what was built in this folder (not the clusters, not the tools' cache).
+clean: ## Remove build output in this directory (neither clusters nor the tools' cache).
 	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 ##@ Development
 
 .PHONY: generate
-generate: manifests ## Everything that is generated from the types and the project description.
+generate: manifests ## Generate everything that follows from the types and the project description.
 
 .PHONY: manifests
 manifests: $(STAMP) ## Write config/: CRD, RBAC, Deployments, samples.
@@ -120,7 +130,7 @@ lint: $(STAMP) ## Lint, types and import layers.
 	@$(BIN)/lint-imports
 
 .PHONY: check
-check: lint ## What to run before a commit: lint, types, unit tests. Needs neither root nor Docker.
+check: lint ## Run before a commit: lint, types, unit tests. Needs neither root nor Docker.
 	@$(BIN)/pytest --quiet -n auto tests/unit
 
 .PHONY: soak
@@ -130,7 +140,7 @@ soak: $(STAMP) ## All tests with their full budgets and the whole upgrade histor
 	    --figure "all tests with their full budgets and the whole upgrade history=passed in $$((SECONDS / 60)) min"
 
 .PHONY: mutants
-mutants: $(STAMP) ## Break the product at 60 places, one at a time; its tests must notice each.
+mutants: $(STAMP) ## Mutation tests: break the product at 60 places, one at a time; its tests must fail each time.
 	@$(BIN)/python hack/mutants.py $(MUTANTS)
 
 .PHONY: bench
@@ -138,7 +148,7 @@ bench: $(STAMP) ## Compare operator, webhook and make bundle with plain kopf, co
 	@PYTHONPATH=benchmarks $(BIN)/python -m bench --form $(BENCH) $(BENCH_FLAGS)
 
 .PHONY: verify
-verify: lint ## Generated files without a diff and valid, lint, types, import layers.
+verify: lint ## Check that generated files are up to date and valid; lint, types, import layers.
 	@$(KOPFKIT) manifests --check
 	@$(KOPFKIT) bundle generate --check
 	@$(KOPFKIT) catalog generate --check
@@ -151,7 +161,7 @@ docs: $(STAMP) ## Write the tables of docs/reference/conditions.md.
 	@$(BIN)/python hack/conditions.py
 
 .PHONY: fmt
-fmt: $(STAMP) ## Format the code and mend what the linter can.
+fmt: $(STAMP) ## Format the code and fix what the linter can.
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
@@ -162,46 +172,48 @@ cluster-up: $(STAMP) ## Start a cluster (CLUSTER=auto chooses, and says what and
 	@$(KOPFKIT) cluster up --name $(CLUSTER_NAME) $(if $(OLM),--olm)
 
 .PHONY: cluster-down
-cluster-down: $(STAMP) ## End the cluster and everything that was started for it.
+cluster-down: $(STAMP) ## Stop the cluster and everything that was started for it.
 	@$(KOPFKIT) cluster down --name $(CLUSTER_NAME)
 
 .PHONY: kubeconfig
 kubeconfig: $(STAMP) ## Print the path of the cluster's kubeconfig.
 	@$(KOPFKIT) cluster kubeconfig --name $(CLUSTER_NAME)
 
-##@ Run mode 1: outside the cluster
+##@ Deployment mode 1: outside the cluster
 
 .PHONY: install
 install: $(STAMP) ## Install the CRD.
 	@$(KUBECTL) apply --server-side --force-conflicts -k config/crd
 
 .PHONY: uninstall
-uninstall: $(STAMP) ## Remove the CRD, and with it every HelloWorld.
+uninstall: $(STAMP) ## Delete the CRD, and with it every HelloWorld.
 	@$(KUBECTL) delete --ignore-not-found -k config/crd
 
 .PHONY: run
-run: $(STAMP) ## Run operator and webhook here; the CRD points at this machine. Ctrl-C ends it.
+run: $(STAMP) ## Run operator and webhook on this machine; the CRD's conversion points here. Ctrl-C stops it.
 	@env -u KUBECONFIG $(KOPFKIT) run local --name $(CLUSTER_NAME) --operand-image $(IMG)
 
 .PHONY: debug
-debug: $(STAMP) ## The same, the operator waiting for a debugger on DEBUG_PORT.
+debug: $(STAMP) ## Like run, with the operator waiting for a debugger on DEBUG_PORT.
 	@env -u KUBECONFIG $(KOPFKIT) run local --name $(CLUSTER_NAME) --operand-image $(IMG) --debug $(DEBUG_PORT)
 
-##@ Run mode 2: in the cluster
+##@ Deployment mode 2: in the cluster
 
 .PHONY: deploy
 deploy: $(STAMP) ## Deploy the operator image IMG with kustomize.
 	@$(KOPFKIT) manifests --img $(IMG) --version $(VERSION) --output build/config
 	@$(KUBECTL) apply --server-side --force-conflicts -k build/config/default
+	@$(KUBECTL) get nodes --output=name | grep -q . || \
+	  echo "note: this cluster has no nodes: no pod will run. Use make run, or a cluster with nodes (make cluster-up CLUSTER=kind)."
 
 .PHONY: undeploy
-undeploy: $(STAMP) ## Remove it, the CRD and every HelloWorld.
+undeploy: $(STAMP) ## Remove the deployed operator, the CRD and every HelloWorld.
 	@$(KUBECTL) delete --ignore-not-found -k config/default
 
 ##@ Images
 
 .PHONY: image-root
-image-root: $(STAMP) ## Lay out the files that the operator image adds to its base, in build/image.
+image-root: $(STAMP) ## Build the operator image's root filesystem in build/image.
 	@$(KOPFKIT) image root
 
 .PHONY: docker-build
@@ -212,14 +224,14 @@ docker-build: image-root ## Build the operator image IMG.
 docker-push: $(STAMP) ## Push the operator image.
 	@$(KOPFKIT) image push $(IMG)
 
-##@ Run mode 3: OLM
+##@ Deployment mode 3: OLM
 
 .PHONY: bundle
 bundle: $(STAMP) ## Generate bundle/ and bundle.Dockerfile.
 	@$(KOPFKIT) bundle generate --version $(VERSION) $(WITH_IMG) $(if $(CHANNELS),--channels $(CHANNELS)) --default-channel $(DEFAULT_CHANNEL)
 
 .PHONY: bundle-validate
-bundle-validate: $(STAMP) ## Every fault of the bundle at once: our checks, operator-sdk's, an API server's.
+bundle-validate: $(STAMP) ## Validate the bundle: our checks, operator-sdk's, a real API server's; every finding at once.
 	@$(KOPFKIT) bundle validate
 
 .PHONY: scorecard
@@ -255,7 +267,7 @@ catalog-validate: $(STAMP) ## Check the catalog with opm.
 	@$(KOPFKIT) catalog validate
 
 .PHONY: catalog-graph
-catalog-graph: $(STAMP) ## Show the ways between the releases (GRAPH=FILE.svg or FILE.mmd writes them).
+catalog-graph: $(STAMP) ## Show the upgrade paths between the releases (GRAPH=FILE.svg or FILE.mmd writes them).
 	@$(KOPFKIT) catalog graph $(if $(GRAPH),--output $(GRAPH))
 
 .PHONY: catalog-build

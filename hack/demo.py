@@ -197,10 +197,10 @@ def main() -> int:
     try:
         demo(name)
     except KopfkitError as error:
-        print(f"error: {error}\n  what is there so far is removed by: {again}", file=sys.stderr)
+        print(f"error: {error}\n  to remove what was created so far: {again}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"interrupted; what is there so far is removed by: {again}", file=sys.stderr)
+        print(f"interrupted; to remove what was created so far: {again}", file=sys.stderr)
         return 130
     return 0
 

@@ -97,7 +97,7 @@ def check(root: Path, record: Path) -> Mapping[str, str]:
     except FileNotFoundError:
         raise KopfkitError(str(record), "is missing: no soak has passed", hint) from None
     except (OSError, ValueError, KeyError, TypeError, yamls.DocumentError) as error:
-        raise KopfkitError(str(record), f"is no record of a soak ({error!r})", hint) from None
+        raise KopfkitError(str(record), f"is not a record of a soak ({error!r})", hint) from None
     if about != sources(root):
         since = f"git diff {str(commit)[:12]} -- {' '.join(paths(root))}"
         raise KopfkitError(

@@ -1,5 +1,6 @@
 """What holds for all tests."""
 
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ from kopfkit.project import Project
 # no test could press Ctrl-C: a CI system may be such a shell.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# Else `make test` would read errors in make's words, and `pytest` in the command's.
+os.environ.pop("MAKELEVEL", None)
 
 
 # For property tests that name no budget of their own.

@@ -50,7 +50,7 @@ not its own is never touched.
 migrates stored objects when the stored version changes.
 * **Keeps data**: a guest book on a volume that grows, `HelloWorldSnapshot` copies on demand and \
 by a schedule, restores; an upgrade takes a snapshot first and goes back by itself if it fails.
-* **Reports** conditions with reasons and cures, Events, Prometheus metrics and alerts with \
+* **Reports** conditions with reasons and hints, Events, Prometheus metrics and alerts with \
 runbooks, traces.
 * **Is highly available**: two controllers with a leader Lease, two webhook pods.
 
@@ -197,5 +197,9 @@ PROJECT = Project(
     conversion=CONVERSION,
     # Images are named by digest or variable, and none is fetched from elsewhere.
     features=frozenset({"disconnected"}),
-    monitoring=Monitoring(ALERTS, runbooks=f"{REPOSITORY}/blob/main/docs/runbooks"),
+    monitoring=Monitoring(
+        ALERTS,
+        runbooks=f"{REPOSITORY}/blob/main/docs/runbooks",
+        generated=f"{REPOSITORY}/blob/main/config/prometheus/runbooks",
+    ),
 )

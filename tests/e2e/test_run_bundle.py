@@ -100,7 +100,7 @@ def test_a_bundle_is_run_upgraded_and_cleaned_up(
     eventually(lambda: phases(kubectl) == {csv(OLD): "Succeeded"})
     with pytest.raises(KopfkitError, match=r"installed in .* already") as refused:
         kopfkit_run("run", "bundle", bundles[NEW])
-    assert "run bundle-upgrade" in refused.value.cure
+    assert "run bundle-upgrade" in refused.value.hint
     with pytest.raises(KopfkitError, match=f"OLM: still manages {PROJECT.namespace}"):
         kopfkit_run("olm", "uninstall")
 
@@ -161,7 +161,7 @@ def test_an_image_that_is_not_there_or_is_no_bundle_is_named(
 ) -> None:
     with pytest.raises(KopfkitError, match=r"never-pushed: is not there"):
         kopfkit_run("run", "bundle", f"{kind_cluster.registry}/run-bundle:never-pushed")
-    with pytest.raises(KopfkitError, match=r"is no bundle"):
+    with pytest.raises(KopfkitError, match=r"is not a bundle"):
         kopfkit_run("run", "bundle", images.catalog)
 
 

@@ -45,7 +45,7 @@ def spoil(csv: Any) -> None:
 def test_the_committed_bundle_is_valid_for_everybody() -> None:
     done = run("--strict", "--output=json", str(ROOT / "bundle"))
     told = json.loads(done.stdout)
-    assert told["faults"] == []
+    assert told["findings"] == []
     assert told["notes"] == []
     assert [who.split(" v")[0] for who in told["asked"]] == [
         "kopfkit's checks",
@@ -94,7 +94,7 @@ def test_every_finding_is_reported_at_once_with_file_and_field(tmp_path: Path) -
     crds = f"--crds={tmp_path / 'crds.yaml'}"
     done = run("--strict", crds, "--output=json", str(tmp_path / "bundle"))
     told = json.loads(done.stdout)
-    faults = told["faults"]
+    faults = told["findings"]
     found = {(one["by"], one["severity"], one["file"], one["field"]) for one in faults}
     deployment = "spec.install.spec.deployments[0]"
     assert found >= {

@@ -156,7 +156,7 @@ def test_what_is_no_template_is_named(checkout: Path) -> None:
     said = kopfkit(checkout, "render", "pyproject.toml", fails=True)
     assert "pyproject.toml:2: is not YAML" in said
     said = kopfkit(checkout, "render", "catalog/releases.yaml", fails=True)
-    assert "catalog/releases.yaml: is no template of opm's" in said
+    assert "catalog/releases.yaml: is not a template of opm's" in said
 
 
 DAY = datetime.date(2026, 1, 1)

@@ -1,4 +1,4 @@
-"""The API server says no early and kindly: each refusal names the field, the limit and the cure.
+"""The API server says no early and kindly: each refusal names the field, the limit and the hint.
 
 The last test holds the table complete: a rule that no row breaks is a rule nobody has seen refuse.
 """

@@ -69,7 +69,7 @@ class Run:
 
     def ready(self) -> "Run":
         """Wait until it says that everything runs."""
-        self.line("everything runs")
+        self.line("all processes are running")
         return self
 
     def children(self) -> dict[str, int]:
@@ -297,7 +297,7 @@ def test_if_one_process_dies_the_other_is_ended_and_the_reason_told(
     assert run.wait() == 1
     assert list(daemon.owned(world.state)) == []
     error = run.output.partition("error: ")[2]
-    assert f"the {name} process: was ended by SIGKILL" in error
+    assert f"the {name} process: was killed by SIGKILL" in error
     assert "INFO" in error  # the end of its log
 
 
@@ -305,7 +305,7 @@ def test_a_second_run_against_the_same_cluster_is_refused(start: Start) -> None:
     first = start().ready()
     second = start()
     assert second.wait() == 1
-    assert f"has a run already, of process {first.process.pid}" in second.output
+    assert f"already has a run: process {first.process.pid}" in second.output
     assert first.process.poll() is None
 
 
@@ -349,7 +349,7 @@ def test_beside_an_operator_in_the_cluster_a_run_is_refused_unless_forced(
     deployed()
     run = start()
     assert run.wait() == 1
-    for words in ("two would work against each other", "make undeploy", "--replicas=0", "--force"):
+    for words in ("two would conflict", "make undeploy", "--replicas=0", "--force"):
         assert words in run.output
     assert world.conversion() == before
     forced = start("--force").ready()
@@ -365,7 +365,7 @@ def test_an_operator_that_is_deployed_meanwhile_ends_the_run(
     world.install()
     theirs = world.conversion()
     assert run.wait() == 1
-    assert "two would work against each other" in run.output
+    assert "two would conflict" in run.output
     assert world.conversion() == theirs
     assert "still points at" not in run.output
 

@@ -120,7 +120,7 @@ def test_what_is_installed_by_nobody_cannot_be_upgraded(kubectl: Kubectl) -> Non
     with pytest.raises(KopfkitError, match="nothing is installed yet"):
         bundlerun.installed(kubectl.kubeconfig, "hello", None)
     assert bundlerun.namespace_of(kubectl.kubeconfig, "hello", None) == SPACE
-    with pytest.raises(KopfkitError, match=f"is installed in {SPACE} already"):
+    with pytest.raises(KopfkitError, match=f"is already installed in {SPACE}"):
         bundlerun.refuse_second(kubectl.kubeconfig, "hello", "hello.v2.0.0")
 
 

@@ -95,8 +95,8 @@ def test_other_code_or_another_lock_makes_it_stale(
         file.write("# changed\n")
     with pytest.raises(KopfkitError, match="is about other sources") as refused:
         soak.check(checkout, record)
-    assert "Run make soak" in refused.value.cure
-    assert "SOAK_RECORD=none" in refused.value.cure
+    assert "Run make soak" in refused.value.hint
+    assert "SOAK_RECORD=none" in refused.value.hint
 
 
 def test_a_file_that_goes_or_gets_another_name_makes_it_stale(
@@ -123,7 +123,7 @@ def test_what_changed_while_it_ran_gets_no_record(soak: ModuleType, checkout: Pa
 def test_what_is_no_record_is_refused(soak: ModuleType, checkout: Path, text: str) -> None:
     record = checkout / "docs/soak.md"
     record.write_text(text)
-    with pytest.raises(KopfkitError, match="is no record"):
+    with pytest.raises(KopfkitError, match="is not a record"):
         soak.check(checkout, record)
 
 

@@ -12,15 +12,15 @@ class KopfkitError(Exception):
     Args:
         what: the thing that failed, by name ("port 2345", "image quay.io/x/y:1").
         why: the reason, as a clause ("is in use by process 812").
-        cure: what to do, as a sentence, or "" where nothing can be advised.
+        hint: what to do, as a sentence, or "" where nothing can be advised.
     """
 
-    def __init__(self, what: str, why: str, cure: str = "") -> None:
+    def __init__(self, what: str, why: str, hint: str = "") -> None:
         super().__init__(f"{what}: {why}")
         self.what = what
         self.why = why
-        self.cure = cure
+        self.hint = hint
 
     def __str__(self) -> str:
         text = f"{self.what}: {self.why}"
-        return f"{text}\n  cure: {self.cure}" if self.cure else text
+        return f"{text}\n  hint: {self.hint}" if self.hint else text

@@ -34,7 +34,7 @@ Replicas = Annotated[
     Meta(
         ge=0,
         le=MAX_REPLICAS,
-        description="How many pods answer with the greeting: 0 to 100. 0 stops the service and "
+        description="Number of pods that serve the greeting: 0 to 100. 0 stops the service and "
         "keeps the object.",
     ),
 ]
@@ -43,7 +43,7 @@ Message = Annotated[
     Meta(
         min_length=1,
         max_length=MAX_MESSAGE,
-        description="The text that is answered: 1 to 1024 characters, any language.",
+        description="The greeting: 1 to 1024 characters, any language.",
         extra=hints(
             rules=[
                 # The pods get it in their environment, where NUL ends a text.
@@ -60,8 +60,8 @@ Image = Annotated[
     Meta(
         min_length=1,
         max_length=MAX_IMAGE,
-        description="The container image that answers with the greeting on port 8080. Left out, it "
-        "is the greeting server of the operator's own image.",
+        description="Container image that serves the greeting on port 8080. If omitted, the "
+        "greeting server in the operator's own image.",
         extra=hints(
             rules=[
                 Rule(
@@ -103,7 +103,7 @@ class Status(msgspec.Struct, rename="camel", omit_defaults=True):
             int,
             Meta(
                 ge=0,
-                description="How many pods are wanted now: by spec, or by the autoscaler.",
+                description="Desired number of pods, from spec or from the autoscaler.",
                 extra=hints(format="int32"),
             ),
         ]
@@ -112,7 +112,7 @@ class Status(msgspec.Struct, rename="camel", omit_defaults=True):
     replicas: (
         Annotated[
             int,
-            Meta(ge=0, description="How many pods exist.", extra=hints(format="int32")),
+            Meta(ge=0, description="Number of pods.", extra=hints(format="int32")),
         ]
         | None
     ) = None
@@ -121,7 +121,7 @@ class Status(msgspec.Struct, rename="camel", omit_defaults=True):
             int,
             Meta(
                 ge=0,
-                description="How many pods are ready to answer.",
+                description="Number of ready pods.",
                 extra=hints(format="int32"),
             ),
         ]
@@ -131,16 +131,13 @@ class Status(msgspec.Struct, rename="camel", omit_defaults=True):
         Annotated[str, Meta(description="Label selector of the pods, as an autoscaler reads it.")]
         | None
     ) = None
-    url: (
-        Annotated[str, Meta(description="Where the greeting is answered inside the cluster.")]
-        | None
-    ) = None
+    url: Annotated[str, Meta(description="URL of the greeting inside the cluster.")] | None = None
     image: (
         Annotated[
             str,
             Meta(
-                description="The image that was last rolled out completely: what the operator goes "
-                "back to if the next one does not become ready."
+                description="Image of the last complete rollout; the operator rolls back to it if "
+                "the next image does not become ready."
             ),
         ]
         | None
@@ -149,14 +146,14 @@ class Status(msgspec.Struct, rename="camel", omit_defaults=True):
         Annotated[
             str,
             Meta(
-                description="The image the operator went back from because it did not become "
-                "ready. Not tried again until another image is wanted."
+                description="Image that was rolled back because it did not become ready; not "
+                "retried until another image is set."
             ),
         ]
         | None
     ) = None
     volume_capacity: (
-        Annotated[str, Meta(description="How much the volume really holds, such as 64Mi.")] | None
+        Annotated[str, Meta(description="Actual size of the volume, such as 64Mi.")] | None
     ) = None
     last_snapshot: LastSnapshot | None = None
     conditions: (
@@ -174,13 +171,13 @@ class Status(msgspec.Struct, rename="camel", omit_defaults=True):
 # Both versions show the same picture. What is wanted is the status's word: with an autoscaler it is
 # not the number in spec.
 COLUMNS: Final = (
-    Column("Desired", "integer", ".status.desiredReplicas", "How many pods are wanted"),
-    Column("Ready", "integer", ".status.readyReplicas", "How many pods are ready"),
+    Column("Desired", "integer", ".status.desiredReplicas", "Desired number of pods"),
+    Column("Ready", "integer", ".status.readyReplicas", "Number of ready pods"),
     Column(
         "Available",
         "string",
         '.status.conditions[?(@.type=="Available")].status',
-        "Whether the greeting is answered",
+        "Whether the greeting is served",
     ),
     Column(
         "Progress",
@@ -194,7 +191,7 @@ COLUMNS: Final = (
         '.status.conditions[?(@.type=="Degraded")].reason',
         "AsExpected, or what somebody has to fix",
     ),
-    Column("URL", "string", ".status.url", "Where the greeting is answered", priority=1),
+    Column("URL", "string", ".status.url", "URL of the greeting", priority=1),
     Column("Image", "string", ".status.image", "The image that was rolled out", priority=1),
     Column("Volume", "string", ".status.volumeCapacity", "Size of the volume", priority=1),
     Column(

@@ -39,8 +39,8 @@ StorageClassName = Annotated[
     Meta(
         min_length=1,
         max_length=MAX_NAME,
-        description="The StorageClass that makes the volume. Left out, it is the cluster's default "
-        "class. It cannot be changed later: a volume stays where it is.",
+        description="StorageClass of the volume. If omitted, the cluster's default class. It "
+        "cannot be changed later.",
         extra=hints(
             rules=[
                 Rule(
@@ -90,8 +90,8 @@ class Persistence(msgspec.Struct, rename="camel", omit_defaults=True):
     size: Annotated[
         int | Annotated[str, Meta(max_length=QUANTITY_LENGTH)],
         Meta(
-            description="How much the volume holds, as a quantity such as 64Mi or 1Gi: at least "
-            "1Mi. It may grow later, where the StorageClass allows it, and never shrinks.",
+            description="Size of the volume, as a quantity such as 64Mi or 1Gi: at least 1Mi. It "
+            "can be increased later if the StorageClass allows expansion, and never decreased.",
             extra=hints(int_or_string=True, rules=[QUANTITY_RULE, SMALLEST, _GROWS]),
         ),
     ] = DEFAULT_SIZE
@@ -99,7 +99,7 @@ class Persistence(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Snapshots(msgspec.Struct, rename="camel", omit_defaults=True):
-    """HelloWorldSnapshots that are taken by the clock, and how many of them are kept."""
+    """Scheduled HelloWorldSnapshots, and how many of them are kept."""
 
     schedule: (
         Annotated[
@@ -107,9 +107,9 @@ class Snapshots(msgspec.Struct, rename="camel", omit_defaults=True):
             Meta(
                 min_length=1,
                 max_length=100,
-                description="When a snapshot is taken, in UTC: a cron line of five fields (minute, "
-                "hour, day of month, month, day of week) such as '30 2 * * *', or @hourly, @daily, "
-                "@weekly. Left out, none is taken by the clock.",
+                description="Schedule of snapshots in UTC: five cron fields (minute, hour, day of "
+                "month, month, day of week) such as '30 2 * * *', or @hourly, @daily, @weekly. If "
+                "omitted, no snapshots are scheduled.",
                 extra=hints(
                     rules=[
                         Rule(
@@ -129,8 +129,8 @@ class Snapshots(msgspec.Struct, rename="camel", omit_defaults=True):
         Meta(
             ge=1,
             le=MAX_KEEP,
-            description="How many snapshots made by the schedule are kept, 1 to 50; older ones "
-            "are deleted. Those that people make are never touched.",
+            description="Number of scheduled snapshots to keep, 1 to 50; older ones are deleted. "
+            "Snapshots that users create are never deleted.",
         ),
     ] = DEFAULT_KEEP
 

@@ -59,8 +59,8 @@ class Spec(msgspec.Struct, rename="camel", omit_defaults=True):
         Annotated[
             int | Annotated[str, Meta(max_length=QUANTITY_LENGTH)],
             Meta(
-                description="How much the snapshot's volume holds, as a quantity such as 64Mi: at "
-                "least 1Mi. Left out, it is as large as the volume that is copied.",
+                description="Size of the snapshot's volume, as a quantity such as 64Mi: at least "
+                "1Mi. If omitted, the size of the copied volume.",
                 extra=hints(int_or_string=True, rules=[QUANTITY_RULE, SMALLEST]),
             ),
         ]
@@ -79,13 +79,16 @@ class Status(msgspec.Struct, rename="camel", omit_defaults=True):
     ) = None
     claim_name: (
         Annotated[
-            str, Meta(description="The PersistentVolumeClaim that holds the copy; it goes with us.")
+            str,
+            Meta(
+                description="PersistentVolumeClaim that holds the copy; deleted with the snapshot."
+            ),
         ]
         | None
     ) = None
-    size_bytes: Annotated[int, Meta(ge=0, description="Bytes of the copy.")] | None = None
+    size_bytes: Annotated[int, Meta(ge=0, description="Size of the copy in bytes.")] | None = None
     entries: (
-        Annotated[int, Meta(ge=0, description="How many guest book entries the copy has.")] | None
+        Annotated[int, Meta(ge=0, description="Number of guest book entries in the copy.")] | None
     ) = None
     sha256: (
         Annotated[
@@ -141,7 +144,7 @@ VERSION = Version(
             "Reason",
             "string",
             '.status.conditions[?(@.type=="Ready")].reason',
-            "How far it is, or why not",
+            "Progress, or why it is not ready",
         ),
         Column("Entries", "integer", ".status.entries", "Guest book entries in the copy"),
         Column("Bytes", "integer", ".status.sizeBytes", "Bytes of the copy", priority=1),

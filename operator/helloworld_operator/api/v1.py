@@ -46,8 +46,8 @@ class Greeting(msgspec.Struct, rename="camel", omit_defaults=True):
             Meta(
                 min_length=2,
                 max_length=35,  # RFC 5646, section 4.4.1: enough for every tag in use
-                description="The language of the message as a tag such as en or zh-Hans (RFC "
-                "5646); answered as Content-Language.",
+                description="Language of the message as a tag such as en or zh-Hans (RFC 5646); "
+                "sent as Content-Language.",
                 extra=hints(
                     rules=[
                         Rule(
@@ -65,7 +65,7 @@ class Greeting(msgspec.Struct, rename="camel", omit_defaults=True):
 # What a container may ask for (Kubernetes, "Resource Management for Pods and Containers").
 _NAMES = Rule(
     "self.all(name, name in ['cpu', 'memory', 'ephemeral-storage'] || name.contains('/'))",
-    "must name cpu, memory, ephemeral-storage or a device such as example.com/gpu: mend the name",
+    "must name cpu, memory, ephemeral-storage or a device such as example.com/gpu",
 )
 
 
@@ -88,8 +88,8 @@ class Resources(msgspec.Struct, rename="camel", omit_defaults=True):
             dict[str, Quantity],
             Meta(
                 max_length=8,
-                description="What each pod is promised, by name: cpu, memory. Left out, it is the "
-                "limit.",
+                description="Resources that each pod requests, by name: cpu, memory. If omitted, "
+                "the limits.",
                 extra=hints(rules=[_NAMES]),
             ),
         ]
@@ -100,7 +100,7 @@ class Resources(msgspec.Struct, rename="camel", omit_defaults=True):
             dict[str, Quantity],
             Meta(
                 max_length=8,
-                description="What each pod may use at most, by name: cpu, memory.",
+                description="Maximum resources of each pod, by name: cpu, memory.",
                 extra=hints(rules=[_NAMES]),
             ),
         ]
@@ -121,8 +121,10 @@ class Service(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Autoscaling(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A HorizontalPodAutoscaler that sets the number of pods by their use of the CPU. While it is
-    there, replicas is not looked at."""
+    """A HorizontalPodAutoscaler that sets the number of pods by their CPU utilization.
+
+    While it is set, replicas is ignored.
+    """
 
     kubernetes_rules: ClassVar = (
         Rule(
@@ -133,18 +135,18 @@ class Autoscaling(msgspec.Struct, rename="camel", omit_defaults=True):
     )
 
     max_replicas: Annotated[
-        int, Meta(ge=1, le=MAX_REPLICAS, description="At most so many pods: 1 to 100.")
+        int, Meta(ge=1, le=MAX_REPLICAS, description="Maximum number of pods: 1 to 100.")
     ]
     min_replicas: Annotated[
-        int, Meta(ge=1, le=MAX_REPLICAS, description="At least so many pods: 1 to 100.")
+        int, Meta(ge=1, le=MAX_REPLICAS, description="Minimum number of pods: 1 to 100.")
     ] = 1
     target_cpu_utilization_percentage: Annotated[
         int,
         Meta(
             ge=1,
             le=1000,
-            description="How busy the pods should be on average, as a percentage of the CPU that "
-            "each requests: 1 to 1000. Busier, and pods are added.",
+            description="Target average CPU utilization, as a percentage of the CPU that each pod "
+            "requests: 1 to 1000. Above it, pods are added.",
         ),
     ] = field(name="targetCPUUtilizationPercentage", default=80)
 

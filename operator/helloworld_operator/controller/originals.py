@@ -53,7 +53,7 @@ async def find(name: str, ctx: Context) -> Original:
     try:
         spec = spec_of(source)
     except InvalidSpec as error:
-        text = f"HelloWorld {name} is not understood: {error}"
+        text = f"HelloWorld {name} cannot be decoded: {error}"
         raise Waiting("SourceNotAvailable", text, requeue_after=None) from error
     if spec.persistence is None:
         text = f"HelloWorld {name} has no volume: add spec.persistence to it"

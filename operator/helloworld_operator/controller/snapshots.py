@@ -190,7 +190,7 @@ def _completed(snapshot: Snapshot, name: str, said: dict[str, Any]) -> Look:
     except msgspec.ValidationError:
         told = None
     if told is None or None in fields.values():
-        text = f"the Job's pod said nothing that is understood: {said.get('error', said)}"
+        text = f"the Job's pod reported no valid result: {said.get('error', said)}"
         return Look("ResultUnreadable", text[:1000], failed=True)
     status = snapshot.status
     status.claim_name, status.sha256, status.size_bytes = name, told.sha256, told.size_bytes

@@ -164,7 +164,7 @@ class Stateful:
         if live["metadata"].get("deletionTimestamp"):
             text = (
                 f"PersistentVolumeClaim {claim_name(name)} is being deleted: it goes, with the "
-                "guest book, when its last pod does, and is made again, empty"
+                "guest book, when its last pod does, and is created again, empty"
             )
             return _Volume(ready=False, waiting=Waiting("VolumeTerminating", text), again=_RECHECK)
         filled = volumes.filled_from(live)
@@ -211,10 +211,10 @@ class Stateful:
         if spec.replicas == 0:
             return plan  # the old image comes up first, when pods are wanted
         change = f"before image {step.good} is replaced by {wished}, a snapshot is taken"
-        cure = f"to replace it without one, annotate the HelloWorld with {WITHOUT}={wished}"
+        hint = f"to replace it without one, annotate the HelloWorld with {WITHOUT}={wished}"
         if found is None or not found.complete:
             if found is not None and found.stuck:
-                text = f"{change}, and no pod answers ({found.stuck}); {cure}"
+                text = f"{change}, and no pod answers ({found.stuck}); {hint}"
                 return _with(plan, Problem("SnapshotFailed", text))
             return _with(plan, None, Waiting("WaitingForSnapshot", f"{change}: waits for the pod"))
         what = upgrades.token(str(owner["metadata"]["uid"]), str(step.good), wished, found.revision)
@@ -223,11 +223,11 @@ class Stateful:
             return replace(plan, image=wished)
         if taken.failed:
             text = f"{change}, and that failed: {taken.message}; delete {taken.name} to try again; "
-            return _with(plan, Problem("SnapshotFailed", text + cure))
+            return _with(plan, Problem("SnapshotFailed", text + hint))
         said = f": {taken.message}" if taken.message else ""
         text = f"{change}: HelloWorldSnapshot {taken.name} is not ready{said}"
         if taken.reason in STUCK:
-            return _with(plan, Problem(taken.reason, f"{text}; {cure}"), again=taken.again)
+            return _with(plan, Problem(taken.reason, f"{text}; {hint}"), again=taken.again)
         return _with(plan, None, Waiting("WaitingForSnapshot", text), taken.again)
 
 

@@ -72,7 +72,7 @@ class Teller:
 
     def _object(self, observed: Observed, new: Object) -> None:
         """Speak against an upgrade of the operator while an image is exchanged, unless that is
-        stuck: then an upgrade may be the cure."""
+        stuck: then an upgrade may be the fix."""
         of = "/".join(key_of(observed.owner))
         rolling = conditions_of(new)["Progressing"]
         old, now = new.get("image"), image_of(observed.deployment)

@@ -65,4 +65,4 @@ def _fill(source: Path, place: Path, known: archive.Description) -> None:
         ) from error
     except KopfkitError as error:
         partial.unlink(missing_ok=True)
-        raise Hopeless(error.what, error.why, error.cure) from error
+        raise Hopeless(error.what, error.why, error.hint) from error

@@ -45,7 +45,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
     daemon.sweep(made.state)
 
 
-def test_up_twice_then_existing_then_down(home: Home) -> None:
+def test_up_twice_then_existing_then_down(home: Home, root: Path) -> None:
     first = home.run("up", "--kind", "control-plane")
     assert first.returncode == 0, first.stderr
     assert "control-plane, because you asked for it" in first.stderr
@@ -63,6 +63,12 @@ def test_up_twice_then_existing_then_down(home: Home) -> None:
     assert told.returncode == 0
     assert "API server  ready" in told.stdout
 
+    deployed = subprocess.run(
+        ["make", "deploy"], cwd=root, env=home.env, capture_output=True, text=True, check=False
+    )
+    assert deployed.returncode == 0, deployed.stderr
+    assert "this cluster has no nodes: no pod will run" in deployed.stdout
+
     other = home.run("up", "--name", "other", CLUSTER="existing", KUBECONFIG=kubeconfig)
     assert other.returncode == 0, other.stderr
     assert home.run("down", "--name", "other").returncode == 0
@@ -76,7 +82,7 @@ def test_up_twice_then_existing_then_down(home: Home) -> None:
     assert home.run("down").returncode == 0
     assert not home.pids()
     assert home.left() == []
-    assert "nothing was there" in home.run("down").stdout
+    assert "does not exist" in home.run("down").stdout
 
 
 def test_a_damaged_state_file_stops_neither_up_nor_down(home: Home) -> None:

@@ -307,8 +307,8 @@ def operator(plane: Plane) -> Iterator[Operator]:
     """An operator that leads and knows what there is, for all tests of a module."""
     running: list[Operator] = []
     one = _starter(plane, running)()
-    one.says("knows")
-    one.says("leads")
+    one.says("Caches synced")
+    one.says("Became leader")
     yield one
     _end(running)
 

@@ -36,7 +36,7 @@ class Certificates:
 
     def __init__(self, api: Api, namespace: str, client: Client, crd: str) -> None:
         self.clock = Clock()
-        self.webhook = Webhook(namespace, SERVICE, f"{SERVICE}-cert", crd)
+        self.webhook = Webhook(namespace, SERVICE, f"{SERVICE}-cert", (crd,))
         self.rotator = Rotator(client, self.webhook, may=lambda: True, now=self.clock)
         self.api = api
         self.secret_path = f"/api/v1/namespaces/{namespace}/secrets/{SERVICE}-cert"

@@ -65,7 +65,7 @@ def _told(api: Api, path: str, **wanted: Any) -> Any:
 
 def test_it_speaks_v1alpha1(start: Any, api: Api, namespace: str, one: str) -> None:
     operator = start()
-    operator.says("speaks v1alpha1")
+    operator.says("Using API version v1alpha1")
 
     _told(api, one, replicas=2, desiredReplicas=2)
 
@@ -90,8 +90,8 @@ def test_its_restart_writes_nothing(start: Any, api: Api, namespace: str, one: s
 
     second = start()
 
-    second.says("leads")
-    second.says("knows ")
+    second.says("Became leader")
+    second.says("Caches synced")
     assert second.stop() == 0
     assert second.writes(within=namespace) == []
     assert api.get(one)["metadata"]["resourceVersion"] == before
@@ -125,7 +125,7 @@ def test_when_v1_takes_its_place_it_ends_for_a_new_start(
     start: Any, plane: Any, api: Api, one: str
 ) -> None:
     operator = start()
-    operator.says("speaks v1alpha1")
+    operator.says("Using API version v1alpha1")
     _told(api, one, replicas=2)
     _gone(api)
     try:

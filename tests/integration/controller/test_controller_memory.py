@@ -62,7 +62,7 @@ def standby(start: Callable[..., Any], namespace: str) -> Callable[[], tuple[int
     def make() -> tuple[int, int]:
         (port,) = ports.free(1)
         one = start(f"--metrics-port={port}", f"--lease-namespace={namespace}")
-        one.says("knows")
+        one.says("Caches synced")
         return one.process.pid, port
 
     return make

@@ -119,7 +119,7 @@ def test_running_processes_export_what_alerts_and_dashboard_read(
 ) -> None:
     (port,) = ports.free(1)
     operator = start(f"--metrics-port={port}", "--metrics-objects=100")
-    operator.says("leads")
+    operator.says("Became leader")
     one = hello("measured", replicas=1)
     one.settled()
     tls, metrics = webhook
@@ -172,7 +172,7 @@ def test_running_processes_export_what_alerts_and_dashboard_read(
 def test_of_two_processes_one_leads_and_both_know_the_objects(start: Callable[..., Any]) -> None:
     chosen = ports.free(2)
     for port in chosen:
-        start(f"--metrics-port={port}").says("knows")
+        start(f"--metrics-port={port}").says("Caches synced")
 
     def leading() -> bool:
         return sum(value(scrape(port), "leader") for port in chosen) == 1
@@ -203,7 +203,7 @@ def test_metrics_name_no_object_unless_they_are_asked_to(
 
 def test_without_a_metrics_port_there_are_no_metrics(start: Callable[..., Any]) -> None:
     operator = start()
-    operator.says("leads")
+    operator.says("Became leader")
     assert "metrics on 0" in operator.logs()
 
 

@@ -226,7 +226,7 @@ def test_a_flip_is_followed_by_itself_and_no_upgrade_begins_meanwhile(
         **dict.fromkeys(("pending", "current", "gone", "refused"), 0),
         "rewritten": COUNT,
     }
-    assert "storage migration begins" in new.logs()
+    assert "Storage migration started" in new.logs()
     assert "All objects of helloworlds.test.jiaozi.com are stored in v1" in new.logs()
     # What is stored in v1 is read as v1 without anybody who converts.
     release.kill()

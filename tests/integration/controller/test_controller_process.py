@@ -72,8 +72,8 @@ def test_a_restart_over_settled_objects_writes_nothing(
     assert first.stop() == 0
 
     second = start()
-    second.says("leads")
-    second.says("knows")
+    second.says("Became leader")
+    second.says("Caches synced")
     # It has seen everything once it has repaired something that was made wrong meanwhile.
     probe = hello("probe")
     probe.settled()
@@ -82,7 +82,7 @@ def test_a_restart_over_settled_objects_writes_nothing(
 
 def test_sigterm_ends_it_with_0_and_gives_the_lease_back(start: Start, api: Api) -> None:
     operator = start()
-    operator.says("leads")
+    operator.says("Became leader")
     assert api.get(LEASE)["spec"]["holderIdentity"]
 
     assert operator.stop() == 0
@@ -91,10 +91,10 @@ def test_sigterm_ends_it_with_0_and_gives_the_lease_back(start: Start, api: Api)
 
 def test_of_two_operators_only_the_leader_writes(hello: Create, start: Start) -> None:
     leader = start()
-    leader.says("leads")
+    leader.says("Became leader")
     standby = start(name="standby")
-    standby.says("stands by")
-    standby.says("knows")
+    standby.says("Standing by")
+    standby.says("Caches synced")
     one = hello(replicas=1)
     one.settled()
 
@@ -107,38 +107,38 @@ def test_the_standby_takes_over_when_the_leader_is_killed(
     hello: Create, start: Start, namespace: str
 ) -> None:
     leader = start()
-    leader.says("leads")
+    leader.says("Became leader")
     standby = start(name="standby")
-    standby.says("stands by")
-    standby.says("knows")
+    standby.says("Standing by")
+    standby.says("Caches synced")
     leader.kill()
     one = hello()
 
     one.settled()
-    assert "leads" in standby.logs()
+    assert "Became leader" in standby.logs()
     # What the old one left is the new one's; it wrote for the new object only.
     eventually(lambda: len(standby.writes(within=namespace)) == 3)
 
 
 def test_a_standby_takes_over_at_once_when_the_leader_ends_in_order(start: Start) -> None:
     leader = start()
-    leader.says("leads")
+    leader.says("Became leader")
     standby = start(name="standby")
-    standby.says("stands by")
+    standby.says("Standing by")
     assert leader.stop() == 0
 
-    standby.says("leads")
+    standby.says("Became leader")
 
 
 def test_a_leader_that_was_suspended_writes_nothing_when_it_wakes(
     hello: Create, start: Start, api: Api
 ) -> None:
     leader = start()
-    leader.says("leads")
+    leader.says("Became leader")
     standby = start(name="standby")
-    standby.says("stands by")
+    standby.says("Standing by")
     leader.process.send_signal(signal.SIGSTOP)
-    standby.says("leads")
+    standby.says("Became leader")
     one = hello()
     one.settled()
     leader.process.send_signal(signal.SIGCONT)
@@ -153,7 +153,7 @@ def test_it_goes_on_after_the_api_server_was_away(
     hello: Create, start: Start, plane: Any, api: Api
 ) -> None:
     operator = start()
-    operator.says("leads")
+    operator.says("Became leader")
     server = plane.control.daemons()["kube-apiserver"]
     command = Path(f"/proc/{server.pid()}/cmdline").read_text().split("\0")[:-1]
     api.close()
@@ -189,7 +189,7 @@ def test_a_crd_that_goes_and_comes_back_does_not_end_it(
     start: Start, plane: Any, hello: Create
 ) -> None:
     operator = start()
-    operator.says("knows")
+    operator.says("Caches synced")
     hello("before").settled()
     crd = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/helloworlds.test.jiaozi.com"
     plane.api.delete(crd)
@@ -214,7 +214,7 @@ def test_a_health_port_that_is_taken_is_one_clear_line(start: Start) -> None:
 
 def test_it_answers_healthz_and_readyz(start: Start) -> None:
     operator = start()
-    operator.says("knows")
+    operator.says("Caches synced")
     port = int(operator.logs().split("health on port ")[1].split()[0].rstrip(","))
     for path in ("healthz", "readyz"):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}") as answer:
@@ -236,7 +236,7 @@ def test_it_looks_only_at_the_namespaces_it_was_given(
     start: Start, hello: Create, api: Api, namespace: str
 ) -> None:
     operator = start(f"--namespace={namespace}")
-    operator.says("leads")
+    operator.says("Became leader")
     elsewhere = {
         "apiVersion": "test.jiaozi.com/v1",
         "kind": "HelloWorld",

@@ -43,7 +43,7 @@ def test_the_leader_makes_the_policy_and_puts_it_right(
     # A look that finds all as it should be writes nothing.
     assert first.stop() == 0
     second = start()
-    second.says("leads")
+    second.says("Became leader")
     eventually(lambda: [each for each in second.requests() if each["requestURI"] == BINDING])
     assert second.stop() == 0
     assert [each for each in second.writes() if "validatingadmission" in each] == []

@@ -307,10 +307,11 @@ def test_a_repair_is_an_event_that_says_what_was_changed(hello: Create, api: Api
 
 
 def test_every_line_about_an_object_names_it_and_its_generation(operator: Any) -> None:
-    lines = re.findall(r"^\S+ [A-Z]+ +(test-.*)$", operator.logs(), re.MULTILINE)
+    lines = re.findall(r"^\S+ [A-Z]+ +(\w+ test-.*)$", operator.logs(), re.MULTILINE)
+    named = r"(HelloWorld|HelloWorldSnapshot) test-\w+/\S+ generation=\d+ "
 
     assert lines
-    assert [line for line in lines if not re.match(r"test-\w+/\S+ generation=\d+ ", line)] == []
+    assert [line for line in lines if not re.match(named, line)] == []
 
 
 def test_a_namespace_that_is_being_deleted_is_no_trouble(

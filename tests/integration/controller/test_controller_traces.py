@@ -75,7 +75,7 @@ def test_a_creation_is_a_trace_of_its_writes_and_its_log_lines_lead_to_it(
     collector: Collector, start: Callable[..., Any], hello: Callable[..., Any]
 ) -> None:
     operator = start()
-    operator.says("leads")
+    operator.says("Became leader")
     one = hello("traced", replicas=1)
     one.settled()
     assert operator.stop() == 0  # what waits is sent at the end
@@ -104,7 +104,7 @@ def test_log_lines_of_a_reconcile_name_their_trace(
 ) -> None:
     monkeypatch.setenv("LOG_FORMAT", "json")
     operator = start()
-    operator.says("leads")
+    operator.says("Became leader")
     hello("logged", replicas=1).settled()
     eventually(lambda: collector.of("reconcile helloworld", **{"object.name": "logged"}))
     assert operator.stop() == 0

@@ -78,7 +78,7 @@ def through(plane: Any, proxy: Blind, start: Any, monkeypatch: pytest.MonkeyPatc
 def operator(through: Any, proxy: Blind) -> Any:
     """An operator whose API server is the proxy, with its watches open."""
     made = through()
-    made.says("leads")
+    made.says("Became leader")
     eventually(lambda: proxy.opened)
     return made
 

@@ -19,6 +19,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import kopf
 import pytest
 
 from kopfkit import yamls
@@ -33,6 +34,7 @@ from kopfkit.testing.waiting import eventually
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "databases"
 OPERATORS = Path(__file__).parent / "operators"
+HARBOUR = Path(__file__).parent / "projects" / "harbour"
 SYSTEM = "database-operator-system"
 POLICY = {
     "apiVersion": "audit.k8s.io/v1",
@@ -124,6 +126,7 @@ class Plane:
         assert spec is not None
         assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
+        kopf.set_default_registry(kopf.OperatorRegistry())  # without another operator's handlers
         spec.loader.exec_module(module)
         project = derived.project(module.OPERATOR, **{**DESCRIBED, "samples": module.SAMPLES})
         for one in project.permissions:
@@ -137,9 +140,17 @@ class Plane:
             eventually(lambda path=path: self.api.exists(path))
         return module
 
-    def kubeconfig(self, account: str) -> tuple[Path, str]:
+    def apply(self, generated: Path, *folders: str) -> None:
+        """What kopfkit has generated for a project, as `kubectl apply` would."""
+        for folder in folders:
+            for file in sorted((generated / "config" / folder).rglob("*.yaml")):
+                for document in yamls.read_all(file):
+                    if document and document["kind"] != "Kustomization":
+                        self.api.apply(document)
+
+    def kubeconfig(self, account: str, namespace: str = SYSTEM) -> tuple[Path, str]:
         """A kubeconfig with a fresh token of a service account, and its id."""
-        account = f"/api/v1/namespaces/{SYSTEM}/serviceaccounts/{account}/token"
+        account = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
         token = self.api.post(account, {"spec": {"expirationSeconds": 3600}})["status"]["token"]
         claims = token.split(".")[1]
         jti = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["jti"]
@@ -205,8 +216,12 @@ class Process:
 @pytest.fixture(scope="session")
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example with all that kopfkit generates of it."""
-    place = tmp_path_factory.mktemp("databases")
-    subprocess.run(["cp", "-r", f"{EXAMPLE}/.", place], check=True)
+    return generate(EXAMPLE, tmp_path_factory.mktemp("databases"))
+
+
+def generate(project: Path, place: Path) -> Path:
+    """A copy of a project with all that kopfkit generates of it."""
+    subprocess.run(["cp", "-r", f"{project}/.", place], check=True)
     for command in (["manifests"], ["bundle", "generate"], ["catalog", "generate"]):
         done = subprocess.run([*KOPFKIT, *command], cwd=place, capture_output=True, text=True)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
@@ -236,13 +251,10 @@ def plane(generated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         control.start()
         with Api(control.kubeconfig) as api:
             api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
-            for folder in ("rbac", "crd"):
-                for file in sorted((generated / "config" / folder).rglob("*.yaml")):
-                    for document in yamls.read_all(file):
-                        if document and document["kind"] != "Kustomization":
-                            api.apply(document)
+            made = Plane(control, api, directory, registry)
+            made.apply(generated, "rbac", "crd")
             eventually(lambda: api.exists("/apis/data.example.com/v1/databases"))
-            yield Plane(control, api, directory, registry)
+            yield made
     finally:
         control.stop()
         registry.server.shutdown()
@@ -275,16 +287,22 @@ def start(plane: Plane) -> Iterator[Callable[..., Process]]:
     """Starts operators, and ends them after the test."""
     running: list[Process] = []
 
-    def new(*arguments: str, operator: str = "", environment: Any = ()) -> Process:
-        """Start the example, or an operator of operators/."""
-        path, jti = plane.kubeconfig(operator or "database-operator")
+    def new(
+        *arguments: str, operator: str = "", project: Path | None = None, environment: Any = ()
+    ) -> Process:
+        """Start the example, an operator of operators/, or one that is generated: `project`."""
+        account, system, place = operator or "database-operator", SYSTEM, EXAMPLE
+        what = [str(OPERATORS / f"{operator}.py")] if operator else ["-m", "databases"]
+        if project is not None:
+            account, system, place = f"{project.name}-operator", f"{project.name}-system", project
+            what = ["-m", project.name]
+        path, jti = plane.kubeconfig(account, system)
         log = path.with_suffix(".log")
         environment = {**os.environ, **dict(environment)}
-        environment |= {"KUBECONFIG": str(path), "POD_NAMESPACE": SYSTEM}
+        environment |= {"KUBECONFIG": str(path), "POD_NAMESPACE": system}
         environment["REGISTRY"] = plane.registry.url
         others = os.environ.get("PYTHONPATH", "")
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(EXAMPLE), others)))
-        what = [str(OPERATORS / f"{operator}.py")] if operator else ["-m", "databases"]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(place), others)))
         argv = [sys.executable, *what, "run", "--health-port=0", *arguments]
         with log.open("wb") as output:
             process = subprocess.Popen(argv, env=environment, stderr=output, stdout=output)

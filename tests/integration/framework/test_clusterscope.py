@@ -57,7 +57,7 @@ def test_a_cluster_scoped_object_has_children_in_namespaces_and_in_none(
     assert first.stop() == 0, first.logs()
 
     second = zones()
-    second.says("leads")
+    second.says("Became leader")
     south = {**zone, "metadata": {"name": "south"}}
     api.create(south)
     done = ZONE.replace("north", "south")

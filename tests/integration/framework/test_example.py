@@ -185,14 +185,14 @@ def test_a_second_process_stands_by_and_takes_over(
     start: Start, database: Any, api: Api, registry: Registry
 ) -> None:
     first = start()
-    first.says("leads")
+    first.says("Became leader")
     second = start()
-    second.says("stands by")
+    second.says("Standing by")
     one = database("a")
     one.registered(f"a-{one.namespace}")
     assert second.writes(one.namespace) == []
     first.process.kill()
-    second.says("leads")
+    second.says("Became leader")
     two = database("b")
     two.registered(f"b-{one.namespace}")
     assert [each for each in second.writes(one.namespace) if each.startswith("create")] == [

@@ -26,7 +26,7 @@ def test_the_leader_runs_handlers_timers_and_daemons_and_the_next_one_takes_over
     first = crates("first")
     first.says("Starting kopf's handlers")
     second = crates("second")
-    second.says("stands by")
+    second.says("Standing by")
     one = {"apiVersion": "tests.example.com/v1", "kind": "Crate"}
     api.create({**one, "metadata": {"name": "one", "namespace": namespace}})
     path = f"/apis/tests.example.com/v1/namespaces/{namespace}/crates/one"

@@ -98,11 +98,11 @@ STORIES = {
     "HelloWorldOperatorAbsent": Story({}, gone=(LEADER, STANDBY)),
     "HelloWorldOperatorWithoutLeader": Story({LEADER: f"0{ALWAYS}"}),
     "HelloWorldOperatorTwoLeaders": Story({STANDBY: f"1{ALWAYS}"}),
-    "HelloWorldReconcileErrors": Story({results("error"): f"0+20{ALWAYS}"}),
-    "HelloWorldReconcileStuck": Story({LONGEST: f"121{ALWAYS}"}),
-    "HelloWorldQueueSlow": Story({latency("1"): f"0{ALWAYS}"}),
-    "HelloWorldWatchSilent": Story({WATCH: f"0{ALWAYS}"}),
-    "HelloWorldApiErrors": Story({requests("500"): f"0+10{ALWAYS}"}),
+    "HelloWorldOperatorReconcileErrors": Story({results("error"): f"0+20{ALWAYS}"}),
+    "HelloWorldOperatorReconcileStuck": Story({LONGEST: f"121{ALWAYS}"}),
+    "HelloWorldOperatorQueueSlow": Story({latency("1"): f"0{ALWAYS}"}),
+    "HelloWorldOperatorWatchSilent": Story({WATCH: f"0{ALWAYS}"}),
+    "HelloWorldOperatorApiErrors": Story({requests("500"): f"0+10{ALWAYS}"}),
     "HelloWorldUnavailable": Story(
         {condition("HelloWorld", "Available", "False", "NoReadyPods"): f"1{ALWAYS}"}
     ),
@@ -115,11 +115,11 @@ STORIES = {
     "HelloWorldSnapshotFailed": Story(
         {condition("HelloWorldSnapshot", "Failed", "True", "ClaimPending"): f"1{ALWAYS}"}
     ),
-    "HelloWorldStorageMigrationBlocked": Story({BLOCKED: f"1{ALWAYS}"}),
-    "HelloWorldConversionAbsent": Story({}, gone=(reviews("success"), reviews("failure"))),
-    "HelloWorldConversionFailing": Story({reviews("failure"): f"0+1{ALWAYS}"}),
-    "HelloWorldConversionSlow": Story({conversion("0.01"): f"0{ALWAYS}"}),
-    "HelloWorldCertificateExpires": Story({EXPIRES: f"70000{ALWAYS}"}),
+    "HelloWorldOperatorStorageMigrationBlocked": Story({BLOCKED: f"1{ALWAYS}"}),
+    "HelloWorldOperatorConversionAbsent": Story({}, gone=(reviews("success"), reviews("failure"))),
+    "HelloWorldOperatorConversionFailing": Story({reviews("failure"): f"0+1{ALWAYS}"}),
+    "HelloWorldOperatorConversionSlow": Story({conversion("0.01"): f"0{ALWAYS}"}),
+    "HelloWorldOperatorCertificateExpires": Story({EXPIRES: f"70000{ALWAYS}"}),
 }
 
 

@@ -184,7 +184,7 @@ def test_a_refusal_has_a_reason_and_a_cure_and_leaves_no_trace(
     said = kopfkit(checkout, "release", "make", "--offline", *words)
     assert said.returncode == 1
     assert reason in said.stderr
-    assert "cure:" in said.stderr
+    assert "hint:" in said.stderr
     assert "Traceback" not in said.stderr
     assert untouched(checkout)
 
@@ -205,7 +205,7 @@ def test_what_did_not_pass_is_not_released(
     (checkout / "left").unlink(missing_ok=True)
     assert said.returncode != 0
     assert reason in said.stderr, said.stderr
-    assert "cure:" in said.stderr
+    assert "hint:" in said.stderr
     assert "Traceback" not in said.stderr
     assert untouched(checkout)
 

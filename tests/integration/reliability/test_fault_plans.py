@@ -146,7 +146,7 @@ class Runner:
 
     def _start(self) -> None:
         self._operator = self._lane.start(*ARGUMENTS, f"--namespace={self._world.namespace}")
-        self._operator.says("knows")
+        self._operator.says("Caches synced")
 
     def plan(self, random: Any) -> None:
         self._faulty.happened.clear()

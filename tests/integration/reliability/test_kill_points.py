@@ -235,6 +235,6 @@ def test_an_object_deleted_while_the_operator_is_dead_goes_with_its_children(
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(die, points))
-    start("--no-leader-elect").says("knows")
+    start("--no-leader-elect").says("Caches synced")
     for here in worlds.values():
         eventually(lambda here=here: here.orphans() == [])

@@ -153,7 +153,7 @@ def _wait_for_a_leader(operators: list[Any], audit: Audit) -> tuple[Any, Any]:
         leader = operators[int(holder.removeprefix("operator "))]
         (standby,) = [one for one in alive if one is not leader]
         assert leader in alive
-        assert "knows" in standby.logs()
+        assert "Caches synced" in standby.logs()
         return leader, standby
 
     try:
@@ -167,7 +167,7 @@ def test_sigterm_in_the_middle_of_work_leaves_nothing_half_done(
     start: Callable[..., Any], world: Any, api: Any
 ) -> None:
     first = start()
-    first.says("leads")
+    first.says("Became leader")
     here = world()
     for number in range(30):
         here.create(f"x{number}")
@@ -192,7 +192,7 @@ def test_it_may_be_told_to_end_at_any_moment_and_ends_without_a_traceback(
     with kit.seeded(next(seeds(1))) as random:
         for round_ in range(times(10)):
             operator = start(name=f"operator-{round_}")
-            operator.says("leads")
+            operator.says("Became leader")
             time.sleep(random.uniform(0.0, 0.6))  # the lists, the first objects, all of them
             assert operator.stop() == 0
             bad = ("Traceback", "RuntimeWarning", "Cleanup activity", "kopf left tasks behind")

@@ -149,7 +149,7 @@ def test_whatever_people_do_no_object_stays_stuck(
 ) -> None:
     here, per_round = world(), 100
     operator = start("--no-leader-elect", f"--namespace={here.namespace}")
-    operator.says("knows")
+    operator.says("Caches synced")
     started, total = time.monotonic(), 0
     for seed in seeds(times(2)):
         with kit.seeded(seed) as random:

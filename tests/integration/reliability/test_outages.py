@@ -49,7 +49,7 @@ def test_a_storm_passes_and_nothing_is_left_undone(
 ) -> None:
     one, here = lane(), world()
     operator = one.start(f"--namespace={here.namespace}")
-    operator.says("leads")
+    operator.says("Became leader")
     with kit.seeded(next(seeds(1))) as random:
         for _ in range(times(1)):
             storm = one.proxy.on_request = Storm(status, random)
@@ -86,7 +86,7 @@ def test_after_a_server_was_killed_everything_converges(
     victim: str, start: Any, world: Any, plane: Any, times: Any
 ) -> None:
     operator, here = start(), world()
-    operator.says("leads")
+    operator.says("Became leader")
     for round_ in range(times(1)):
         for number in range(COUNT):
             if round_ == 0:

@@ -46,7 +46,7 @@ def test_a_stalled_watch_makes_it_unready_not_dead_and_ends_when_the_network_is_
     one, here, stall = lane(), world(), Stall()
     one.proxy.on_request, one.proxy.on_line = stall.on_request, stall.on_line
     operator = one.start("--no-leader-elect", "--watch-silence=2", f"--namespace={here.namespace}")
-    operator.says("knows")
+    operator.says("Caches synced")
     here.create("before")
     eventually(here.told)
     eventually(lambda: _ask(operator, "readyz")[0] == 200)
@@ -56,7 +56,7 @@ def test_a_stalled_watch_makes_it_unready_not_dead_and_ends_when_the_network_is_
     _, text = eventually(lambda: (found := _ask(operator, "readyz"))[0] == 503 and found)
     assert "nothing heard on /a" in text
     assert _ask(operator, "healthz") == (200, "ok\n")
-    operator.says("watching ended, starts again")  # kopf's own means did not help
+    operator.says("Watches ended, restarting")  # kopf's own means did not help
     assert stall.held
 
     stall.on = False
@@ -69,7 +69,7 @@ def test_one_that_is_stopped_for_long_and_goes_on_is_not_called_stalled(
 ) -> None:
     one, here = lane(), world()
     operator = one.start("--no-leader-elect", "--watch-silence=6", f"--namespace={here.namespace}")
-    operator.says("knows")
+    operator.says("Caches synced")
     here.create("x")
     eventually(here.told)
     eventually(lambda: one.proxy.watches >= 3)
@@ -81,7 +81,7 @@ def test_one_that_is_stopped_for_long_and_goes_on_is_not_called_stalled(
         status, text = _ask(operator, "readyz")
         assert status == 200, text
         time.sleep(0.05)
-    assert "watching ended" not in operator.logs()
+    assert "Watches ended" not in operator.logs()
 
 
 def test_it_ends_without_an_error_while_a_watch_waits_for_its_answer(lane: Any, world: Any) -> None:

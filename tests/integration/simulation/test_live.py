@@ -61,7 +61,7 @@ def test_objects_of_the_cluster_are_checked_by_the_schema_to_come(
     assert done.exit_code == 3, done.output
     document = json.loads(done.stdout)
     assert document["objects"] == 3
-    assert [(each["key"], each["path"], each["who"]) for each in document["faults"]] == [
+    assert [(each["key"], each["path"], each["who"]) for each in document["findings"]] == [
         ("default/o2", "spec.size", "OLM refuses")
     ]
 
@@ -69,7 +69,7 @@ def test_objects_of_the_cluster_are_checked_by_the_schema_to_come(
 def test_what_is_there_passes_by_its_own_schema(installed: Any, preflight: Any) -> None:
     done = preflight(installed.crd())
     assert done.exit_code == 0, done.output
-    assert "0 faults in 3 objects" in done.stdout
+    assert "0 errors in 3 objects" in done.stdout
 
 
 def test_a_version_that_is_stored_may_not_go(installed: Any, preflight: Any) -> None:

@@ -20,7 +20,7 @@ def test_without_olm_subscribing_says_how_to_get_it(kubectl: Kubectl, namespace:
     eventually(lambda: not kubectl.serves(f"subscriptions.{GROUP}"))
     with pytest.raises(KopfkitError, match="OLM: is not installed") as refused:
         subscribe(kubectl, namespace)
-    assert "kopfkit olm install" in refused.value.cure
+    assert "kopfkit olm install" in refused.value.hint
     assert unsubscribe(kubectl, namespace) == []
 
 
@@ -103,7 +103,7 @@ def test_deleting_crds_asks_first_and_says_how_many_objects_go(
         return False
 
     try:
-        with pytest.raises(KopfkitError, match="left as it is"):
+        with pytest.raises(KopfkitError, match="nothing was deleted"):
             unsubscribe(kubectl, namespace, crds=True, confirm=refuse)
         assert asked == [(THINGS, 2, ("v2", "v1"))]
         assert kubectl.get(CRDS, THINGS) is not None

@@ -95,7 +95,7 @@ async def test_a_flip_of_the_storage_is_followed_without_being_asked(
     assert hello.stored() == ["v1"]
     under_way = [report for report in reports if not report.done]
     assert [report.state.done for report in under_way] == list(range(13))
-    assert under_way[5].sentence == f"5 of 12 objects of {hello.name} are stored anew"
+    assert under_way[5].sentence == f"5 of 12 objects of {hello.name} are migrated"
     assert not [report.problem for report in reports if report.problem]
     # The checkpoint was written with these rights, too, and removed at the end.
     assert "annotations" not in hello.installed.crd()["metadata"]

@@ -89,5 +89,5 @@ def test_a_version_that_is_not_stored_is_refused_in_one_message(
         status, output, errors = end(process)
     assert (status, output) == (1, "")
     assert f"error: CRD {hello.name}: {message}" in errors
-    assert "cure: " in errors
+    assert "hint: " in errors
     assert "Traceback" not in errors

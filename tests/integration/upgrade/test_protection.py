@@ -160,7 +160,7 @@ async def test_a_policy_of_somebody_else_with_that_name_is_left_alone(
         found = await client.get(POLICIES, None, name)
         assert found["spec"]["validations"] == [{"expression": "true"}]
         # Told once, however often it is looked at.
-        assert caplog.text.count("is not ours and stays as it is") == 1
+        assert caplog.text.count("is not managed by this operator and stays as it is") == 1
     finally:
         for resource in (POLICIES, BINDINGS):
             hello.installed.api("DELETE", resource.path(None, name))

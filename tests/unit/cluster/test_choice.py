@@ -15,7 +15,7 @@ RUNNING = ClusterState("kopfkit", "control-plane", "/k", ready=True)
 def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """A machine on which Docker answers, one where it could be started, one without both."""
     engine = Engine(None, False, "28.0") if request.param == "docker" else None
-    reason = "we are not root" if request.param == "bare" else ""
+    reason = "not running as root" if request.param == "bare" else ""
     monkeypatch.setattr(Engine, "detect", classmethod(lambda cls: engine))
     monkeypatch.setattr(docker, "own_impossible", lambda: reason)
     return str(request.param)
@@ -26,7 +26,7 @@ def test_auto_takes_the_best_that_fits_and_says_why(machine: str) -> None:
     expected = {
         "docker": ("kind", "Docker 28.0 answers"),
         "root": ("kind", "no Docker answers, but as root on Debian one can be started"),
-        "bare": ("control-plane", "no Docker answers and none can be started: we are not root"),
+        "bare": ("control-plane", "no Docker answers and none can be started: not running as root"),
     }
     assert (chosen.kind, chosen.why) == expected[machine]
 
@@ -61,7 +61,7 @@ def test_another_kind_than_what_runs_is_refused() -> None:
 
 def test_an_unknown_kind_lists_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLUSTER", "minikube")
-    with pytest.raises(KopfkitError, match="Known: existing, kind, control-plane, auto"):
+    with pytest.raises(KopfkitError, match="Valid values: existing, kind, control-plane, auto"):
         choice.choose("auto", olm=False, previous=None)
 
 
@@ -69,4 +69,4 @@ def test_an_unknown_kind_lists_the_known_ones(monkeypatch: pytest.MonkeyPatch) -
 def test_olm_on_a_control_plane_is_refused_with_the_reason(previous: ClusterState | None) -> None:
     with pytest.raises(KopfkitError, match="has no node") as refusal:
         choice.choose("control-plane", olm=True, previous=previous)
-    assert "--kind kind" in refusal.value.cure
+    assert "--kind kind" in refusal.value.hint

@@ -135,7 +135,7 @@ def test_a_state_directory_too_deep_for_sockets_is_refused_by_name(
     monkeypatch.setenv("KOPFKIT_STATE_DIR", str(tmp_path / ("x" * 100)))
     with pytest.raises(KopfkitError, match="too long") as refused:
         ownengine.start(Progress())
-    assert "KOPFKIT_STATE_DIR" in refused.value.cure
+    assert "KOPFKIT_STATE_DIR" in refused.value.hint
     assert not ownengine.directory().exists()
 
 
@@ -167,4 +167,4 @@ def test_without_a_mirror_the_message_says_where_to_add_one(
     )
     with pytest.raises(KopfkitError, match="apt has none") as missing:
         debian.mirror()
-    assert "sources.list" in missing.value.cure
+    assert "sources.list" in missing.value.hint

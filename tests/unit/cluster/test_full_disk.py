@@ -19,9 +19,9 @@ def test_a_disk_that_cannot_be_written_is_told_in_one_line(
     with pytest.raises(SystemExit) as ended:
         cli.main([])
     assert ended.value.code == 1
-    error, cure = capsys.readouterr().err.splitlines()
+    error, hint = capsys.readouterr().err.splitlines()
     assert error == f"error: /cache/x: cannot be written ({os.strerror(number)})"
-    assert "space" in cure
+    assert "space" in hint
 
 
 def test_another_error_of_the_system_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ def test_without_locked_packages_nothing_is_written_and_the_cure_is_told(tmp_pat
     with pytest.raises(KopfkitError) as caught:
         imageroot.build(tmp_path / "build" / "image", tmp_path)
     assert str(caught.value).startswith("requirements/operator.txt: is missing")
-    assert caught.value.cure == "Write it: kopfkit image lock"
+    assert caught.value.hint == "Write it: kopfkit image lock"
     assert not (tmp_path / "build").exists()
 
 

@@ -157,7 +157,7 @@ FAULTS = [
                 )
             ],
         ),
-        "container main of pod hello-1: ends again and again (Error, exit status 3)",
+        "container main of pod hello-1: is crash-looping (Error, exit status 3)",
     ),
     (
         replace(

@@ -151,7 +151,7 @@ def test_a_cluster_is_not_forgotten_while_its_engine_does_not_answer(
     (state.directory / "kind.yaml").write_text("")
     with pytest.raises(KopfkitError, match="does not answer") as refused:
         kind.down(state, Progress())
-    assert "DOCKER_HOST" in refused.value.cure
+    assert "DOCKER_HOST" in refused.value.hint
     assert not ownengine.directory().exists()
 
 

@@ -194,7 +194,7 @@ def test_a_taken_port_is_refused_with_its_holder_and_the_flag(taken: int) -> Non
     with pytest.raises(KopfkitError) as error:
         listeners.require_free(taken, "the webhook", "--webhook-port")
     assert f"port {taken} for the webhook" in str(error.value)
-    assert "--webhook-port" in error.value.cure
+    assert "--webhook-port" in error.value.hint
     if sys.platform == "linux":
         assert listeners.listening(taken)
         assert f"process {os.getpid()} " in error.value.why
@@ -264,5 +264,5 @@ def test_a_child_that_ignores_sigterm_is_killed_and_so_is_what_it_started(tmp_pa
     localchildren.end([stubborn], tmp_path, Output(stream), grace=0.2)
     assert not stubborn.running()
     assert list(daemon.owned(tmp_path)) == []
-    assert "operator does not end: killed" in stream.getvalue()
+    assert "operator did not stop: killed" in stream.getvalue()
     assert signal.SIGKILL.name in str(stubborn.death())

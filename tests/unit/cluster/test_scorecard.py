@@ -20,7 +20,7 @@ def test_each_result_has_its_suite_test_and_words() -> None:
 
 def test_a_test_that_says_nothing_is_an_error() -> None:
     (found,) = _results(item("olm", "a"))
-    assert (found.test, found.state, found.errors) == ("a", "error", ["the test said nothing"])
+    assert (found.test, found.state, found.errors) == ("a", "error", ["the test reported nothing"])
 
 
 def test_the_report_is_found_among_the_log_lines() -> None:

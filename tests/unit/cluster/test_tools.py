@@ -78,7 +78,7 @@ def test_kubernetes_learns_its_version_from_go_mod() -> None:
 
 
 def test_an_unknown_tool_lists_the_known_ones() -> None:
-    with pytest.raises(KopfkitError, match="Known: etcd"):
+    with pytest.raises(KopfkitError, match="Valid values: etcd"):
         toolchain.choose("nonsense")
 
 
@@ -198,7 +198,7 @@ def test_without_go_and_without_a_package_index_the_cure_is_told(
     with pytest.raises(KopfkitError) as failure:
         toolchain.tool("crane")
     assert failure.value.what == "Go"
-    assert "Install Go" in failure.value.cure
+    assert "Install Go" in failure.value.hint
 
 
 def test_a_go_newer_than_any_at_hand_is_asked_for_by_version(bin: Path) -> None:

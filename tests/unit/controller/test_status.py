@@ -320,7 +320,7 @@ def test_a_quota_is_named_without_the_pod_that_met_it() -> None:
     other = [{**refusal[0], "message": 'pods "x-1" is forbidden: violates PodSecurity'}]
     seen = status(observed(deployment=deployment(conditions=refusal)), NOW)
 
-    assert seen["conditions"][2]["message"] == "pods are refused: " + words.partition(": ")[2]
+    assert seen["conditions"][2]["message"] == "pods are rejected: " + words.partition(": ")[2]
     assert told(observed(deployment=deployment(conditions=other)))["Degraded"][1] == "PodsRefused"
 
 

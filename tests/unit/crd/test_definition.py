@@ -196,3 +196,31 @@ def test_what_the_api_server_would_refuse_or_ignore_is_refused(
 def test_a_release_with_an_unknown_version_is_refused(generate: Callable[[], Any]) -> None:
     with pytest.raises(CrdError, match="has no version v9"):
         generate()
+
+
+class Wrong(msgspec.Struct):
+    """A spec with a mistake in three fields, one of them further down."""
+
+    undescribed: int
+    far: Annotated[int, Meta(ge=0, le=9, description="A number.")] = 10
+    several: Annotated[int | bool, Meta(description="One or the other.")] = 1
+
+
+def test_all_mistakes_of_all_versions_are_told_at_once() -> None:
+    column = Column("A", "int", ".spec.size", "A column.")
+    wrong = replace(BOX.versions[0], spec=Wrong)
+    other = replace(BOX.versions[0], name="v2", storage=False, columns=(column, column))
+
+    with pytest.raises(CrdError) as caught:
+        custom_resource_definition(replace(BOX, versions=[wrong, other]))
+
+    assert str(caught.value).splitlines() == [
+        f"{BOX.crd_name}: 5 errors",
+        '  - Box v1 .spec.undescribed: has no description; Describe it: Meta(description="...").',
+        "  - Box v1 .spec.far: has a default outside its own limits: Expected `int` <= 9; Change "
+        "one of the two.",
+        "  - Box v1 .spec.several: is a union, which has no structural schema; Use one type, or "
+        "int | str with hints(int_or_string=True).",
+        "  - Box v2 column A: has the unknown type 'int'",
+        "  - Box v2 column A: has the unknown type 'int'",
+    ]

@@ -55,7 +55,9 @@ def test_a_spec_that_is_refused_every_minute_is_one_line() -> None:
         for delay in (0.2, 0.4, *[60.0] * 100):
             failures.failed(KEY, Invalid("spec.lid: Invalid value"), delay)
 
-    assert log.said(logging.ERROR) == ["failed, next try in 0.2 s: spec.lid: Invalid value"]
+    assert log.said(logging.ERROR) == [
+        "Reconcile failed, retrying in 0.2 s: spec.lid: Invalid value"
+    ]
     assert len(log.said(logging.DEBUG)) == 101
     about = {(each.__dict__["kind"], each.__dict__["object"]) for each in log.records}
     assert about == {("Teapot", "ns/a")}

@@ -16,7 +16,7 @@ from kopfkit.controller.stores import OwnedStore
 from kopfkit.conversion import Converter, Spoke
 from kopfkit.crd import ConditionedStatus, CustomResource, Version
 from kopfkit.errors import KopfkitError
-from kopfkit.project import derived
+from kopfkit.project import Alert, derived
 from kopfkit.runtime.errors import NotFound
 from kopfkit.runtime.kopfsettings import Watched
 from kopfkit.runtime.resources import Resource
@@ -150,6 +150,18 @@ def test_a_conversion_brings_its_webhook_and_its_rights() -> None:
         "storage-migration",
         "conversion-protection",
     }
+
+
+def test_an_operators_own_alerts_come_beside_those_that_any_operator_has() -> None:
+    own = Alert("Mine", "up == 0", 5, "warning", "Something.", "It is.")
+    repository, pages = "https://example.com", "https://example.com/pages"
+    found = derived.monitoring(Operator("o", "1", [boxes()]), repository, own=[own], runbooks=pages)
+    assert found.alerts[-1] == own
+    assert found.alerts[0].name == "OAbsent"
+    assert (found.runbooks, found.generated) == (
+        pages,
+        f"{repository}/blob/main/{derived.RUNBOOKS}",
+    )
 
 
 def test_the_command_line_has_what_the_operator_has() -> None:

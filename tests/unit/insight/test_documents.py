@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import helloworld_operator
-from helloworld_operator.alerts import ALERTS
+from helloworld_operator.alerts import OWN
 
 ROOT = Path(__file__).parents[3]
 RUNBOOKS = ROOT / "docs/runbooks"
@@ -18,8 +18,8 @@ DASHBOARDS = sorted((ROOT / "docs/dashboards").glob("*.json"))
 COLUMNS = 24  # of Grafana's grid
 
 
-@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
-def test_each_alert_has_a_runbook_that_says_what_to_do(alert: Any) -> None:
+@pytest.mark.parametrize("alert", OWN, ids=lambda alert: alert.name)
+def test_each_alert_of_its_own_has_a_runbook_that_says_what_to_do(alert: Any) -> None:
     text = (RUNBOOKS / f"{alert.name}.md").read_text()
     assert text.startswith(f"# {alert.name}\n")
     headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
@@ -31,13 +31,13 @@ def test_each_alert_has_a_runbook_that_says_what_to_do(alert: Any) -> None:
 
 def test_each_runbook_belongs_to_an_alert() -> None:
     pages = {path.stem for path in RUNBOOKS.glob("*.md")} - {"README"}
-    assert pages == {alert.name for alert in ALERTS}
+    assert pages == {alert.name for alert in OWN}
 
 
 @pytest.mark.parametrize("path", sorted(RUNBOOKS.glob("*.md")), ids=lambda path: path.stem)
 def test_links_between_runbooks_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
-        assert (RUNBOOKS / target).is_file(), target
+        assert (RUNBOOKS / target).exists(), target
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)

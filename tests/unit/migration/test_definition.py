@@ -55,7 +55,7 @@ def test_objects_go_through_the_stored_version_or_one_that_is_served() -> None:
 def test_without_a_webhook_versions_that_differ_are_refused() -> None:
     with pytest.raises(KopfkitError, match="stored in v1alpha1 would lose"):
         definition.read(crd(conversion={"strategy": "None"}))
-    with pytest.raises(KopfkitError, match="cure: Install the operator"):
+    with pytest.raises(KopfkitError, match="hint: Install the operator"):
         definition.read(crd(conversion=None))
 
 

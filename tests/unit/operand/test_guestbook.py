@@ -244,7 +244,7 @@ def test_newer_data_is_not_touched_and_the_message_says_what_to_do(
     assert f"has format {FORMAT + 1}, and this version understands up to {FORMAT}" in str(
         said.value
     )
-    assert "cure: run the image that wrote it" in str(said.value)
+    assert "hint: run the image that wrote it" in str(said.value)
     assert "Traceback" not in str(said.value)
     assert file.read_bytes() == before
 

@@ -78,5 +78,5 @@ def test_the_catalog_image_carries_its_cache(project: Project) -> None:
 
 
 def test_every_invalid_image_is_named_at_once() -> None:
-    with pytest.raises(KopfkitError, match="3 faults"):
+    with pytest.raises(KopfkitError, match="3 errors"):
         catalog.check_inputs("a b", "", "untagged")

@@ -97,7 +97,7 @@ FAULTS: list[tuple[str, Change, str, str]] = [
         CSV,
         lambda csv: owned(csv)[0]["specDescriptors"][3].update(path="greeting.tone"),
         "spec.customresourcedefinitions.owned[0].specDescriptors[3].path",
-        "'greeting.tone' is no field of v1",
+        "'greeting.tone' is not a field of v1",
     ),
     (
         CSV,

@@ -198,7 +198,7 @@ def test_another_directory_gets_the_tree_with_another_image(checkout: Path) -> N
 def test_bad_input_is_one_message_and_nothing_is_written(checkout: Path) -> None:
     done = kopfkit(checkout, "bundle", "generate", "--version", "v0.1.0", "--img", "a b")
     assert done.returncode == 1
-    assert done.stderr.decode().startswith("error: bundle generate: 2 faults\n  - --version:")
+    assert done.stderr.decode().startswith("error: bundle generate: 2 errors\n  - --version:")
     assert b"Traceback" not in done.stderr
     assert not (checkout / "bundle").exists()
 

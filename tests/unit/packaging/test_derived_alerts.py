@@ -32,6 +32,13 @@ def test_they_ask_for_what_the_alerts_of_helloworld_ask_for() -> None:
     assert derived <= proved
 
 
+def test_their_names_may_begin_otherwise_than_the_operators() -> None:
+    found = alerts.of_process(NAME, METRICS, "Other")
+    links = re.findall(r"\]\((\w+)\.md\)", "".join(each.runbook for each in found))
+    assert {*links} <= {each.name for each in found}
+    assert found[0].name == "OtherAbsent"
+
+
 def test_an_operator_without_a_condition_has_no_alert_on_it() -> None:
     names = {each.name for each in alerts.of_controllers("a-b", "a_b", ("Available",))}
     assert "ABObjectsUnavailable" in names

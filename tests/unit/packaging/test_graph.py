@@ -34,7 +34,7 @@ def test_the_tree_names_head_ways_and_versions_newest_first(stable: History) -> 
         "├── 0.2.0  2026-11-25  v1alpha1 (stored), v1\n"
         "│          from 0.1.0\n"
         "└── 0.1.0  2026-11-24  v1alpha1 (stored)\n"
-        "           for new installations\n"
+        "           new installations\n"
     )
 
 
@@ -46,7 +46,7 @@ def test_the_tree_says_whom_olm_leads_nobody_to(stable: History) -> None:
         if "skipped" in line
     ]
     assert line.startswith("├── 0.3.0")
-    assert line.endswith("skipped, OLM v0 leads nobody here")
+    assert line.endswith("skipped, no upgrade path with OLM v0")
 
 
 def test_mermaid_has_an_arrow_for_each_way_between_boxes_that_are_there(history: History) -> None:

@@ -185,13 +185,13 @@ def test_a_fault_of_the_graph_stays_where_it_is_accepted(project: Project) -> No
 @pytest.mark.parametrize(
     ("more", "why"),
     [
-        ("edges: {fast: {}}", "releases[1].edges.fast: is no channel of the release"),
+        ("edges: {fast: {}}", "releases[1].edges.fast: is not a channel of the release"),
         ("edges: {stable: {after: 0.1.0}}", "releases[1].edges.stable.after: is unknown"),
         ("edges: {stable: [0.1.0]}", "is not a mapping"),
-        ("edges: {stable: {replaces: 0.0.7}}", "replaces 0.0.7, which is no earlier release"),
+        ("edges: {stable: {replaces: 0.0.7}}", "replaces 0.0.7, which is not an earlier release"),
         ("edges: {stable: {skips: [0.3.0]}}", "replaces or skips 0.3.0, which is not older"),
         ("skips: ['a b']", "'a b' is neither a version nor a bundle's name"),
-        ("name: ../../etc", "is no bundle's name"),
+        ("name: ../../etc", "is not a bundle's name"),
         ("crds: {x: {served: [v1], stored: v2}}", "'v2' is not among the served versions (v1)"),
         ("crds: {x: [v1]}", "is not a mapping"),
     ],

@@ -147,4 +147,4 @@ def test_an_install_mode_that_cannot_be_is_refused(
 def test_a_catalog_that_is_too_large_says_what_to_do(bundles: list[Blob]) -> None:
     with pytest.raises(KopfkitError, match="a ConfigMap takes") as refused:
         servedcatalog.text([{**bundles[0], "more": "x" * servedcatalog.LIMIT}])
-    assert "make catalog" in refused.value.cure
+    assert "make catalog" in refused.value.hint

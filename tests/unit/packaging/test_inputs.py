@@ -78,7 +78,7 @@ def test_an_image_reference_is_taken(image: str) -> None:
     ],
 )
 def test_what_is_no_image_reference_is_refused(image: object) -> None:
-    assert "is no image reference" in why(check_image, image)
+    assert "is not an image reference" in why(check_image, image)
 
 
 def test_an_image_without_tag_or_digest_is_refused() -> None:
@@ -92,4 +92,4 @@ def test_a_channel_name_is_taken(channel: str) -> None:
 
 @pytest.mark.parametrize("channel", ["", "Stable", "a,b", "a b", "-a", "a-", "a" * 64, None])
 def test_what_is_no_channel_name_is_refused(channel: object) -> None:
-    assert "is no channel name" in why(check_channel, channel)
+    assert "is not a channel name" in why(check_channel, channel)

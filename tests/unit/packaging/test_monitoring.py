@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +13,15 @@ from kopfkit.packaging import bundle, kustomize, monitoring, workloads
 from kopfkit.packaging.releases import Release
 from kopfkit.project import Alert, Monitoring, Project
 
+ROOT = Path(__file__).parents[3]
 IMAGE = "quay.io/me/helloworld-operator:v0.1.0"
 
 
 def tree(project: Project, release: Release) -> dict[str, Any]:
     """The documents of config/, by path."""
     texts = kustomize.config_tree(project, release, IMAGE)
-    return {path: yamls.load_all(text) for path, text in texts.items()}
+    objects = {path: text for path, text in texts.items() if not path.endswith(".md")}
+    return {path: yamls.load_all(text) for path, text in objects.items()}
 
 
 def test_the_bundle_has_no_kind_that_a_cluster_may_not_know(
@@ -74,7 +77,9 @@ def test_every_alert_leads_to_its_runbook(project: Project) -> None:
     (group,) = monitoring.prometheus_rule(project, namespaced=False)["spec"]["groups"]
     assert project.monitoring is not None
     for rule, alert in zip(group["rules"], project.monitoring.alerts, strict=True):
-        assert rule["annotations"]["runbook_url"].endswith(f"/docs/runbooks/{alert.name}.md")
+        folder = "config/prometheus/runbooks" if alert.runbook else "docs/runbooks"
+        assert rule["annotations"]["runbook_url"].endswith(f"/main/{folder}/{alert.name}.md")
+        assert (ROOT / folder / f"{alert.name}.md").is_file()
         assert rule.get("for", "0m") == f"{alert.minutes}m"
         assert rule["labels"] == {"severity": alert.severity}
 
@@ -101,11 +106,14 @@ def test_every_fault_of_the_alerts_is_told_at_once(project: Project) -> None:
     with pytest.raises(KopfkitError) as caught:
         replace(
             project,
-            monitoring=Monitoring((good, good, bad), runbooks="docs", interval_seconds=0),
+            monitoring=Monitoring(
+                (good, good, bad), runbooks="docs", interval_seconds=0, generated="x"
+            ),
         )
     text = str(caught.value)
     for place in (
         "monitoring.runbooks",
+        "monitoring.generated",
         "monitoring.interval_seconds",
         "'SomethingWrong' occurs twice",
         "something wrong].name",

@@ -21,7 +21,7 @@ def test_every_fault_is_reported_at_once(project: Project) -> None:
             maintainers=(Maintainer("Somebody", "nobody"),),
         )
     text = str(caught.value)
-    assert "5 faults" in text
+    assert "5 errors" in text
     for place in ("namespace", "min_kube_version", "capabilities", "links[0].url", "email"):
         assert place in text
 
@@ -29,8 +29,8 @@ def test_every_fault_is_reported_at_once(project: Project) -> None:
 def test_an_unknown_platform_or_feature_is_refused_with_the_known_ones(project: Project) -> None:
     with pytest.raises(KopfkitError) as caught:
         replace(project, architectures=("x86",), features=frozenset({"fast"}))
-    assert "architectures[0]: 'x86' is none of amd64, arm64, ppc64le, s390x" in str(caught.value)
-    assert "features: 'fast' is none of cnf, cni" in str(caught.value)
+    assert "architectures[0]: 'x86' is not one of amd64, arm64, ppc64le, s390x" in str(caught.value)
+    assert "features: 'fast' is not one of cnf, cni" in str(caught.value)
 
 
 def test_a_wildcard_right_is_refused(project: Project) -> None:

@@ -50,7 +50,7 @@ def test_the_projects_own_graph_is_proved(project: Project, live: History) -> No
         (
             history(release("0.1.0"), release("0.2.0"), release("0.3.0", "0.2.0")),
             "channel stable",
-            "leads who has 0.1.0 by 0.1.0 and no further, and never to 0.3.0; name 0.1.0 in the",
+            "users on 0.1.0 are stuck: OLM v0 has no upgrade path from 0.1.0 to 0.3.0; name 0.1.0",
         ),
         (
             history(release("0.1.0"), release("0.2.0", "0.1.0"), release("0.3.0", "0.1.0")),
@@ -64,18 +64,18 @@ def test_the_projects_own_graph_is_proved(project: Project, live: History) -> No
                 release("0.3.0", "0.2.0", skips=("0.2.0",)),
             ),
             "channel stable",
-            "comes from its head 0.3.0 by replaces alone not to 0.1.0, and opm refuses it",
+            "has no chain of replaces from its head 0.3.0 to 0.1.0, and opm rejects it",
         ),
         (
             history(release("0.1.0"), release("0.2.0", "0.1.0", skip_range=">=0.1.0 <0.9.0"),
                     release("0.3.0", "0.2.0")),
             "release 0.2.0.skipRange",
-            "leads from 0.3.0 down to 0.2.0",
+            "makes 0.3.0 upgrade down to 0.2.0",
         ),
         (
             history(release("0.1.0"), release("0.2.0", "0.1.0", skip_range="soon")),
             "release 0.2.0.skipRange",
-            "'soon' is no range",
+            "'soon' is not a range",
         ),
         (
             history(release("0.1.0"), release("0.2.0", "0.1.0", deprecation="bad")),
@@ -110,7 +110,7 @@ def test_the_projects_own_graph_is_proved(project: Project, live: History) -> No
                 channels=("stable", "fast"),
             ),
             "channel stable",
-            "leads who has 0.1.0 by 0.1.0 and no further",
+            "users on 0.1.0 are stuck: OLM v0 has no upgrade path from 0.1.0 to 0.2.0",
         ),
     ],
     ids=[
@@ -136,7 +136,7 @@ def test_a_stored_version_is_followed_along_the_whole_way() -> None:
     )
     text = told(found)
     assert "0.2.0 -> 0.3.0: drops v1alpha1" in text
-    assert "on the way 0.1.0 -> 0.2.0 -> 0.3.0" in text
+    assert "upgrade path 0.1.0 -> 0.2.0 -> 0.3.0" in text
 
 
 def test_a_way_through_a_release_that_serves_both_is_fine() -> None:
@@ -169,9 +169,9 @@ def test_olm_v1_goes_to_no_deprecated_release_not_even_on_the_way_to_the_head() 
     assert str(routes.route_v0(found, "stable", "0.1.0")) == "0.1.0 -> 0.2.0 -> 0.3.0"
     assert str(routes.route_v1(found, "0.1.0")) == "0.1.0"
     assert (
-        "all channels: OLM v1 leads who has 0.1.0 by 0.1.0 and no further, and never to 0.3.0 (it "
-        "goes to no deprecated release: 0.2.0); name 0.1.0 in the replaces, skips or skipRange of "
-        "a release above that is not deprecated"
+        "all channels: users on 0.1.0 are stuck: OLM v1 has no upgrade path from 0.1.0 to 0.3.0 "
+        "(it never upgrades to deprecated releases: 0.2.0); name 0.1.0 in the replaces, skips or "
+        "skipRange of a release above that is not deprecated"
     ) in told(found)
     passed = release("0.3.0", "0.2.0", skip_range=">=0.1.0 <0.3.0")
     assert told(history(release("0.1.0"), middle, passed)) == ""
@@ -180,8 +180,8 @@ def test_olm_v1_goes_to_no_deprecated_release_not_even_on_the_way_to_the_head() 
 def test_a_skip_range_ends_below_its_own_release() -> None:
     found = history(release("0.1.0"), release("0.2.0", "0.1.0", skip_range=">=0.1.0"))
     assert told(found) == (
-        "release 0.2.0.skipRange: leads from 0.2.0 to itself, and OLM v0 chooses it again for "
-        "whoever has it; write a skipRange that ends below 0.2.0"
+        "release 0.2.0.skipRange: includes 0.2.0 itself, so that OLM v0 offers it again to its own "
+        "users; end the skipRange below 0.2.0"
     )
 
 

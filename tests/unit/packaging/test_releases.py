@@ -74,14 +74,14 @@ def test_a_history_that_is_not_utf8_is_refused_with_its_line(project: Project) -
         ([entry("0.1.0", channels=[])], "is empty"),
         ([entry("0.1.0", channels=["nightly"])], "is not in channels"),
         ([entry("0.1.0", stored="v2")], "is not among the served versions"),
-        ([entry("0.1.0", served=["v9"], stored="v9")], "is no version of the API"),
+        ([entry("0.1.0", served=["v9"], stored="v9")], "is not a version of the API"),
         ([entry("0.1.0", skip="0.0.9")], "is unknown"),
         ([entry("0.1.0"), entry("0.1.0", replaces="0.1.0")], "occurs twice"),
-        ([entry("0.1.0", replaces="0.0.9")], "which is no earlier release"),
+        ([entry("0.1.0", replaces="0.0.9")], "which is not an earlier release"),
         ([entry("0.2.0"), entry("0.1.0", replaces="0.2.0")], "which is not older"),
         ([entry("0.1.0", skips=["0.3.0"])], "which is not older"),
         ([entry("0.1.0", skips=["0.1.0"])], "which is not older"),
-        ([], "one release at least"),
+        ([], "at least one release"),
         (["0.1.0"], "is not a mapping"),
     ],
 )
@@ -96,7 +96,7 @@ def test_a_wrong_history_is_refused(project: Project, releases: list[Any], why: 
         ({"package": "other"}, "is not the project's name"),
         ({"defaultChannel": "fast"}, "is not in channels"),
         ({"channels": ["stable", "fast"]}, "'fast' has no release"),
-        ({"channels": ["Stable"]}, "is no channel name"),
+        ({"channels": ["Stable"]}, "is not a channel name"),
         ({"channels": "stable"}, "is not a list"),
         ({"extra": 1}, "is unknown"),
     ],
@@ -107,7 +107,7 @@ def test_a_wrong_head_is_refused(project: Project, fields: dict[str, Any], why: 
 
 
 def test_all_faults_are_told_together(project: Project) -> None:
-    with pytest.raises(KopfkitError, match="3 faults"):
+    with pytest.raises(KopfkitError, match="3 errors"):
         parse(project, text(entry("v1", date="soon", stored="v2")))
 
 
@@ -122,9 +122,9 @@ def test_what_is_no_yaml_mapping_is_refused(project: Project, broken: str) -> No
     [
         ("deprecatedVersions: [v1]", "deprecatedVersions", "'v1' is not served beside the stored"),
         ("deprecatedVersions: [v9]", "deprecatedVersions", "'v9' is not served beside the stored"),
-        ("deprecation: 7", "deprecation", "7 is no sentence"),
+        ("deprecation: 7", "deprecation", "7 is not a sentence"),
         ("images: here", "images", "'here' is not a mapping"),
-        ("images: {catalog: 'a:b'}", "images.catalog", "is unknown; known are bundle, operator"),
+        ("images: {catalog: 'a:b'}", "images.catalog", "is unknown; valid are bundle, operator"),
         ("images: {operator: 'quay.io/me/op:v1'}", "images.operator", "has no digest"),
     ],
 )

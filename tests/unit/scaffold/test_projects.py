@@ -2,6 +2,7 @@
 
 import ast
 import subprocess
+import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -36,8 +37,8 @@ def projects(draw: st.DrawFn) -> Answers:
         draw(st.sampled_from(("apache2", "none"))),
     )
     kinds = draw(st.lists(KINDS, max_size=3, unique_by=str.lower))
-    for number, kind in enumerate(kinds):
-        versions = ("v1alpha1", "v1beta1", "v1")[: draw(st.integers(1, 3)) if number == 0 else 1]
+    for kind in kinds:
+        versions = ("v1alpha1", "v1beta1", "v1")[: draw(st.integers(1, 3))]
         group = draw(st.sampled_from((found.domain, f"cache.{found.domain}")))
         found = found.with_api(Api(group, kind, plural_of(kind), versions, draw(st.booleans())))
     return found
@@ -144,6 +145,25 @@ def test_another_kind_gets_a_controller_and_edits_stay(root: Path) -> None:
     assert "# mine" in text
     assert "memcached_controller.CONTROLLER,\n        backup_controller.CONTROLLER," in text
     assert (root / "tests/test_backup.py").exists()
+
+
+def test_two_kinds_with_two_versions_each_are_described_by_one_project(root: Path) -> None:
+    create(root, version="v1beta1")
+    create(root, kind="Backup", version="v1beta1")
+    create(root, kind="Backup", version="v1")
+    text = (root / "cache_operator/__main__.py").read_text()
+    both = "        memcached_conversion.CONVERTER,\n        backup_conversion.CONVERTER,\n    ]"
+    assert both in text
+    kopfkit = [sys.executable, "-c", "from kopfkit.cli import main; main()"]
+    for command in (["manifests"], ["bundle", "generate"]):
+        done = subprocess.run([*kopfkit, *command], cwd=root, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+    stored = {}
+    for kind in ("memcacheds", "backups"):
+        crd = yamls.read(root / f"bundle/manifests/cache.example.org_{kind}.yaml")["spec"]
+        assert crd["conversion"]["strategy"] == "Webhook"
+        stored[kind] = [each["name"] for each in crd["versions"] if each["storage"]]
+    assert stored == {"memcacheds": ["v1beta1"], "backups": ["v1"]}
 
 
 @pytest.mark.parametrize("name", ["Import", "List", "Ctx", "VeryLongNameOfAKindThatSomebodyChose"])

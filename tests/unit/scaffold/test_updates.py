@@ -170,7 +170,7 @@ def test_a_file_that_was_deleted_is_restored_first_or_done_without(
     with pytest.raises(KopfkitError) as caught:
         operations.update(project, kits[1])
     assert "file: was deleted, and its template has changed" in str(caught.value)
-    assert 'without = ["FILE"]' in caught.value.cure
+    assert 'without = ["FILE"]' in caught.value.hint
     assert files(project) == before
     text = (project / "pyproject.toml").read_text()
     (project / "pyproject.toml").write_text(text + 'without = ["file"]\n')

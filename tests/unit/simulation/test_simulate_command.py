@@ -82,10 +82,10 @@ def test_preflight_names_each_object_that_does_not_fit(run: Run, tmp_path: Path)
     converter = ("--converter", "helloworld_operator.api.conversion:CONVERTER")
     done = run("preflight", "0.4.0", "--objects", write(tmp_path / "good", 1), *converter)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "0 faults in 2 objects, seen through every version served.\n"
+    assert done.stdout == "0 errors in 2 objects, read in every served version.\n"
     done = run("preflight", "0.4.0", "--objects", write(tmp_path / "bad", -1), "--json")
     assert done.returncode == 3
-    fault = json.loads(done.stdout)["faults"][0]
+    fault = json.loads(done.stdout)["findings"][0]
     assert (fault["key"], fault["path"], fault["who"]) == (
         "default/one",
         "spec.replicas",
@@ -96,7 +96,7 @@ def test_preflight_names_each_object_that_does_not_fit(run: Run, tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("upgrade", "0.2.0", "nowhere"), "is no directory, no image and no release"),
+        (("upgrade", "0.2.0", "nowhere"), "is neither a directory, an image nor a release"),
         (("upgrade", "0.2.0", "9.9.9"), "is not in catalog/releases.yaml"),
         (("upgrade", "config/crd", "0.3.0"), "has 0 ClusterServiceVersions"),
         (("upgrade", "0.2.0", "0.3.0", "--stored-versions", "v7"), "no CRD has v7"),

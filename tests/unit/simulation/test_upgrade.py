@@ -130,6 +130,7 @@ def test_the_way_back_is_refused_because_objects_may_be_stored_in_the_newer_vers
     report = simulate(bundles["0.4.0"], bundles["0.1.0"])
     assert report.stopped
     assert "status.storedVersions names v1" in reasons(report)
+    assert "kopfkit migrate storage" in as_text(report)
     assert "CRD overwritten" not in verdicts(report, "CRD")
 
 

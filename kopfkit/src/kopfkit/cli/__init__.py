@@ -3,7 +3,9 @@ generator do not pay for the cluster tools, nor the other way round."""
 
 import errno
 import importlib
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,27 +14,33 @@ from kopfkit.errors import KopfkitError
 
 # Command name -> "module:attribute", and the line that `kopfkit --help` shows for it.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "init": ("kopfkit.cli.scaffold:init", "Make a project for an operator"),
+    "init": ("kopfkit.cli.scaffold:init", "Create a project for an operator"),
     "create": ("kopfkit.cli.scaffold:create", "Add an API to a project"),
-    "edit": ("kopfkit.cli.scaffold:edit", "Change the answers given to init"),
-    "update": ("kopfkit.cli.scaffold:update", "Bring a project to this kopfkit, with your edits"),
-    "cluster": ("kopfkit.cli.cluster:cluster", "Bring a cluster up, look at it, take it down"),
+    "edit": ("kopfkit.cli.scaffold:edit", "Change the settings given to init"),
+    "update": (
+        "kopfkit.cli.scaffold:update",
+        "Update a project to this kopfkit, keeping your edits",
+    ),
+    "cluster": ("kopfkit.cli.cluster:cluster", "Create, inspect and delete a cluster"),
     "tools": ("kopfkit.cli.tools:tools", "Find or build the cluster tools"),
     "olm": ("kopfkit.cli.olm:olm", "Install, check or remove the Operator Lifecycle Manager"),
     "image": ("kopfkit.cli.image:image", "Build and push the operator's images"),
     "subscribe": ("kopfkit.cli.subscription:subscribe", "Install an operator by Subscription"),
-    "unsubscribe": ("kopfkit.cli.subscription:unsubscribe", "Remove what subscribe installed"),
-    "migrate": ("kopfkit.cli.migrate:migrate", "Rewrite stored objects in the version stored now"),
+    "unsubscribe": (
+        "kopfkit.cli.subscription:unsubscribe",
+        "Remove the operator that subscribe installed",
+    ),
+    "migrate": ("kopfkit.cli.migrate:migrate", "Migrate stored objects to the storage version"),
     "cleanup": ("kopfkit.cli._bundlerun:cleanup", "Remove an operator that OLM has installed"),
     "run": ("kopfkit.cli.run:run", "Run the operator on this machine, or from a bundle image"),
     "manifests": ("kopfkit.cli.generate:manifests", "Write CRDs, RBAC and the kustomize tree"),
     "bundle": ("kopfkit.cli.bundle:bundle", "Generate and validate the OLM bundle"),
     "scorecard": ("kopfkit.cli.scorecard:scorecard", "Run operator-sdk's scorecard on the bundle"),
     "catalog": ("kopfkit.cli.catalog:catalog", "Generate and validate the file-based catalog"),
-    "release": ("kopfkit.cli.release:release", "Make a release, check, sign and push it"),
+    "release": ("kopfkit.cli.release:release", "Build, check, sign and push a release"),
     "simulate": (
         "kopfkit.cli.simulate:simulate",
-        "Say what an upgrade by OLM will do, step by step",
+        "Simulate an upgrade by OLM, step by step",
     ),
 }
 
@@ -70,12 +78,14 @@ def main(argv: list[str] | None = None) -> Any:
     try:
         return kopfkit.main(args=argv, prog_name="kopfkit", standalone_mode=True)
     except KopfkitError as error:
-        click.echo(f"error: {error}", err=True)
+        from kopfkit.cli._callers import fitting
+
+        click.echo(f"error: {fitting(str(error), os.environ, Path.cwd())}", err=True)
         sys.exit(1)
     except OSError as error:
         if error.errno not in _DISK:
             raise
         place = error.filename or "a file in KOPFKIT_CACHE_DIR or KOPFKIT_STATE_DIR"
         click.echo(f"error: {place}: cannot be written ({error.strerror})", err=True)
-        click.echo("  cure: Free some space there, or set these to other directories.", err=True)
+        click.echo("  hint: Free some space there, or set these to other directories.", err=True)
         sys.exit(1)

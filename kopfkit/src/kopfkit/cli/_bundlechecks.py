@@ -50,7 +50,9 @@ class Choice:
         """Raises KopfkitError if there is no such check."""
         known = {*CHECKS, *RULES, *TOOLS}
         for name in sorted(self.skip - known):
-            raise KopfkitError(f"--skip {name}", "is no check", f"There are: {_listed(known)}.")
+            raise KopfkitError(
+                f"--skip {name}", "is not a check", f"Valid values: {_listed(known)}."
+            )
 
 
 def everything(choice: Choice) -> Outcome:
@@ -170,7 +172,9 @@ def _crds(path: Path) -> list[dict[str, Any]]:
     ]
     if wrong or not found:
         why = wrong[0] if wrong else "no CustomResourceDefinition is in it"
-        raise KopfkitError(f"--crds {path}", why, "Name a file of CRDs that the API server takes.")
+        raise KopfkitError(
+            f"--crds {path}", why, "Specify a file of CRDs that the API server accepts."
+        )
     return found
 
 

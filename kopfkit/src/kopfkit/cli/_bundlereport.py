@@ -87,17 +87,17 @@ def without_known(faults: Iterable[Fault], baseline: Path | None) -> tuple[list[
     if baseline is None:
         return found, 0
     wrong: list[str] = []
-    shape = {"faults": [dict.fromkeys(_KEY, str)]}
+    shape = {"findings": [dict.fromkeys(_KEY, str)]}
     document = fitted(
         yamls.read(baseline), shape, lambda place, why: wrong.append(f"{place} {why}")
     )
-    if wrong or "faults" not in document:
+    if wrong or "findings" not in document:
         raise KopfkitError(
             str(baseline),
-            "is no baseline" + (f" ({wrong[0].strip()})" if wrong else ""),
+            "is not a baseline file" + (f" ({wrong[0].strip()})" if wrong else ""),
             "Write one: kopfkit bundle validate DIRECTORY --output json > FILE",
         )
-    known = {tuple(one.get(key, "") for key in _KEY) for one in document["faults"]}
+    known = {tuple(one.get(key, "") for key in _KEY) for one in document["findings"]}
     left = [one for one in found if tuple(getattr(one, key) for key in _KEY) not in known]
     return left, len(found) - len(left)
 
@@ -128,7 +128,7 @@ def as_json(outcome: Outcome) -> str:
     """One document; as FILE of --baseline it makes these findings known."""
     faults = [{**asdict(one), "source": one.source} for one in outcome.faults]
     document = {"asked": outcome.asked, "notes": outcome.notes, "known": outcome.known}
-    return json.dumps({**document, "faults": faults}, indent=2, ensure_ascii=False)
+    return json.dumps({**document, "findings": faults}, indent=2, ensure_ascii=False)
 
 
 def as_sarif(outcome: Outcome) -> str:

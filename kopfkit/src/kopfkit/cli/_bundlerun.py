@@ -19,9 +19,13 @@ _SUGGESTED = "operatorframework.io/suggested-namespace"
 def cluster(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which cluster."""
     for option in (
-        click.option("--name", default="kopfkit", show_default=True, help="The cluster's name."),
         click.option(
-            "--kubeconfig", type=click.Path(path_type=Path), help="Any cluster, instead of --name."
+            "--name", default="kopfkit", show_default=True, help="Name of the kopfkit cluster."
+        ),
+        click.option(
+            "--kubeconfig",
+            type=click.Path(path_type=Path),
+            help="Kubeconfig of any cluster, instead of --name.",
         ),
     ):
         function = option(function)
@@ -31,11 +35,19 @@ def cluster(function: Callable[..., Any]) -> Callable[..., Any]:
 def pulling(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options about images and time."""
     for option in (
-        click.option("--timeout", default=subscription.TIMEOUT, show_default=True, help="Seconds."),
-        click.option("--pull-secret-name", multiple=True, help="Pull secret in the namespace."),
-        click.option("--opm-image", help="What serves the catalog [default: that of OLM]."),
-        click.option("--use-http", is_flag=True, help="The registry speaks plain HTTP."),
-        click.option("--skip-tls-verify", is_flag=True, help="Trust any certificate of it."),
+        click.option(
+            "--timeout", default=subscription.TIMEOUT, show_default=True, help="Timeout in seconds."
+        ),
+        click.option(
+            "--pull-secret-name", multiple=True, help="Name of a pull secret in the namespace."
+        ),
+        click.option(
+            "--opm-image", help="Image with opm that serves the catalog [default: OLM's]."
+        ),
+        click.option("--use-http", is_flag=True, help="Use plain HTTP for the registry."),
+        click.option(
+            "--skip-tls-verify", is_flag=True, help="Do not verify the registry's TLS certificate."
+        ),
     ):
         function = option(function)
     return function
@@ -44,7 +56,9 @@ def pulling(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.command("bundle")
 @click.argument("image")
 @cluster
-@click.option("--namespace", "-n", help="Where it runs [default: what the bundle suggests].")
+@click.option(
+    "--namespace", "-n", help="Namespace of the operator [default: the one the bundle suggests]."
+)
 @click.option(
     "--install-mode", default="", help="AllNamespaces, OwnNamespace, SingleNamespace=NAME, ..."
 )
@@ -95,7 +109,9 @@ def run_bundle(
 @click.command("bundle-upgrade")
 @click.argument("image")
 @cluster
-@click.option("--namespace", "-n", help="Of the Subscription [default: where it is found].")
+@click.option(
+    "--namespace", "-n", help="Namespace of the Subscription [default: where it is found]."
+)
 @pulling
 def run_bundle_upgrade(
     image: str,
@@ -143,10 +159,12 @@ def run_bundle_upgrade(
 @click.command()
 @click.argument("package")
 @cluster
-@click.option("--namespace", "-n", help="Of the Subscription [default: where it is found].")
+@click.option(
+    "--namespace", "-n", help="Namespace of the Subscription [default: where it is found]."
+)
 @click.option("--delete-crds/--keep-crds", default=True, show_default=True,
-              help="Delete the CRDs too, and with them every object.")  # fmt: skip
-@click.option("--yes", "-y", is_flag=True, help="Do not ask before deleting objects.")
+              help="Also delete the CRDs, and with them every object.")  # fmt: skip
+@click.option("--yes", "-y", is_flag=True, help="Delete objects without asking.")
 def cleanup(
     package: str,
     name: str,

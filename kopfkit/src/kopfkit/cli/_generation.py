@@ -11,10 +11,12 @@ from kopfkit.packaging.writer import Output, diff, write
 from kopfkit.project import Project, find_root, load
 
 check_option = click.option(
-    "--check", is_flag=True, help="Write nothing; show the difference and exit with 1 if any."
+    "--check",
+    is_flag=True,
+    help="Write nothing; show the differences, and exit with 1 if there are any.",
 )
 overwrite_option = click.option(
-    "--overwrite", is_flag=True, help="Also replace files that kopfkit did not generate."
+    "--overwrite", is_flag=True, help="Also overwrite files that kopfkit did not generate."
 )
 
 
@@ -31,7 +33,7 @@ class Checkout:
             raise KopfkitError(
                 str(path),
                 f"cannot be read ({error.strerror})",
-                "It holds the release history; write one.",
+                "It holds the release history; create it.",
             ) from None
         self.history = historyfile.parse(self.project, text)
 

@@ -32,7 +32,7 @@ def rendered(source: str, image: str = "") -> list[dict[str, Any]]:
         raise KopfkitError(
             source,
             "is neither a file, nor a directory, nor an image with a tag or digest",
-            "Name a bundle, a catalog, or a template of opm's.",
+            "Specify a bundle, a catalog, or a template of opm's.",
         )
     return rendering.render(source, progress, of=image)
 
@@ -53,7 +53,7 @@ def _kind(path: Path) -> str:
     if kind is None:
         raise KopfkitError(
             str(path),
-            f"is no template of opm's (its schema is {named.get('schema')!r})",
-            f"Known are {', '.join(_TEMPLATES)}.",
+            f"is not a template of opm's (its schema is {named.get('schema')!r})",
+            f"Valid values: {', '.join(_TEMPLATES)}.",
         )
     return kind

@@ -35,8 +35,8 @@ def bundle_at(text: str) -> Bundle:
     if not re.fullmatch(r"v?\d+\.\d+\.\d+.*", text):
         raise KopfkitError(
             text,
-            "is no directory, no image and no release",
-            "Name a bundle's directory or image, or a version of catalog/releases.yaml; with "
+            "is neither a directory, an image nor a release",
+            "Specify a bundle's directory or image, or a version of catalog/releases.yaml; with "
             "--catalog, a bundle of it.",
         )
     from kopfkit.cli._generation import Checkout
@@ -88,7 +88,7 @@ def crds_at(text: str, *, before: bool = False) -> Mapping[str, Object]:
 
 
 def converter_at(reference: str) -> Convert:
-    """The `convert` of the kopfkit.conversion.Converter at "package.module:ATTRIBUTE".
+    """The `convert` of the kopfkit.conversion.Converter, or Converters, at "package.module:NAME".
 
     Raises:
         KopfkitError: there is none.
@@ -101,7 +101,7 @@ def converter_at(reference: str) -> Convert:
         raise KopfkitError(
             f"converter {reference}",
             f"cannot be had ({error})",
-            "Name it as package.module:ATTRIBUTE, a kopfkit.conversion.Converter.",
+            "Specify it as package.module:ATTRIBUTE, a kopfkit.conversion.Converter or Converters.",
         ) from None
 
     def asked(obj: Object, api_version: str) -> Object:
@@ -220,5 +220,7 @@ def with_stored(situation: Situation, names: Mapping[str, Object], stored: str) 
         if set(kept) <= {each["name"] for each in crd["spec"]["versions"]}
     }
     if not known:
-        raise KopfkitError("--stored-versions", f"no CRD has {stored}", "Name versions of a CRD.")
+        raise KopfkitError(
+            "--stored-versions", f"no CRD has {stored}", "Specify versions that a CRD has."
+        )
     return replace(situation, stored_versions=known)

@@ -66,7 +66,7 @@ def generate(
 @click.option(
     "--strict/--no-strict",
     default=None,
-    help="Ask kopfkit's house rules and operator-sdk's optional validators, too "
+    help="Also run kopfkit's house rules and operator-sdk's optional validators "
     "[default: for the bundle of this checkout only].",
 )
 @click.option(
@@ -79,12 +79,12 @@ def generate(
     "--skip",
     multiple=True,
     metavar="NAME",
-    help="Do not ask a check, a rule, operator-sdk, api-server or kube-linter; may be repeated.",
+    help="Skip a check, a rule, operator-sdk, api-server or kube-linter; may be repeated.",
 )
 @click.option(
     "--baseline",
     type=click.Path(dir_okay=False, exists=True, path_type=Path),
-    help="Do not count findings that this file has (an earlier --output json).",
+    help="Baseline: ignore the findings in this file (an earlier --output json).",
 )
 @click.option(
     "--crds",
@@ -96,7 +96,7 @@ def generate(
     "--api-server/--no-api-server",
     default=True,
     show_default=True,
-    help="Try every object on an API server that is started for this (10 to 30 seconds).",
+    help="Dry-run every object on a real API server, started for this (10 to 30 seconds).",
 )
 @click.option(
     "--images", is_flag=True, help="Also run the validator that pulls the images (multiarch)."

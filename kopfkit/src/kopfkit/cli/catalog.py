@@ -95,10 +95,10 @@ def generate(
     help="With CATALOG.",
 )
 def validate(source: str | None, package: str, fail_on: str, opm: bool, output: str) -> None:
-    """Check a catalog with opm, and its upgrade graph; reports every fault.
+    """Validate a catalog with opm, and its upgrade graph; reports every error.
 
     CATALOG is a file-based catalog (a directory, a file or an image), or a package of a
-    community-operators checkout. An error is what opm refuses, a warning what leaves users behind.
+    community-operators checkout. An error is what opm rejects, a warning what leaves users behind.
     By default it is the catalog of this checkout, which is compared with catalog/releases.yaml,
     too.
     """

@@ -15,7 +15,7 @@ _NAME = click.option(
 
 @click.group()
 def cluster() -> None:
-    """Bring a cluster up, look at it, take it down."""
+    """Create, inspect and delete a cluster."""
     sigterm_like_ctrl_c()
 
 
@@ -31,10 +31,10 @@ def cluster() -> None:
 @click.option("--olm", is_flag=True, help="Install the Operator Lifecycle Manager too.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of a control plane's API server.")
 @click.option(
-    "--workers", type=click.IntRange(0, 5), default=0, help="Nodes of a kind cluster, besides one."
+    "--workers", type=click.IntRange(0, 5), default=0, help="Worker nodes of a kind cluster."
 )
 def up(name: str, kind: str, olm: bool, port: int | None, workers: int) -> None:
-    """Start a cluster, or take up the one that is there."""
+    """Start a cluster, or reuse the one that runs."""
     started = manager.up(kind, olm, name, port=port, workers=workers)
     click.echo(f"Cluster {name} is up ({started.kind}).")
     click.echo(f"  export KUBECONFIG={shlex.quote(str(started.kubeconfig))}")
@@ -43,15 +43,15 @@ def up(name: str, kind: str, olm: bool, port: int | None, workers: int) -> None:
 @cluster.command()
 @_NAME
 def down(name: str) -> None:
-    """End a cluster and everything that was started for it."""
+    """Stop a cluster and everything that was started for it."""
     found = manager.down(name)
-    click.echo(f"Cluster {name} is gone." if found else f"Cluster {name}: nothing was there.")
+    click.echo(f"Cluster {name} is deleted." if found else f"Cluster {name} does not exist.")
 
 
 @cluster.command()
 @_NAME
 def status(name: str) -> None:
-    """Show what runs; exit with 1 if the API server does not answer."""
+    """Show what runs; exits with 1 if the API server does not answer."""
     told = manager.status(name)
     width = max(len(what) for what, _ in told.rows)
     for what, how in told.rows:

@@ -53,8 +53,9 @@ def graph(
     form: str | None,
     output: Path | None,
 ) -> None:
-    """Show the ways between the releases of catalog/releases.yaml: as a tree for a terminal, as
-    Mermaid for a document, or as a drawing (SVG).
+    """Show the upgrade paths between the releases of catalog/releases.yaml.
+
+    As a tree for a terminal, as Mermaid for a document, or as a drawing (SVG).
 
     CATALOG is a file-based catalog (a directory, a file or an image) or a package of a
     community-operators checkout, in place of catalog/releases.yaml.

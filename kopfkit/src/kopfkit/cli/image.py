@@ -55,7 +55,9 @@ def root(python: str, arch: str) -> None:
     """
     if not Path(imageroot.LOCK).exists():
         _lock(python)
-    with Progress().step(f"Laying out {ROOT} for Python {python} on {arch}"):
+    with Progress().step(
+        f"Building the image's root filesystem {ROOT} for Python {python} on {arch}"
+    ):
         imageroot.build(
             ROOT,
             Path(),

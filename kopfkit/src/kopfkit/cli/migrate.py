@@ -25,25 +25,27 @@ _NAMED = 10
 
 @click.group()
 def migrate() -> None:
-    """Bring what is stored in a cluster to where a release wants it."""
+    """Storage version migration."""
 
 
 @migrate.command()
 @click.argument("crds", nargs=-1, metavar="[CRD]...")
-@click.option("--name", default="kopfkit", show_default=True, help="The cluster's name.")
+@click.option("--name", default="kopfkit", show_default=True, help="Name of the kopfkit cluster.")
 @click.option(
     "--kubeconfig",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="Instead of --name.",
 )
-@click.option("--to", metavar="VERSION", help="Refuse unless this is the version that is stored.")
-@click.option("--dry-run", is_flag=True, help="Have each rewrite checked; write nothing.")
+@click.option("--to", metavar="VERSION", help="Fail unless this is the CRD's storage version.")
+@click.option(
+    "--dry-run", is_flag=True, help="Server-side dry run: check each rewrite, write nothing."
+)
 @click.option(
     "--rate",
     type=click.FloatRange(min=0),
     default=RATE,
     show_default=True,
-    help="Objects a second; 0 for no limit.",
+    help="Maximum objects per second; 0 for no limit.",
 )
 def storage(
     crds: tuple[str, ...],
@@ -56,7 +58,7 @@ def storage(
     """Rewrite the objects of a CRD in the version it stores, and have it forget the others.
 
     CRD is PLURAL.GROUP; without one, all of this checkout's operator. May be ended and repeated
-    at any time: it goes on where it was.
+    at any time: it resumes.
     """
     names = crds or tuple(resource.crd_name for resource in project.load().resources)
     # The run-time client looks for the cluster where an operator does.
@@ -74,8 +76,8 @@ def storage(
     if refused:
         raise KopfkitError(
             "storage migration",
-            f"the API server does not take {_count(refused)} as they are",
-            "Mend them (kubectl edit), or what refuses them, and run it again.",
+            f"the API server rejects {_count(refused)} as they are",
+            "Fix them (kubectl edit), or what rejects them, and run it again.",
         )
 
 

@@ -18,7 +18,9 @@ def _target(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--name", default="kopfkit", show_default=True, help="Name of the cluster."),
         click.option(
-            "--kubeconfig", type=click.Path(path_type=Path), help="Any cluster, instead of --name."
+            "--kubeconfig",
+            type=click.Path(path_type=Path),
+            help="Kubeconfig of any cluster, instead of --name.",
         ),
     ):
         function = option(function)
@@ -34,12 +36,14 @@ def olm() -> None:
 @_target
 @click.option("--registry", help="host:port that the cluster pulls from and this machine pushes to "
               "[default: the kopfkit cluster's own; none: the public images].")  # fmt: skip
-@click.option("--timeout", default=lifecycle.READY_TIMEOUT, show_default=True, help="Seconds.")
-@click.option("--force", is_flag=True, help="Apply it again although it is installed.")
+@click.option(
+    "--timeout", default=lifecycle.READY_TIMEOUT, show_default=True, help="Timeout in seconds."
+)
+@click.option("--force", is_flag=True, help="Apply the manifests even if OLM is installed.")
 def install(
     name: str, kubeconfig: Path | None, registry: str | None, timeout: float, force: bool
 ) -> None:
-    """Install OLM and wait until it is ready; does nothing where it is."""
+    """Install OLM and wait until it is ready; no-op if it is."""
     found = _cluster(name, kubeconfig)
     if found is not None and found.kind == "control-plane":
         raise KopfkitError(
@@ -60,7 +64,7 @@ def install(
 @_target
 @click.option("--output", type=click.Choice(("text", "json")), default="text", show_default=True)
 def status(name: str, kubeconfig: Path | None, output: str) -> None:
-    """Say whether OLM is installed and ready, and what of it is there; exit with 1 if it is not."""
+    """Show whether OLM is installed and ready, with its parts; exits with 1 if not."""
     target = _kubeconfig(_cluster(name, kubeconfig), kubeconfig)
     told = lifecycle.status(target)
     parts = olmparts.parts(target, Progress())
@@ -87,7 +91,7 @@ def status(name: str, kubeconfig: Path | None, output: str) -> None:
 @olm.command()
 @_target
 def uninstall(name: str, kubeconfig: Path | None) -> None:
-    """Remove OLM; refused while an operator is installed by it."""
+    """Remove OLM; fails while it manages an operator."""
     found = _cluster(name, kubeconfig)
     lifecycle.uninstall(_kubeconfig(found, kubeconfig), Progress())
     if found is not None:

@@ -21,7 +21,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.group()
 def release() -> None:
-    """Make a release, check, sign and push it."""
+    """Build, check, sign and push a release."""
 
 
 def _passphrase() -> bytes | None:
@@ -32,38 +32,44 @@ def _passphrase() -> bytes | None:
 
 @release.command()
 def newest() -> None:
-    """Print the version of the history's last release."""
+    """Print the newest version in the release history."""
     from kopfkit.cli._generation import Checkout
 
     click.echo(Checkout().history.newest.version)
 
 
 @release.command()
-@click.option("--version", required=True, help="The release, as x.y.z.")
+@click.option("--version", required=True, help="The version to release, as x.y.z.")
 @click.option(
     "--date",
     type=click.DateTime(["%Y-%m-%d"]),
-    help="Day of a new entry [default: that of the newest commit].",
+    help="Date of a new history entry [default: that of the newest commit].",
 )
 @click.option(
-    "--channels", default="", help="Of a new entry [default: those of the release before]."
+    "--channels",
+    default="",
+    help="Channels of a new history entry [default: the previous release's].",
 )
-@click.option("--skip-range", default="", help="Of a new entry, such as '>=1.0.0 <1.2.0'.")
+@click.option(
+    "--skip-range", default="", help="skipRange of a new history entry, such as '>=1.0.0 <1.2.0'."
+)
 @click.option("--image-base", default="", help="Registry and repository [default: the project's].")
 @click.option(
     "--platform", "platforms", multiple=True, help="linux/amd64 or linux/arm64; may be repeated."
 )
 @click.option("--base-image", default="", help="Base of the operator image.")
-@click.option("--key", type=_FILE, help="PEM file of the private key; sign later without one.")
+@click.option("--key", type=_FILE, help="PEM file of the private key; without it, sign later.")
 @click.option(
     "--check",
     "checks",
     multiple=True,
     metavar="COMMAND",
-    help="Run first, in the checkout; refuse the release if it fails. May be repeated.",
+    help="Command that must succeed in the checkout before the release; may be repeated.",
 )
-@click.option("--offline", is_flag=True, help="Ask no registry for earlier releases; push does.")
-@click.option("--push", is_flag=True, help="Push the images when everything is made.")
+@click.option(
+    "--offline", is_flag=True, help="Do not check the registry for earlier releases (push does)."
+)
+@click.option("--push", is_flag=True, help="Push the images once everything is built.")
 def make(
     version: str,
     date: datetime.datetime | None,
@@ -77,10 +83,10 @@ def make(
     offline: bool,
     push: bool,
 ) -> None:
-    """Make a release into dist/<name>-<version>/, and bring the checkout up to it.
+    """Build a release in dist/<name>-<version>/, and update the checkout to it.
 
     Version, changelog, history, bundle, catalog and config change in the checkout (commit them);
-    images, bill of materials, provenance, the directory for community-operators and the picture of
+    images, SBOM, provenance, the directory for community-operators and the drawing of
     the upgrade graph are in dist/. Nothing is pushed without --push. A release that exists is made
     again and must come out the same.
     """
@@ -107,7 +113,7 @@ def make(
     )
     rules.release(checkout.history, wanted, datetime.date.min)
     if offline and push:
-        raise KopfkitError("--offline", "and --push exclude each other", "Leave one out.")
+        raise KopfkitError("--offline", "and --push exclude each other", "Use only one of them.")
     silent = [] if offline else _earlier(checkout, version, progress, strict=push)
     made = process.make(checkout.root, options, progress)
     shown = made.directory.relative_to(checkout.root)
@@ -118,7 +124,7 @@ def make(
         click.echo(f"  {kind:9} {reference}")
     click.echo(f"  changed in the checkout: {len(made.changed)} files")
     if silent:
-        click.echo(f"  not asked for, since no registry answered: {', '.join(silent)}")
+        click.echo(f"  not checked, since no registry answered: {', '.join(silent)}")
     if push:
         for reference in publishing.push(made.directory, progress):
             click.echo(f"  pushed {reference}")
@@ -140,12 +146,12 @@ def _earlier(
 
     history = checkout.history
     images = {one.version: checkout.image(one.version, "-bundle") for one in history.releases}
-    with progress.step("Asking for the bundles of earlier releases"):
+    with progress.step("Checking the registry for earlier bundles"):
         silent = publishing.check_earlier(history, version, images)
     if silent and strict:
         raise KopfkitError(
             ", ".join(silent),
-            "cannot be asked for, and the catalog points there",
+            "cannot be checked, and the catalog references it",
             "Try again when the registry answers.",
         )
     return silent
@@ -159,7 +165,7 @@ def verify(directory: Path, key: Path | None) -> None:
     from kopfkit.releasing import publishing
 
     count = publishing.verify(directory, key)
-    signed = "signed by this key" if key else "signature not asked for (--key)"
+    signed = "signed by this key" if key else "signature not checked (--key)"
     click.echo(f"{directory}: {count} files and images are what the statement says; {signed}")
 
 
@@ -167,7 +173,7 @@ def verify(directory: Path, key: Path | None) -> None:
 @click.argument("directory", type=_DIRECTORY)
 @click.option("--key", required=True, type=_FILE, help="PEM file of the private key.")
 def sign(directory: Path, key: Path) -> None:
-    """Sign a release, on whatever machine the key is; $KOPFKIT_KEY_PASSPHRASE opens the key."""
+    """Sign a release, on any machine that has the key; $KOPFKIT_KEY_PASSPHRASE decrypts it."""
     from kopfkit.releasing import process, publishing, signing
 
     loaded = signing.private_key(key, _passphrase())
@@ -179,7 +185,7 @@ def sign(directory: Path, key: Path) -> None:
 @release.command(name="key")
 @click.argument("file", type=_FILE)
 def new_key(file: Path) -> None:
-    """Make a key: FILE, which only you may read, and FILE.pub to publish.
+    """Create a key pair: FILE (readable only by you) and FILE.pub to publish.
 
     $KOPFKIT_KEY_PASSPHRASE encrypts it.
     """
@@ -189,7 +195,9 @@ def new_key(file: Path) -> None:
     public = file.with_name(f"{file.name}.pub")
     for path in (file, public):
         if path.exists():
-            raise KopfkitError(str(path), "exists", "Name another file: a key is never replaced.")
+            raise KopfkitError(
+                str(path), "exists", "Specify another file: a key is never overwritten."
+            )
     private, shown = signing.new_key(_passphrase())
     files.write(file, private)
     files.write(public, shown, mode=0o644)
@@ -199,7 +207,7 @@ def new_key(file: Path) -> None:
 @release.command()
 @click.argument("directory", type=_DIRECTORY)
 def push(directory: Path) -> None:
-    """Push the images of a release; the catalog last, so that it never points at nothing."""
+    """Push the images of a release; the catalog last, so that what it references exists."""
     from kopfkit.cli._generation import Checkout
     from kopfkit.cluster.progress import Progress
     from kopfkit.releasing import publishing

@@ -52,9 +52,11 @@ run.add_command(run_bundle_upgrade)
     default=0,
     help="Port of the operator's /healthz and /readyz; a free one by default.",
 )
-@click.option("--operand-image", help="What the operator runs by default; its own image if none.")
+@click.option("--operand-image", help="Default operand image [default: the operator's own image].")
 @click.option(
-    "--log-format", type=click.Choice(("text", "json")), help="Of both processes (LOG_FORMAT)."
+    "--log-format",
+    type=click.Choice(("text", "json")),
+    help="Log format of both processes (LOG_FORMAT).",
 )
 @click.option(
     "--kubeconfig",
@@ -62,9 +64,9 @@ run.add_command(run_bundle_upgrade)
     help="By default KUBECONFIG, else that of the cluster --name, else ~/.kube/config.",
 )
 @click.option("--name", default="kopfkit", show_default=True, help="Name of the kopfkit cluster.")
-@click.option("--force", is_flag=True, help="Run although the operator runs in the cluster too.")
+@click.option("--force", is_flag=True, help="Run even if the operator also runs in the cluster.")
 def local(**options: Any) -> None:
-    """Run operator and webhook on this machine; the CRD's conversion points here. Ctrl-C ends it.
+    """Run operator and webhook on this machine; the CRD's conversion points here. Ctrl-C stops it.
 
     Install the CRD first (make install).
     """

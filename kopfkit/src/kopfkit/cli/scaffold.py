@@ -40,7 +40,7 @@ def _done(plan: Plan, dry_run: bool, *following: str) -> None:
         click.echo(f"yours    {path}: {why}")
     if plan.conflicts:
         click.echo(f"error: conflicts in {', '.join(plan.conflicts)}", err=True)
-        click.echo("  cure: Resolve what is between <<<<<<< and >>>>>>> in them.", err=True)
+        click.echo("  hint: Resolve what is between <<<<<<< and >>>>>>> in them.", err=True)
         raise SystemExit(1)
     for line in following:
         click.echo(line)

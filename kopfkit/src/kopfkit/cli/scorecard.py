@@ -31,10 +31,12 @@ _CONFIG = Path("tests/scorecard/config.yaml")
 @click.option("--list", "-L", "listed", is_flag=True, help="Only list the tests.")
 @click.option("--output", "-o", type=click.Choice(("text", "json", "xunit")), default="text",
               show_default=True, help="json and xunit are operator-sdk's.")  # fmt: skip
-@click.option("--namespace", "-n", default="", help="Where the pods run [default: a new one].")
+@click.option("--namespace", "-n", default="", help="Namespace of the pods [default: a new one].")
 @click.option("--service-account", "-s", default="default", show_default=True)
-@click.option("--wait-time", "-w", default=running.TIMEOUT, show_default=True, help="Seconds.")
-@click.option("--skip-cleanup", "-x", is_flag=True, help="Leave the pods and their namespace.")
+@click.option(
+    "--wait-time", "-w", default=running.TIMEOUT, show_default=True, help="Timeout in seconds."
+)
+@click.option("--skip-cleanup", "-x", is_flag=True, help="Keep the pods and their namespace.")
 @click.option("--checks-image", help="The image of kopfkit's checks [default: made and pushed].")
 @click.option(
     "--publish", metavar="IMAGE", help="Only build the image of kopfkit's checks, and push it."
@@ -116,5 +118,5 @@ def _read(path: Path) -> dict[str, Any]:
         raise KopfkitError(str(path), "does not exist", "Generate the bundle: make bundle.")
     found = yamls.read(path)
     if not isinstance(found, dict) or not isinstance(found.get("stages"), list):
-        raise KopfkitError(str(path), "is no scorecard configuration: it has no stages")
+        raise KopfkitError(str(path), "is not a scorecard configuration: it has no stages")
     return found

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def simulate() -> None:
-    """Say what an upgrade by OLM will do, before it does it.
+    """Simulate what an upgrade by OLM will do.
 
     Exit code: 0 all is well, 3 something fails, 4 data is lost, 5 only an API server can tell,
     1 wrong input.
@@ -32,9 +32,14 @@ def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--kubeconfig",
             type=click.Path(path_type=Path, exists=True, dir_okay=False),
-            help="With --live, instead of --name.",
+            help="With --live: kubeconfig, instead of --name.",
         ),
-        click.option("--name", default="kopfkit", show_default=True, help="With --live: whose."),
+        click.option(
+            "--name",
+            default="kopfkit",
+            show_default=True,
+            help="With --live: name of the kopfkit cluster.",
+        ),
         click.option("--live", is_flag=True, help="Read CRDs and objects from a cluster."),
         click.option(
             "--objects",
@@ -77,7 +82,7 @@ def _kubeconfig(
     show_default=True,
     help="Who owns the webhook's certificate Secret.",
 )
-@click.option("--no-guard", is_flag=True, help="As if OLD's guard did not answer.")
+@click.option("--no-guard", is_flag=True, help="Simulate that OLD's guard webhook does not answer.")
 @click.option(
     "--catalog",
     metavar="CATALOG",
@@ -138,11 +143,14 @@ def upgrade(
 
 @simulate.command()
 @click.argument("new")
-@click.option("--old", help="The CRDs before: as NEW [default: the cluster's, else NEW].")
+@click.option(
+    "--old",
+    help="The current CRDs, given as NEW is [default: the cluster's, else NEW].",
+)
 @click.option(
     "--api-server",
     is_flag=True,
-    help="Have an API server of its own judge, too (started for this; seconds).",
+    help="Also validate with a real API server (started for this; takes seconds).",
 )
 @_reading
 def preflight(
@@ -156,7 +164,7 @@ def preflight(
     kubeconfig: Path | None,
     converter: str | None,
 ) -> None:
-    """Check objects by the CRDs of NEW as OLM does before it overwrites them, and name each fault.
+    """Check objects against the CRDs of NEW, as OLM does before it replaces them.
 
     NEW is a bundle's directory, a version of catalog/releases.yaml, or a file of CRDs.
     """
@@ -191,12 +199,12 @@ def preflight(
         found += [_row(*each, "an API server refuses") for each in refused]
         codes.add(3 if refused else 0)
     if as_json_:
-        click.echo(json.dumps({"objects": count, "faults": found}, indent=2, ensure_ascii=False))
+        click.echo(json.dumps({"objects": count, "findings": found}, indent=2, ensure_ascii=False))
     else:
         for row in found:
             place = " ".join(row[key] for key in ("crd", "version", "key", "path") if row[key])
             click.echo(f"{place}: {row['reason']} ({row['who']})")
-        click.echo(f"{len(found)} faults in {count} objects, seen through every version served.")
+        click.echo(f"{len(found)} errors in {count} objects, read in every served version.")
     sys.exit(next(code for code in (4, 3, 5, 0) if code in codes))
 
 

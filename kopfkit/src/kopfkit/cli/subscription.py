@@ -18,11 +18,15 @@ from kopfkit.errors import KopfkitError
 def _target(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say which operator in which cluster."""
     for option in (
-        click.option("--name", default="kopfkit", show_default=True, help="The cluster's name."),
+        click.option(
+            "--name", default="kopfkit", show_default=True, help="Name of the kopfkit cluster."
+        ),
         click.option("--kubeconfig", type=click.Path(path_type=Path), help="Instead of --name."),
-        click.option("--package", help="The package; default: this checkout's operator."),
-        click.option("--namespace", help="Where the operator runs; default: its own."),
-        click.option("--catalog-namespace", help="Namespace of the CatalogSource; default: same."),
+        click.option("--package", help="Package name [default: this checkout's operator]."),
+        click.option("--namespace", help="Namespace of the operator [default: its own]."),
+        click.option(
+            "--catalog-namespace", help="Namespace of the CatalogSource [default: the operator's]."
+        ),
     ):
         function = option(function)
     return function
@@ -32,8 +36,10 @@ def _target(function: Callable[..., Any]) -> Callable[..., Any]:
 @_target
 @click.option("--catalog-image", required=True, help="The catalog image.")
 @click.option("--channel", default="stable", show_default=True)
-@click.option("--starting-csv", help="Begin with this ClusterServiceVersion.")
-@click.option("--timeout", default=subscription.TIMEOUT, show_default=True, help="Seconds.")
+@click.option("--starting-csv", help="ClusterServiceVersion to start from.")
+@click.option(
+    "--timeout", default=subscription.TIMEOUT, show_default=True, help="Timeout in seconds."
+)
 def subscribe(
     name: str,
     kubeconfig: Path | None,
@@ -68,8 +74,8 @@ def subscribe(
 
 @click.command()
 @_target
-@click.option("--crds", is_flag=True, help="Delete the CRDs too, and with them every object.")
-@click.option("--yes", is_flag=True, help="Do not ask before deleting objects.")
+@click.option("--crds", is_flag=True, help="Also delete the CRDs, and with them every object.")
+@click.option("--yes", is_flag=True, help="Delete objects without asking.")
 def unsubscribe(
     name: str,
     kubeconfig: Path | None,
@@ -79,7 +85,7 @@ def unsubscribe(
     crds: bool,
     yes: bool,
 ) -> None:
-    """Remove the operator that OLM has installed; its CRDs and objects stay without --crds."""
+    """Remove the operator that OLM has installed; CRDs and objects stay without --crds."""
     package, namespace = _operator(package, namespace)
     target = _kubeconfig(name, kubeconfig)
     definitions = unsubscription.unsubscribe(

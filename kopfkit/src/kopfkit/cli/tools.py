@@ -19,13 +19,13 @@ def tools() -> None:
 @tools.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 def build(names: tuple[str, ...]) -> None:
-    """Build what neither PATH nor KUBEBUILDER_ASSETS has; without NAME, every tool."""
+    """Build the tools that are not on PATH or in KUBEBUILDER_ASSETS; all tools without NAME."""
     toolchain.ensure(names or list(BINARIES), Progress())
 
 
 @tools.command(name="list")
 def list_() -> None:
-    """Show each tool: version, where it is taken from and why, path."""
+    """Show each tool: version, source and why, path."""
     table = Table("TOOL", "VERSION", "FROM", "WHY", "PATH", box=None, pad_edge=False)
     for choice in toolchain.everything():
         path = "" if choice.origin == "to be built" else str(choice.path)
@@ -39,5 +39,5 @@ def list_() -> None:
 @tools.command()
 @click.argument("name")
 def path(name: str) -> None:
-    """Print the path of one tool, built first if it has to be."""
+    """Print the path of a tool; builds it if needed."""
     click.echo(toolchain.tool(name, Progress()))

@@ -62,7 +62,7 @@ def _first(engine: Engine, public: str, local: str, progress: Progress) -> str:
     with progress.step(f"Looking for {public}") as step:
         if engine.pull(public):
             return public
-        step.note("no registry has it for us: making a stand-in")
+        step.note("not available from a registry: building a stand-in")
     return ""
 
 

@@ -111,7 +111,7 @@ BINARIES: Mapping[str, Binary] = {
 def binary(name: str) -> Binary:
     """The tool called `name`. Raises KopfkitError for a name that is not in the table."""
     if name not in BINARIES:
-        raise KopfkitError(f"tool {name}", "is unknown", f"Known: {', '.join(BINARIES)}.")
+        raise KopfkitError(f"tool {name}", "is unknown", f"Valid values: {', '.join(BINARIES)}.")
     return BINARIES[name]
 
 

@@ -102,7 +102,7 @@ def _compile(
 
 
 def explain(group: str, output: str) -> KopfkitError:
-    """The error for a failed `go` command of the tool group `group`, with the cure that fits."""
+    """The error for a failed `go` command of the tool group `group`, with the hint that fits."""
     what = f"tools of the group {group}"
     low = output.lower()
     if "no space left on device" in low or "disk quota exceeded" in low:

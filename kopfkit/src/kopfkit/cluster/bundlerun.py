@@ -93,7 +93,7 @@ def refuse_second(kubeconfig: Path, package: str, csv: str) -> None:
         if there != csv:
             raise KopfkitError(
                 f"package {package}",
-                f"is installed in {place} already, as {there or 'something that is not ready'}",
+                f"is already installed in {place}, as {there or 'something that is not ready'}",
                 "Upgrade it (kopfkit run bundle-upgrade) or remove it (kopfkit cleanup) first.",
             )
 
@@ -134,7 +134,7 @@ def content(kubeconfig: Path, source: dict[str, Any], progress: Progress) -> lis
     raise KopfkitError(
         f"CatalogSource {source['metadata']['name']}",
         "has no image, and was not made by kopfkit run bundle",
-        "Remove the operator (kopfkit cleanup), and run the bundle anew.",
+        "Remove the operator (kopfkit cleanup), and run the bundle again.",
     )
 
 
@@ -155,7 +155,7 @@ def namespace_of(kubeconfig: Path, package: str, namespace: str | None) -> str |
         if len(places) > 1:
             where = ", ".join(places)
             raise KopfkitError(
-                f"package {package}", f"left something in {where}", "Name one: --namespace."
+                f"package {package}", f"left something in {where}", "Specify it with --namespace."
             )
         return places[0] if places else None
     return str(_one(kubectl, package, None)["metadata"]["namespace"])
@@ -177,7 +177,7 @@ def _one(kubectl: Kubectl, package: str, namespace: str | None) -> dict[str, Any
     if len(found) > 1:
         names = ", ".join(one["metadata"]["namespace"] for one in found)
         raise KopfkitError(
-            f"package {package}", f"is installed in {names}", "Say which: --namespace."
+            f"package {package}", f"is installed in {names}", "Specify it with --namespace."
         )
     return found[0]
 

@@ -39,13 +39,13 @@ def choose(asked: str, *, olm: bool, previous: ClusterState | None) -> Choice:
         asked, source = os.environ[VARIABLE], f"{VARIABLE}={os.environ[VARIABLE]}"
     if asked not in (*KINDS, "auto"):
         known = ", ".join((*KINDS, "auto"))
-        raise KopfkitError(f"cluster kind {asked!r}", "is unknown", f"Known: {known}.")
+        raise KopfkitError(f"cluster kind {asked!r}", "is unknown", f"Valid values: {known}.")
     if previous is not None:
         if asked not in (previous.kind, "auto"):
             raise KopfkitError(
                 f"cluster {previous.name}",
                 f"is there already, of the kind {previous.kind}, not {asked}",
-                f"End it first (kopfkit cluster down --name {previous.name}), or choose another "
+                f"Delete it first (kopfkit cluster down --name {previous.name}), or choose another "
                 "name with --name.",
             )
         chosen = Choice(previous.kind, "it is there already")

@@ -163,7 +163,7 @@ class ControlPlane:
                     log = process.log_tail(12)
                     if "address already in use" in log:
                         raise PortTaken(process.name, "its port was taken by another process")
-                    raise KopfkitError(process.name, f"ended during the start\n{log}")
+                    raise KopfkitError(process.name, f"exited during startup\n{log}")
             if time.monotonic() > deadline:
                 last = [process for process in running.values() if process.argv][-1]
                 raise KopfkitError(

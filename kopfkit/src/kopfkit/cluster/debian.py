@@ -43,10 +43,10 @@ def install(programs: dict[str, str], progress: Progress) -> None:
         return
     packages = sorted(set(missing.values()))
     if os.geteuid() != 0 or not is_debian():
-        who = "we are not root" if is_debian() else "this is not Debian"
+        who = "not running as root" if is_debian() else "this is not Debian"
         raise KopfkitError(
             f"{', '.join(missing)}",
-            f"not on this machine, and {who}, so that it cannot be installed",
+            f"missing, and cannot be installed: {who}",
             f"Install the equivalent of Debian's {' '.join(packages)}.",
         )
     env = {**os.environ, **_QUIET}

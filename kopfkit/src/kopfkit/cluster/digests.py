@@ -67,7 +67,9 @@ def pin(image: str) -> str:
     except OSError as error:
         reason = getattr(error, "reason", error)
         raise KopfkitError(
-            f"registry {host}", f"does not answer ({reason})", "Does it run? kopfkit cluster status"
+            f"registry {host}",
+            f"does not answer ({reason})",
+            "Check it with: kopfkit cluster status",
         ) from error
     if not re.fullmatch(r"sha256:[0-9a-f]{64}", digest):
         raise KopfkitError(f"registry {host}", f"gives no digest for {image}")

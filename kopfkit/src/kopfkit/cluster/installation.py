@@ -128,7 +128,7 @@ def _faults(seen: Observed) -> Iterator[Fault]:
     if plan is not None and plan.get("status", {}).get("phase") == "Failed":
         yield Fault(
             f"InstallPlan {plan['metadata']['name']}",
-            f"failed: {_messages(plan) or 'OLM says no reason'}",
+            f"failed: {_messages(plan) or 'OLM gives no reason'}",
             patience=5,
         )
     # Pods first: what they say is the cause of what the CSV says.

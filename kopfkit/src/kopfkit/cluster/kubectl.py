@@ -111,7 +111,7 @@ class Kubectl:
             raise KopfkitError(
                 f"the cluster of {self.kubeconfig}",
                 error.why,
-                "Does it run? kopfkit cluster status says it; kopfkit cluster up starts one.",
+                "Check it with kopfkit cluster status; kopfkit cluster up starts one.",
             ) from error
 
 

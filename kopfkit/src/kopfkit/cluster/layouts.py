@@ -66,7 +66,7 @@ def build(
         KopfkitError: the output exists, a base or package cannot be had, a file is missing.
     """
     if output.exists():
-        raise KopfkitError(str(output), "exists", "Remove it, or name another directory.")
+        raise KopfkitError(str(output), "exists", "Remove it, or specify another directory.")
     text = operatorfile.text(checkout) if kind == "operator" else _generated(checkout / FILES[kind])
     arguments = {"VERSION": version} if version else {}
     recipe = dockerfile.read(FILES[kind], text, arguments)
@@ -122,7 +122,7 @@ def _operator_context(
     checkout: Path, work: Path, on: Platform, epoch: int, progress: Progress
 ) -> Path:
     context = work / on.architecture
-    with progress.step(f"Laying out the operator's files for {on}"):
+    with progress.step(f"Building the operator image's root filesystem for {on}"):
         imageroot.build(
             context / "build" / "image",
             checkout,

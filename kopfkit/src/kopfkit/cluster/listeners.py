@@ -19,7 +19,7 @@ def require_free(port: int, what: str, flag: str, *, host: str = "") -> None:
     Args:
         port: 1 to 65535.
         what: what the port is for.
-        flag: the option that chooses another one, for the cure.
+        flag: the option that chooses another one, for the hint.
         host: the address that is to be listened on; "" for all.
     """
     with socket.socket() as probe:
@@ -37,7 +37,7 @@ def require_free(port: int, what: str, flag: str, *, host: str = "") -> None:
         else:
             return
     raise KopfkitError(
-        f"port {port} for {what}", why, f"End what uses it, or choose another port with {flag}."
+        f"port {port} for {what}", why, f"Stop what uses it, or choose another port with {flag}."
     )
 
 

@@ -221,7 +221,7 @@ class _Run:
                     raise child.death()
             if not self.ready and _ready(self._health):
                 self.ready = True
-                self.say("everything runs; Ctrl-C ends it")
+                self.say("all processes are running; press Ctrl-C to stop")
             now = time.monotonic()
             if self.conversion is not None and now - self.looked > LOOK:
                 self.conversion.keep(self.say, self._alone)

@@ -27,8 +27,8 @@ def only_one(directory: Path, server: str) -> Iterator[None]:
             lock.seek(0)
             raise KopfkitError(
                 f"the cluster at {server}",
-                f"has a run already, of process {lock.read().strip() or '?'}",
-                "End that one first (Ctrl-C): two would take the conversion from each other.",
+                f"already has a run: process {lock.read().strip() or '?'}",
+                "Stop the other run first (Ctrl-C): both would set the CRD's conversion.",
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -96,7 +96,7 @@ def two_operators(others: list[str]) -> KopfkitError:
     namespace, _, name = others[0].partition("/")
     return KopfkitError(
         f"Deployment {others[0]}",
-        "runs the operator in the cluster, and two would work against each other",
+        "already runs the operator in the cluster, and two would conflict",
         f"Remove it (make undeploy; kopfkit unsubscribe if OLM has installed it), or stop it "
         f"(kubectl -n {namespace} scale deployment {name} --replicas=0), or run with --force.",
     )

@@ -106,9 +106,9 @@ class Child:
         code = self._process.wait()
         self._reader.join(2.0)  # a grandchild may hold the pipe open
         why = (
-            f"ended with status {code}"
+            f"exited with status {code}"
             if code >= 0
-            else f"was ended by {signal.Signals(-code).name}"
+            else f"was killed by {signal.Signals(-code).name}"
         )
         told = "".join(f"\n  | {line}" for line in self._lines)
         return KopfkitError(f"the {self.name} process", f"{why}{told}")
@@ -145,7 +145,7 @@ def end(children: Sequence[Child], directory: Path, output: Output, grace: float
         pass
     for child in children:
         if child.running():
-            output.line("kopfkit", f"{child.name} does not end: killed")
+            output.line("kopfkit", f"{child.name} did not stop: killed")
             child.signal(signal.SIGKILL)
     for child in children:
         while child.running():

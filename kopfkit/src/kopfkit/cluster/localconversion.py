@@ -83,7 +83,7 @@ class LocalConversion:
         try:
             reset = not self.in_place()
         except KopfkitError as error:
-            self._tell(say, f"cannot look at the conversion, tries again: {error.why}")
+            self._tell(say, f"cannot read the CRD's conversion, retrying: {error.why}")
             return
         if not reset:
             self._told = ""
@@ -92,12 +92,12 @@ class LocalConversion:
         try:
             changed = self.put()
         except KopfkitError as error:
-            self._tell(say, f"cannot put the conversion back, tries again: {error.why}")
+            self._tell(say, f"cannot restore the CRD's conversion, retrying: {error.why}")
             return
         for name in changed:
-            say(f"the conversion of {name} was changed by somebody: points at {self.url} again")
+            say(f"the conversion of {name} was changed: set it to {self.url} again")
         if not changed:
-            self._tell(say, f"{' and '.join(self._crds)} not there; make install brings it back")
+            self._tell(say, f"{' and '.join(self._crds)} is missing; make install creates it")
 
     def require_reached(
         self, samples: Sequence[Mapping[str, Any]], timeout: float = REACH_TIMEOUT
@@ -118,7 +118,7 @@ class LocalConversion:
                     raise KopfkitError(
                         f"webhook {self.url}",
                         f"the API server cannot use it:\n  | {problem}",
-                        "Name the address at which the API server reaches this machine with "
+                        "Specify the address at which the API server reaches this machine with "
                         "--webhook-host, and open the port in its firewall.",
                     )
                 time.sleep(0.2)

@@ -53,8 +53,8 @@ class Target:
             return "127.0.0.1"
         raise KopfkitError(
             "webhook host",
-            f"it is not known how the API server at {self.server} reaches this machine",
-            "Say it with --webhook-host: an address of this machine that the cluster can reach.",
+            f"cannot tell how the API server at {self.server} reaches this machine",
+            "Set it with --webhook-host: an address of this machine that the cluster can reach.",
         )
 
 
@@ -85,7 +85,7 @@ def find(given: Path | None, name: str, environment: Mapping[str, str] = os.envi
         return home
     raise KopfkitError(
         "kubeconfig",
-        f"none was found: no --kubeconfig, KUBECONFIG is not set, the kopfkit cluster {name!r} "
+        f"none found: no --kubeconfig, KUBECONFIG is not set, the kopfkit cluster {name!r} "
         f"does not run, {home} does not exist",
         "Start a cluster: make cluster-up; or name one with --kubeconfig.",
     )

@@ -53,7 +53,7 @@ def up(
     with _locked(name, progress):
         previous = state.load(name)
         if state.exists(name) and (previous is None or not previous.ready):
-            progress.say(f"Cluster {name}: an earlier start was cut off; clearing it away")
+            progress.say(f"Cluster {name}: an earlier start was interrupted; cleaning up")
             _clear(name, previous, progress)
             previous = None
         chosen = choice.choose(kind, olm=olm, previous=previous)
@@ -67,8 +67,8 @@ def up(
         current = previous or _new(name, chosen.kind, workers)
         if workers > current.workers:
             why = f"cannot be added: cluster {name} runs, with {current.workers}"
-            cure = f"End it first (kopfkit cluster down --name {name}), or name another."
-            raise KopfkitError(f"{workers} workers", why, cure)
+            hint = f"Delete it first (kopfkit cluster down --name {name}), or name another."
+            raise KopfkitError(f"{workers} workers", why, hint)
         if previous is None:
             _refuse_foreign(current)
             current.save()
@@ -105,7 +105,7 @@ def status(name: str = DEFAULT_NAME) -> Status:
     reachable = _reachable(current)
     rows = [
         ("cluster", current.name),
-        ("kind", current.kind if current.ready else f"{current.kind} (its start was cut off)"),
+        ("kind", current.kind if current.ready else f"{current.kind} (its start was interrupted)"),
         ("API server", "ready" if reachable else "does not answer"),
         ("kubeconfig", current.kubeconfig),
         ("registry", current.registry or "none"),

@@ -74,7 +74,7 @@ def ensure(engine: Engine, progress: Progress) -> str:
     with progress.step(f"Looking for {public}") as step:
         if engine.pull(public, timeout=PULL_TIMEOUT):
             return public
-        step.note("no registry has it for us: making it here")
+        step.note("not available from a registry: building it here")
     if not engine.own:
         local = f"kopfkit/node:{version}-{_key()}"
         if engine.has(local):

@@ -53,7 +53,7 @@ def python_base(
             raise KopfkitError(
                 f"base image {wanted}",
                 "no registry gives it, and it can be made on Debian only",
-                "Name another one: BASE_IMAGE=...",
+                "Specify another one: BASE_IMAGE=...",
             )
         with (
             progress.step(f"Making a base of Debian's packages for {on}"),
@@ -124,7 +124,7 @@ def pulled(reference: str, on: Platform, directory: Path, progress: Progress) ->
             raise KopfkitError(
                 f"image {reference}",
                 f"cannot be pulled for {on} ({process.tail(error.output, 1)})",
-                "Name an image that a registry has for this platform.",
+                "Specify an image that is available for this platform.",
             ) from error
     name = reference.partition("@")[0]
     return Base(f"{name}@{digest}", layout)

@@ -32,7 +32,7 @@ _PROGRAMS = {"dockerd": "docker.io", "runc": "runc", "iptables": "iptables", "ip
 def impossible() -> str:
     """Why we cannot start an engine here, as a clause; "" if we can."""
     if os.geteuid() != 0:
-        return "we are not root"
+        return "not running as root"
     if not debian.find("dockerd") and not debian.is_debian():
         return "dockerd is not installed, and this is not Debian"
     return ""
@@ -77,8 +77,8 @@ def start(progress: Progress) -> Engine:
             "Set KOPFKIT_CACHE_DIR to another directory, or use that engine's state directory.",
         )
     place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with progress.step("Starting a Docker engine of our own") as step:
-        step.note(f"no other one answers; socket {address()}")
+    with progress.step("Starting a private Docker engine") as step:
+        step.note(f"no other engine answers; socket {address()}")
         _end_processes(place)
         network.remember(_record(place))
         words = [
@@ -119,7 +119,7 @@ def stop(progress: Progress) -> bool:
     place = directory()
     if not place.exists():
         return False
-    with progress.step("Ending the Docker engine"):
+    with progress.step("Stopping the Docker engine"):
         engine = revive(progress)
         if engine is not None:
             if made := engine.docker("ps", "--quiet", "--all").split():

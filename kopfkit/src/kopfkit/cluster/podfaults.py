@@ -16,13 +16,13 @@ class Fault:
     Attributes:
         what: the thing, by name; the same fault has the same `what` in the next observation.
         why: the reason, as a clause.
-        cure: what to do about it, as a sentence, or "".
+        hint: what to do about it, as a sentence, or "".
         patience: seconds it must have been seen without a break before it is final.
     """
 
     what: str
     why: str
-    cure: str = ""
+    hint: str = ""
     patience: float = 20.0
 
 
@@ -46,7 +46,7 @@ def of_pod(pod: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(
                 f"pod {name}",
                 f"cannot be scheduled: {condition.get('message', '')}",
-                "Give the cluster a node with room for it.",
+                "Add a node with enough room.",
                 patience=60,
             )
     for container in [
@@ -71,7 +71,7 @@ def of_pod(pod: Mapping[str, Any]) -> Iterator[Fault]:
         elif reason == "CrashLoopBackOff":
             yield Fault(
                 f"container {container['name']} of pod {name}",
-                f"ends again and again{_last(container)}",
+                f"is crash-looping{_last(container)}",
                 f"kubectl logs --previous --namespace {pod['metadata'].get('namespace', '')} "
                 f"{name} --container {container['name']}",
                 patience=30,

@@ -30,7 +30,7 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def require_free(port: int, what: str, cure: str) -> None:
+def require_free(port: int, what: str, hint: str) -> None:
     """Raises KopfkitError if `port` cannot be listened on: taken, or not allowed to this user."""
     with socket.socket() as probe:
         # As servers do: a connection that was closed a minute ago does not hold the port.
@@ -38,8 +38,8 @@ def require_free(port: int, what: str, cure: str) -> None:
         try:
             probe.bind((HOST, port))
         except OverflowError as error:
-            raise KopfkitError(f"port {port} for {what}", "is not a TCP port", cure) from error
+            raise KopfkitError(f"port {port} for {what}", "is not a TCP port", hint) from error
         except PermissionError as error:
-            raise KopfkitError(f"port {port} for {what}", "needs root", cure) from error
+            raise KopfkitError(f"port {port} for {what}", "needs root", hint) from error
         except OSError as error:
-            raise KopfkitError(f"port {port} for {what}", "is in use", cure) from error
+            raise KopfkitError(f"port {port} for {what}", "is in use", hint) from error

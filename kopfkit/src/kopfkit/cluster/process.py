@@ -83,7 +83,7 @@ def run(
         why = (
             f"exited with status {child.returncode}"
             if child.returncode > 0
-            else f"was ended by {signal.Signals(-child.returncode).name}"
+            else f"was killed by {signal.Signals(-child.returncode).name}"
         )
         raise CommandFailed(words, why, err + out)
     return out

@@ -116,7 +116,7 @@ class Progress:
         while not over.wait(HEARTBEAT):
             # Only the innermost step speaks: the ones around it wait for it.
             if self._steps and self._steps[-1] is step:
-                what = step.detail or "still at it"
+                what = step.detail or "still running"
                 self.say(f"{self._indent(step)}  {step.title}: {what} [{step.elapsed:.0f} s]")
 
     def _indent(self, step: Step) -> str:

@@ -44,7 +44,7 @@ def bundle(image: str, progress: Progress, *, plain: bool = False, insecure: boo
     blobs = render(pinned, progress, plain=plain, insecure=insecure)
     if len(blobs) != 1 or blobs[0].get("schema") != "olm.bundle":
         raise KopfkitError(
-            f"image {image}", "is no bundle", "Name the bundle image, not the catalog's."
+            f"image {image}", "is not a bundle", "Specify the bundle image, not the catalog's."
         )
     return blobs[0]
 

@@ -130,7 +130,7 @@ def _report(output: str) -> dict[str, Any]:
 def _results(item: dict[str, Any]) -> Iterator[Result]:
     labels = item.get("spec", {}).get("labels", {})
     suite, test = labels.get("suite", ""), labels.get("test", "").removesuffix("-test")
-    for one in item.get("status", {}).get("results") or [{"errors": ["the test said nothing"]}]:
+    for one in item.get("status", {}).get("results") or [{"errors": ["the test reported nothing"]}]:
         yield Result(
             suite,
             one.get("name") or test,

@@ -213,7 +213,7 @@ def _wait(
         now = time.monotonic()
         final = patience.exhausted(verdict, now)
         if final is not None:
-            raise KopfkitError(final.what, final.why, final.cure)
+            raise KopfkitError(final.what, final.why, final.hint)
         if now > deadline:
             raise _too_late(seen, verdict, timeout)
         time.sleep(_INTERVAL)

@@ -76,7 +76,9 @@ def unsubscribe(
     csvs = _csvs(kubectl, package, namespace)
     definitions = _definitions(kubectl, package, namespace, csvs)
     if crds and definitions and not confirm(definitions):
-        raise KopfkitError(f"package {package}", "was left as it is", "")
+        raise KopfkitError(
+            f"package {package}", "was not removed: aborted, nothing was deleted", ""
+        )
     with progress.step(f"Removing {package}") as step:
         if crds:
             # Before anything of the operator goes, which may have finalizers to remove; and before
@@ -91,7 +93,7 @@ def unsubscribe(
         kubectl.delete(CSVS, *(c["metadata"]["name"] for c in csvs), namespace=namespace)
         _await_pods(kubectl, namespace, csvs)
         if not crds:
-            step.note("conversions that nobody serves any more")
+            step.note("conversions that nothing serves any more")
             retirement.retire(kubectl, [d.name for d in definitions])
         step.note("CatalogSource, OperatorGroup")
         mine = kubectl.list(CATALOGS, catalog_namespace, olmobjects.selector(package))
@@ -141,7 +143,7 @@ def _staying(definition: Definition, objects: list[Object], patience: float) -> 
         f"objects of {definition.name}",
         f"are not gone after {patience:.0f} s: {', '.join(names[:3])}{more} (finalizers: "
         f"{', '.join(held) or 'none'}). The operator still runs; nothing else was deleted",
-        "See what the operator's log says about them, then run this again.",
+        "Check the operator's log about them, then run this again.",
     )
 
 

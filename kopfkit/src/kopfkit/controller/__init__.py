@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from kopfkit.controller.errors import InvalidSpec
     from kopfkit.controller.objects import Metadata, Object, Undecoded
     from kopfkit.controller.operators import Operator
-    from kopfkit.controller.outcome import Problem, Refused, Result, Stopped, Terminal, Waiting
+    from kopfkit.controller.outcome import (
+        KindMissing,
+        Problem,
+        Refused,
+        Result,
+        Stopped,
+        Terminal,
+        Waiting,
+    )
     from kopfkit.controller.owners import dig, items, owned_by
     from kopfkit.controller.rollouts import Rollout, rollout
     from kopfkit.controller.settings import Settings
@@ -33,6 +41,7 @@ __all__ = [
     "Context",
     "Controller",
     "InvalidSpec",
+    "KindMissing",
     "Metadata",
     "Object",
     "Operator",
@@ -57,6 +66,7 @@ _MODULES = {
     "Context": "context",
     "Controller": "controllers",
     "InvalidSpec": "errors",
+    "KindMissing": "outcome",
     "Metadata": "objects",
     "Object": "objects",
     "Operator": "operators",

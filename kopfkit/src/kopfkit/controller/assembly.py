@@ -13,6 +13,7 @@ from kopfkit.controller.kinds import Kind
 from kopfkit.controller.owned import Owned as Creator
 from kopfkit.controller.owners import controller_of, mapping, owner_key
 from kopfkit.controller.podreader import PodReader
+from kopfkit.controller.presence import Presence
 from kopfkit.controller.quotas import Quotas
 from kopfkit.controller.runner import Runner
 from kopfkit.controller.settling import Patience
@@ -51,7 +52,8 @@ def sources(operator: str, controllers: Sequence[Controller[Any, Any]]) -> list[
         labels = "" if watches else f"{MANAGED_BY}={operator}"
         shape = _ALL_LABELS if watches else ours
         watched = Watched(kind.resource, labels, shape, namespaced=kind.namespaced)
-        found.append(Source(watched, concerns))
+        users = tuple(each.resource for each in controllers if kind in kinds([each]))
+        found.append(Source(watched, concerns, kind.kind, users))
     return [*primaries.values(), *found]
 
 
@@ -78,6 +80,7 @@ def runner(
     recorder: Recorder,
     blocker: UpgradeBlocker,
     *,
+    presence: Presence | None = None,
     quotas: Quotas | None = None,
     wrote: Callable[[Target, Resource, Raw], None] = lambda *_: None,
     patience: Patience | None = None,
@@ -86,6 +89,7 @@ def runner(
     """The runner of one controller.
 
     Args:
+        presence: knows which kinds the cluster serves; all, without it.
         quotas: knows what waits for room.
         wrote: told of each write, by whose reconcile it was.
         patience: how long statuses wait for children to settle.
@@ -127,6 +131,7 @@ def runner(
         frozenset({*kinds([controller]), *controller.read}),
         frozenset({kind for kind, verbs in controller.made.items() if "delete" in verbs}),
         resource,
+        presence if presence is not None else Presence(client, (), {}, ()),
         quotas,
         PodReader(client),
         JobReader(client, quotas, f"{group}/resources"),

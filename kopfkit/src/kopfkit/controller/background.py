@@ -3,7 +3,7 @@
 Each is imported where it runs: a process pays for what it uses.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from kopfkit.runtime.client import Client
@@ -38,10 +38,12 @@ async def protection(client: Client, crd: str, converter: "Converter", may: May)
     await Protection(client, crd, may=may, carried=carried).run()
 
 
-async def certificates(client: Client, namespace: str, operator: str, crd: str, may: May) -> None:
+async def certificates(
+    client: Client, namespace: str, operator: str, crds: Sequence[str], may: May
+) -> None:
     """Make and renew the webhook's certificate, where OLM does not."""
     from kopfkit.runtime.certificates import Rotator, Webhook  # cryptography, 12 MB
 
     service = f"{operator}-webhook-service"  # the name OLM would give it
-    webhook = Webhook(namespace, service, f"{service}-cert", crd)
+    webhook = Webhook(namespace, service, f"{service}-cert", tuple(crds))
     await Rotator(client, webhook, may=may).run()

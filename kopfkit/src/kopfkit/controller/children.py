@@ -156,7 +156,9 @@ class Children:
                 self._stores[resource].put(live)
                 log.info("created %s", what, extra=about(owner))
                 if self._was_complete(owner):
-                    self._recorder.normal(owner, "ChildMissing", f"{what} was gone: made again")
+                    self._recorder.normal(
+                        owner, "ChildMissing", f"{what} was missing: created again"
+                    )
                 return Result(live, wrote=True)
         whose = ownership(live, owner)
         if whose is Ownership.FOREIGN:
@@ -173,7 +175,7 @@ class Children:
         if whose is Ownership.PREDECESSOR or live["metadata"].get("deletionTimestamp"):
             return Result(
                 live if whose is Ownership.OURS else None,
-                waiting=f"{what} of before is still being deleted",
+                waiting=f"the previous {what} is still being deleted",
             )
         if not self._differs(owner, kind, wanted, live):
             return Result(live)
@@ -212,7 +214,7 @@ class Children:
                 if await lives(self._client, resource, live):
                     raise
             self._stores[resource].forget(place)
-            log.info("deleted %s: no longer wanted", called(live), extra=about(owner))
+            log.info("deleted %s: no longer desired", called(live), extra=about(owner))
         return True
 
     async def _confirm(self, owner: Object) -> None:
@@ -268,7 +270,7 @@ class Children:
         edited = len(said) == len(changes)
         if edited:  # else they are what we wanted before
             said += map(str, against)
-        text = "; ".join(said or ["fields no longer wanted removed"])
+        text = "; ".join(said or ["removed fields that are no longer desired"])
         log.info("applied %s: %s", what, text, extra=about(owner))
         if asked_before(owner) and edited:
             self._recorder.normal(owner, "ChildRepaired", f"{what}: {text}")
@@ -310,7 +312,7 @@ class Children:
         if left:
             yielded[place] = (self._hash(wanted), _seen(wanted, live, against))
             log.warning(
-                "%s: something else in the cluster insists on other values, let it: %s",
+                "%s: another writer keeps other values, leaving them: %s",
                 what,
                 "; ".join(left),
                 extra=about(owner),

@@ -22,7 +22,7 @@ from kopfkit.errors import KopfkitError
 if TYPE_CHECKING:
     from kopfkit.controller.identity import Identity
     from kopfkit.controller.operators import Operator
-    from kopfkit.conversion import Converter
+    from kopfkit.conversion import AnyConverter
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PORT: Final = click.IntRange(0, 65535)
@@ -40,7 +40,7 @@ _LOGGING: Final = (
         default="text",
         envvar="LOG_FORMAT",
         show_default=True,
-        help="Lines for people or for a log collector (LOG_FORMAT).",
+        help="Text or JSON log lines (LOG_FORMAT).",
     ),
     click.option(
         "--log-level",
@@ -48,7 +48,7 @@ _LOGGING: Final = (
         default="info",
         envvar="LOG_LEVEL",
         show_default=True,
-        help="The least level that is logged (LOG_LEVEL).",
+        help="Minimum log level (LOG_LEVEL).",
     ),
 )
 _RUN: Final = (
@@ -56,14 +56,14 @@ _RUN: Final = (
         "--namespace",
         "namespaces",
         multiple=True,
-        help="Watch only this namespace; may be given several times. All by default.",
+        help="Watch only this namespace; may be repeated [default: all].",
     ),
-    click.option("--lease-namespace", help="Where the Lease is. POD_NAMESPACE by default."),
+    click.option("--lease-namespace", help="Namespace of the Lease [default: POD_NAMESPACE]."),
     click.option(
         "--leader-elect/--no-leader-elect",
         default=True,
         show_default=True,
-        help="Act only while holding the Lease.",
+        help="Reconcile only while holding the leader election Lease.",
     ),
     click.option(
         "--health-port",
@@ -86,14 +86,14 @@ _RUN: Final = (
         type=click.IntRange(1, 256),
         default=Settings.workers,
         show_default=True,
-        help="How many objects are reconciled at a time.",
+        help="Maximum concurrent reconciles of a controller.",
     ),
     click.option(
         "--resync",
         type=click.FloatRange(min=1.0),
         default=Settings.resync,
         show_default=True,
-        help="Seconds between two comparisons of the caches with full lists.",
+        help="Resync period in seconds: how often caches are compared with full lists.",
     ),
     click.option(
         "--watch-silence",
@@ -105,7 +105,7 @@ _RUN: Final = (
     click.option(
         "--manage-certificates",
         is_flag=True,
-        help="Make the webhook's certificates; for clusters with neither OLM nor cert-manager.",
+        help="Manage the webhook's certificates; for clusters with neither OLM nor cert-manager.",
     ),
 )
 _WEBHOOK: Final = (
@@ -114,7 +114,7 @@ _WEBHOOK: Final = (
         type=click.Path(path_type=Path),
         default=CERT_DIR,
         show_default=True,
-        help="Directory of tls.crt and tls.key.",
+        help="Directory with tls.crt and tls.key.",
     ),
     click.option("--port", type=_PORT, default=WEBHOOK_PORT, show_default=True, help="HTTPS port."),
     click.option(
@@ -152,9 +152,8 @@ def set_up_logs(log_format: str, log_level: str) -> None:
 
 def serve_webhook(
     identity: "Identity",
-    converter: "Converter",
-    crd: str,
-    *,
+    converter: "AnyConverter",
+    *crds: str,
     cert_dir: Path,
     port: int,
     health_port: int,
@@ -171,7 +170,7 @@ def serve_webhook(
         await webhooks.run(
             identity,
             converter,
-            crd,
+            *crds,
             cert_dir=cert_dir,
             port=port,
             health_port=health_port,
@@ -203,14 +202,13 @@ def group(operator: "Operator") -> click.Group:
         namespaces = namespaces or watched_namespaces()
         asyncio.run(operator.run(Settings(namespaces=namespaces, **options)))
 
-    if operator.conversion is not None:
-        converter, crd = operator.conversion, operator.converted_crd
+    if (converter := operator.conversion) is not None:
 
         @commands.command()
         @webhook_options
         def webhook(**options: Any) -> None:
             """Serve the conversion webhook."""
-            serve_webhook(operator.identity, converter, crd, **options)
+            serve_webhook(operator.identity, converter, *operator.converters, **options)
 
     return commands
 

@@ -12,10 +12,11 @@ from kopfkit.controller.children import Children, Result
 from kopfkit.controller.errors import Vanished
 from kopfkit.controller.jobs import JobReader, JobState
 from kopfkit.controller.kinds import PERSISTENT_VOLUME_CLAIMS, Kind
-from kopfkit.controller.outcome import Problem, Refused, Settling, Terminal, Waiting
+from kopfkit.controller.outcome import KindMissing, Problem, Refused, Settling, Terminal, Waiting
 from kopfkit.controller.owned import Owned as Creator
 from kopfkit.controller.podfailures import refused
 from kopfkit.controller.podreader import PodReader
+from kopfkit.controller.presence import Presence, called_kind
 from kopfkit.controller.quotas import Quotas, Waiter
 from kopfkit.controller.rollouts import rollout
 from kopfkit.controller.settling import Patience
@@ -46,6 +47,7 @@ class Parts:
     readable: frozenset[Kind]
     deletable: frozenset[Kind]
     primary: Resource
+    presence: Presence
     quotas: Quotas
     pods: PodReader
     jobs: JobReader
@@ -88,15 +90,20 @@ class Context:
         Raises:
             Terminal: the name belongs to somebody else's object, or the child is not one that the
                 controller may make.
+            KindMissing: the cluster does not serve the kind.
             Waiting: a predecessor is still being deleted.
             Refused: the API server refuses the child.
             ApiError: the API server could not be reached.
         """
         owned, wanted = self._parts.builder.applied(self._owner, child)
+        self._check_served(owned.kind)
         self._keep(owned.kind, wanted)
         first = {**wanted, "spec": {**wanted["spec"], **at_first}} if at_first else wanted
         try:
             found = await self._parts.children.ensure(self._owner, owned, wanted, first)
+        except NotFound:
+            await self._look(owned.kind)
+            raise
         except (Forbidden, Invalid) as error:
             raise self._refused(owned.kind, wanted, error) from error
         except Unavailable as error:
@@ -113,12 +120,16 @@ class Context:
         Args, Raises: as `apply`.
         """
         kind, wanted = self._parts.builder.created(self._owner, child)
+        self._check_served(kind)
         self._keep(kind, wanted)
         creator, (namespace, name) = self._parts.creator, key_of(wanted)
         try:
             found = await creator.find(self._owner, kind.resource, name, namespace)
             if found == Result():
                 found = await creator.make(self._owner, kind.resource, wanted)
+        except NotFound:
+            await self._look(kind)
+            raise
         except (Forbidden, Invalid) as error:
             raise self._refused(kind, wanted, error) from error
         return self._judge(found, wanted)
@@ -133,17 +144,20 @@ class Context:
 
         Raises:
             Terminal: the name belongs to somebody else's object.
+            KindMissing: the cluster does not serve the kind.
             Waiting: a predecessor is still being deleted.
             ApiError: the API server could not be reached.
         """
         self._parts.builder.owned(kind)
+        self._check_served(kind)
         found = await self._parts.creator.find(of or self._owner, kind.resource, name)
         return None if found == Result() else self._judge(found, {"kind": kind.kind})
 
     def child(self, kind: Kind, name: str | None = None) -> Raw | None:
         """The child of a name (by default the one that children are given) as last seen; None where
-        there is none of ours."""
+        there is none of ours. Raises `KindMissing`."""
         self._parts.builder.owned(kind)
+        self._check_served(kind)
         name = name or self._parts.builder.name(self._owner)
         return self._parts.children.ours(self._owner, kind.resource, name)
 
@@ -164,9 +178,11 @@ class Context:
 
         Raises:
             Terminal: the controller makes no such kind.
+            KindMissing: the cluster does not serve the kind.
             ApiError: the API server refused or could not be reached.
         """
         kind, body = self._parts.builder.unowned(self._owner, wanted)
+        self._check_served(kind)
         namespace, name = key_of(body)
         try:
             made = await self._parts.client.create(kind.resource, namespace, body)
@@ -204,9 +220,11 @@ class Context:
 
         Raises:
             Terminal: the controller may not delete children of the kind.
+            KindMissing: the cluster does not serve the kind.
             ApiError: the API server refused or could not be reached.
         """
         self._parts.builder.check_delete(kind)
+        self._check_served(kind)
         kept = self._kept.get(kind, set())
         gone = [each for each in self.owned(kind) if key_of(each) not in kept]
         for each in gone:
@@ -216,11 +234,23 @@ class Context:
         return len(gone)
 
     def owned(self, kind: Kind) -> list[Raw]:
-        """The children of a kind as last seen, by namespace and name."""
+        """The children of a kind as last seen, by namespace and name: all that have the object as
+        their controller. Whoever may create such objects can make one. Raises `KindMissing`."""
         self._parts.builder.owned(kind)
+        self._check_served(kind)
         store = self._parts.stores[kind.resource]
         assert isinstance(store, OwnedStore)
         return store.owned_by(self._owner["metadata"]["uid"])
+
+    def serves(self, kind: Kind) -> bool:
+        """Whether the cluster serves a kind that is owned or watched. When that changes, all
+        objects of the controller are reconciled.
+
+        Raises:
+            Terminal: the kind is neither owned nor watched.
+        """
+        self._check_readable(kind)
+        return self._parts.presence.serves(kind.resource)
 
     async def get(
         self, kind: Kind, name: str, namespace: str | None = None, *, fresh: bool = False
@@ -236,9 +266,11 @@ class Context:
 
         Raises:
             Terminal: the kind is not in the caches, or no namespace is known.
+            KindMissing: the cluster does not serve the kind.
             ApiError: the API server could not be reached.
         """
         self._check_readable(kind)
+        self._check_served(kind)
         key = (self._namespace(kind, namespace), name)
         if kind.namespaced and not key[0]:
             raise self._wrong(f"{kind.kind} {name} is read in no namespace", "name the namespace")
@@ -259,8 +291,10 @@ class Context:
 
         Raises:
             Terminal: the kind is not in the caches.
+            KindMissing: the cluster does not serve the kind.
         """
         self._check_readable(kind)
+        self._check_served(kind)
         store, of = self._parts.stores[kind.resource], self._namespace(kind, namespace)
         found = (store.get(key) for key in sorted(store.known()) if not of or key[0] == of)
         return [each for each in found if each is not None]
@@ -405,6 +439,8 @@ class Context:
     def _refused(self, kind: Kind, wanted: Raw, error: Forbidden | Invalid) -> Exception:
         if refusals.terminating(error):
             return Vanished(error.message)
+        if refusals.kind_terminating(error):
+            return KindMissing(called_kind(kind.kind, kind.resource))
         self.refusal = error.message
         namespace, name = key_of(wanted)
         reason = refused(kind.kind, error).reason
@@ -424,6 +460,15 @@ class Context:
         if kind.resource not in self._parts.stores:
             text = f"{kind.plural} are read from the caches, and no controller fills those"
             raise self._wrong(text, "add .watches(...) to the controller")
+
+    def _check_served(self, kind: Kind) -> None:
+        if not self._parts.presence.serves(kind.resource):
+            raise KindMissing(called_kind(kind.kind, kind.resource))
+
+    async def _look(self, kind: Kind) -> None:
+        """Raises `KindMissing` if it is the kind that was not found, and not a namespace."""
+        if not await self._parts.presence.look(kind.resource):
+            self._check_served(kind)
 
     def _wrong(self, text: str, way_out: str) -> Terminal:
         return Terminal("InvalidRead", f"{text}; hint: {way_out}")

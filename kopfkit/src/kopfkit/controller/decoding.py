@@ -5,10 +5,11 @@ from typing import TypeVar
 import msgspec
 
 from kopfkit.controller.errors import InvalidSpec
+from kopfkit.crd import models
 from kopfkit.runtime.resources import Object
 from kopfkit.runtime.shapes import FIELD, cut
 
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 
 
 def decode_spec(owner: Object, spec: type[T]) -> T:
@@ -21,7 +22,7 @@ def decode_spec(owner: Object, spec: type[T]) -> T:
     if size := cut(owner).get("spec"):
         raise InvalidSpec(f"spec: has {size} bytes, and at most {FIELD} are read: make it shorter")
     try:
-        return msgspec.convert(owner.get("spec") or {}, spec)
+        return models.decode(owner.get("spec") or {}, spec)
     except msgspec.ValidationError as error:
         # msgspec says "Expected `int`, got `str` - at `$.replicas`".
         what, _, where = str(error).replace("`", "").partition(" - at $")
@@ -31,6 +32,6 @@ def decode_spec(owner: Object, spec: type[T]) -> T:
 def decode_status(owner: Object, status: type[T]) -> T:
     """A copy of the stored status to be changed; an empty one where it cannot be decoded."""
     try:
-        return msgspec.convert(owner.get("status") or {}, status)
+        return models.decode(owner.get("status") or {}, status)
     except msgspec.ValidationError:
         return status()

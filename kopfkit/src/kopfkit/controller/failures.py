@@ -33,13 +33,13 @@ class Failures(Observer[Key]):
         known = self._store.get(key)
         extra = {"kind": self._kind, "object": called_key(key)} if known is None else about(known)
         if isinstance(error, NotLeading):
-            log.info("left to the next leader", extra=extra)
+            log.info("Left to the next leader", extra=extra)
             return
         text, expected = f"{type(error).__name__}: {error}", isinstance(error, ApiError)
         news = self._once.news(key, text, str(extra.get("generation", "")))
         log.log(
             logging.ERROR if news else logging.DEBUG,
-            "failed, next try in %.1f s%s",
+            "Reconcile failed, retrying in %.1f s%s",
             delay,
             f": {error}" if expected else "",
             exc_info=None if expected else error,
@@ -52,4 +52,4 @@ class Failures(Observer[Key]):
         """Forget the failures of an object that was reconciled."""
         if error is None and (count := self._once.over(key)) > 1:
             extra = {"kind": self._kind, "object": called_key(key)}
-            log.info("reconciled after %d failures", count, extra=extra)
+            log.info("Reconciled after %d failures", count, extra=extra)

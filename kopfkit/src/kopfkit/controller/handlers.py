@@ -65,8 +65,8 @@ def uses(
             if strict:
                 raise KopfkitError(
                     f"operator {operator}",
-                    f"kopf's handler {handler.id} selects {handler.selector}, from which no rights "
-                    "can be derived",
+                    f"kopf's handler {handler.id} selects {handler.selector}, from which no RBAC "
+                    "rules can be derived",
                     "Name group, version and plural in the decorator, or give Operator(uses=...).",
                 )
             continue

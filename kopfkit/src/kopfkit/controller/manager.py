@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kopfkit.controller import background, tasks
 from kopfkit.controller.failures import Failures
 from kopfkit.controller.identity import Identity
+from kopfkit.controller.presence import Presence
 from kopfkit.controller.serving import Primary, Serving
 from kopfkit.controller.settings import Settings, own_namespace
 from kopfkit.controller.sources import Source, Sources, Target
@@ -59,6 +60,7 @@ class Manager:
         client: reads and writes; its writes are fenced by the Lease.
         recorder: of Events.
         upgradeable: blocks upgrades by OLM.
+        presence: of the kinds that are not reconciled.
         waiting: what depends on an object, beyond what its source says.
     """
 
@@ -84,6 +86,14 @@ class Manager:
             if (shape := shapes[each.resource]) is not None:
                 self.client.shapes[(each.resource.group, each.resource.plural)] = shape
         self._serving = Serving(self.client, primaries, self._watched, stop)
+        kinds = {each.resource: each.kind for each in primaries}
+        self.presence = Presence(
+            self.client,
+            [each for each in sources if each.watched.resource not in kinds],
+            kinds,
+            settings.namespaces,
+            self._kind_changed,
+        )
         self._telemetry = Telemetry(operator, settings.metrics_port)
         self._telemetry.client(self.client)
         self.recorder = Recorder(self.client, operator.name, identity())
@@ -104,7 +114,8 @@ class Manager:
             namespaces=settings.namespaces,
             resync=settings.resync,
             waiting=lambda resource, key: self.waiting(resource, key),
-            served=self._serving.serves,
+            served=self._served,
+            lost=self.presence.lost,
         )
         self._watcher = Watcher(
             self._watched,
@@ -206,7 +217,7 @@ class Manager:
         port = await self._health.start(self._settings.health_port)
         await self._telemetry.start()
         log.info(
-            "starts: API server %s (%s), namespaces %s, health on port %d, metrics on %d",
+            "Starting: API server %s (%s), namespaces %s, health port %d, metrics port %d",
             self.client.credentials.server,
             self.client.credentials.source,
             ", ".join(self._settings.namespaces) or "all",
@@ -223,6 +234,7 @@ class Manager:
         if self._stop.is_set():
             return
         self._tasks.start(self._sources.run(), "resync")
+        self._tasks.start(self.presence.run(), "missing kinds")
         for migration in self._migrations:
             self._tasks.start(migration.run(), "storage migration")
         for crd, converter in self._converters.items():
@@ -232,7 +244,7 @@ class Manager:
             self._tasks.start(task(), name)
         await self._watcher.run(self._stop)
         if self._tasks.broken:
-            raise KopfkitError(self._tasks.broken, "ended unexpectedly; the log says why")
+            raise KopfkitError(self._tasks.broken, "exited unexpectedly; see the log")
 
     def _start_leading(self) -> None:
         settings, name = self._settings, self._operator.name
@@ -246,19 +258,18 @@ class Manager:
         if settings.metrics_port:
             monitoring = background.monitoring(self.client, namespace, name, self.may_write)
             self._tasks.start(monitoring, "monitoring")
-        if settings.manage_certificates:
-            for crd in self._converters:
-                rotating = background.certificates(
-                    self.client, namespace, name, crd, lambda: self._leading
-                )
-                self._tasks.start(rotating, "certificates")
+        if settings.manage_certificates and self._converters:
+            rotating = background.certificates(
+                self.client, namespace, name, [*self._converters], lambda: self._leading
+            )
+            self._tasks.start(rotating, "certificates")
 
     async def _end(self) -> None:
         """Stop: finish what runs, give the Lease back, close."""
         self._stop.set()
         grace = self._settings.grace
         if not all(await asyncio.gather(*(each.drain(grace) for each in self._queues.values()))):
-            log.warning("some reconciles did not end in %.0f s", grace)
+            log.warning("Some reconciles did not finish within %.0f s", grace)
         await self._tasks.end()
         await self.recorder.drain(_LAST_EVENTS)
         if self._election is not None:
@@ -266,7 +277,7 @@ class Manager:
         await self._telemetry.stop()
         await self._health.stop()
         await self.client.close()
-        log.info("ended")
+        log.info("Shutdown complete")
 
     def _lead(self, leading: bool) -> None:
         self._leading = leading
@@ -300,10 +311,10 @@ class Manager:
                 break
             except ApiError as error:
                 if once.news("list", str(error)):
-                    log.warning("cannot list, retrying: %s", error)
+                    log.warning("Cannot list, retrying: %s", error)
                 await asyncio.sleep(_LOOK)
         main = self._primaries[0]
-        log.info("knows %d %ss", len(self._stores[main.resource]), main.kind)
+        log.info("Caches synced: %d %ss", len(self._stores[main.resource]), main.kind)
         self._go()
 
     def _event(self, resource: Resource, kind: str | None, obj: Object) -> None:
@@ -312,4 +323,22 @@ class Manager:
     async def _ready(self) -> None:
         """Wait until the API server serves the primaries; then it is known in which version."""
         await self._serving.wait()
-        self._watcher.watch(self._serving.watched)
+        if self._watcher.failed:
+            # Perhaps as a kind has gone: kopf would fail again.
+            try:
+                await self.presence.look_at_all()
+            except ApiError as error:
+                log.warning("cannot look for the kinds that are watched: %s", error)
+        watched = self._serving.watched
+        self._watcher.watch([each for each in watched if self.presence.serves(each.resource)])
+
+    def _served(self, resource: Resource) -> bool:
+        return self._serving.serves(resource) and self.presence.serves(resource)
+
+    def _kind_changed(self, source: Source) -> None:
+        """A kind came or went: watch accordingly, and reconcile whoever needs it."""
+        self._watcher.restart()
+        if not self.presence.serves(source.watched.resource):
+            self._sources.clear(source.watched.resource)
+        users = source.users or [each.resource for each in self._primaries]
+        self._sources.concern_all(users)

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from kopfkit.runtime.resources import Object as Raw
 
-SpecT = TypeVar("SpecT", bound=msgspec.Struct)
-StatusT = TypeVar("StatusT", bound=msgspec.Struct)
+if TYPE_CHECKING:
+    from msgspec import Struct
+    from pydantic import BaseModel
+
+SpecT = TypeVar("SpecT", bound="Struct | BaseModel")
+StatusT = TypeVar("StatusT", bound="Struct | BaseModel")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import kopf
 
     from kopfkit.controller.manager import Manager
-    from kopfkit.conversion import Converter
+    from kopfkit.conversion import AnyConverter, Converter
 
 # RFC 1123 label.
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -34,7 +34,8 @@ class Operator:
         name: a DNS label; field manager, Lease, service account, first part of metrics' names.
         version: of the operator.
         controllers: what it reconciles; the first one's kind is its main one.
-        conversion: the converter of the one custom resource with more than one version.
+        conversion: the converter of the custom resource with several versions; one for each, where
+            there are several such resources.
         conditions: types of conditions that metrics count.
         registry: kopf's registry, whose handlers the leader runs beside the controllers; by default
             kopf's default one, where somebody registered a handler in it.
@@ -52,14 +53,16 @@ class Operator:
         version: str,
         controllers: Sequence[Controller[Any, Any]],
         *,
-        conversion: "Converter | None" = None,
+        conversion: "Converter | Sequence[Converter] | None" = None,
         conditions: Sequence[str] = ("Available", "Progressing", "Degraded"),
         registry: "kopf.OperatorRegistry | None" = None,
         uses: Sequence[Use] = (),
         runnables: Mapping[str, Runnable] | None = None,
     ) -> None:
         self.identity = Identity(name, version, tuple(conditions))
-        self.controllers, self.conversion = tuple(controllers), conversion
+        self.controllers = tuple(controllers)
+        given = conversion if isinstance(conversion, Sequence) else (conversion,)
+        self._conversion = tuple(each for each in given if each is not None)
         self._runnables, self._uses, self._registry = dict(runnables or {}), tuple(uses), registry
         self._check()
 
@@ -127,7 +130,7 @@ class Operator:
             ],
             sources=sources,
             stores=stores,
-            converters={self.converted_crd: self.conversion} if self.conversion else {},
+            converters=self.converters,
         )
         quotas = Quotas(manager.client, manager.concern)
         for each in self.controllers:
@@ -141,6 +144,7 @@ class Operator:
                 stores,
                 manager.recorder,
                 manager.upgradeable,
+                presence=manager.presence,
                 quotas=quotas,
                 wrote=manager.wrote,
             )
@@ -164,31 +168,37 @@ class Operator:
         for name in namespaces:
             if not _NAMESPACE.fullmatch(name) or len(name) > 63:
                 text = f"it is to watch the namespace {name!r}, which is no namespace's name"
-                cure = "Name namespaces: --namespace, or WATCH_NAMESPACE, separated by commas."
-                raise KopfkitError(f"operator {self.name}", text, cure)
+                hint = "Name namespaces: --namespace, or WATCH_NAMESPACE, separated by commas."
+                raise KopfkitError(f"operator {self.name}", text, hint)
         for each in self.controllers:
             if not each.namespaced:
                 text = f"{each.kind} is cluster-scoped, and only {namespaces[0]} is to be watched"
-                cure = "Leave --namespace and WATCH_NAMESPACE out: it needs all namespaces."
-                raise KopfkitError(f"controller of {each.kind}", text, cure)
+                hint = "Leave --namespace and WATCH_NAMESPACE out: it needs all namespaces."
+                raise KopfkitError(f"controller of {each.kind}", text, hint)
 
     @property
-    def converted_crd(self) -> str:
-        """The name of the CRD that is converted, "" where none is."""
-        return next((each.custom_resource.crd_name for each in self._converted()), "")
-
-    def _converted(self) -> list[Controller[Any, Any]]:
-        of = self.conversion
-        return [
-            each
+    def converters(self) -> "dict[str, Converter]":
+        """The converters by the name of the CRD that each is for."""
+        names = {
+            (each.custom_resource.group, each.kind): each.custom_resource.crd_name
             for each in self.controllers
-            if of is not None and (each.custom_resource.group, each.kind) == (of.group, of.kind)
-        ]
+        }
+        return {names[each.group, each.kind]: each for each in self._conversion}
+
+    @property
+    def conversion(self) -> "AnyConverter | None":
+        """What the webhook converts with; None where nothing is converted."""
+        if len(self._conversion) < 2:
+            return next(iter(self._conversion), None)
+        from kopfkit.conversion import Converters
+
+        return Converters(self._conversion)
 
     def _older(self, controller: Controller[Any, Any]) -> dict[str, Callable[[Any], Any]]:
-        if self.conversion is None or controller not in self._converted():
+        converter = self.converters.get(controller.custom_resource.crd_name)
+        if converter is None:
             return {}
-        return {name: self.conversion.to_hub(name) for name in self.conversion.spokes}
+        return {name: converter.to_hub(name) for name in converter.spokes}
 
     def _check_kinds(self) -> None:
         """Refuse kinds of one resource that contradict each other."""
@@ -212,15 +222,37 @@ class Operator:
         names = [(each.custom_resource.crd_name, each.kind) for each in self.controllers]
         for name, kind in names:
             if names.count((name, kind)) > 1:
-                cure = "Put what both do into one reconcile; two would undo each other's status."
-                raise KopfkitError(what, f"two controllers reconcile {kind} ({name})", cure)
+                hint = "Put what both do into one reconcile; two would undo each other's status."
+                raise KopfkitError(what, f"two controllers reconcile {kind} ({name})", hint)
         self._check_kinds()
-        if self.conversion is not None:
-            converted = self._converted()
-            if not converted:
-                text = f"no controller reconciles {self.conversion.kind}, which is converted"
-                raise KopfkitError(what, text, "Give the kind a controller.")
-            hub = self.conversion.hub
-            if converted[0].version.name != hub:
-                text = f"the controller of {converted[0].kind} uses {converted[0].version.name}"
-                raise KopfkitError(what, f"{text}, and the hub is {hub}", "Use the hub's version.")
+        self._check_conversion(what)
+
+    def _check_conversion(self, what: str) -> None:
+        """Refuse converters that do not fit the resources."""
+        found: dict[tuple[str, str], Converter] = {}
+        for each in self._conversion:
+            if (each.group, each.kind) in found:
+                text = f"two converters are given for {each.kind} of {each.group}"
+                raise KopfkitError(what, text, "Give one Converter, with a Spoke for each version.")
+            found[each.group, each.kind] = each
+        for controller in self.controllers:
+            resource = controller.custom_resource
+            versions = [each.name for each in resource.versions]
+            converter = found.pop((resource.group, resource.kind), None)
+            if converter is None:
+                if self._conversion and len(versions) > 1:
+                    text = f"{resource.kind} has the versions {', '.join(versions)}"
+                    hint = f"Give Operator(conversion=[...]) a Converter of {resource.kind}."
+                    raise KopfkitError(what, f"{text}, and nothing converts them", hint)
+                continue
+            if controller.version.name != converter.hub:
+                text = f"the controller of {controller.kind} uses {controller.version.name}"
+                text = f"{text}, and the hub is {converter.hub}"
+                raise KopfkitError(what, text, "Use the hub's version.")
+            missing = {*versions} - {converter.hub, *converter.spokes}
+            if missing:
+                text = f"the converter of {controller.kind} lacks {', '.join(sorted(missing))}"
+                raise KopfkitError(what, text, "Give it a Spoke for each version.")
+        for converter in found.values():
+            text = f"no controller reconciles {converter.kind}, which is converted"
+            raise KopfkitError(what, text, "Give the kind a controller.")

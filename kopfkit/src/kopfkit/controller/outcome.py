@@ -66,6 +66,20 @@ class Waiting(Stopped):
         super().__init__(reason, message, requeue_after=requeue_after)
 
 
+class KindMissing(Terminal):
+    """A kind that is read or written is not served by the cluster: its CRD is not installed.
+
+    When it comes, all objects of the controller are reconciled. `Context.serves` says beforehand
+    whether it is there.
+
+    Args:
+        kind: as messages name it, "Widget (widgets.example.com, v1)".
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__("KindMissing", f"the cluster does not serve {kind}; hint: install its CRD")
+
+
 class Settling(Exception):
     """The reconcile stops without a status, which is written when the children have settled.
 

@@ -88,5 +88,5 @@ class Owned:
         if whose is Ownership.PREDECESSOR:
             return Result(waiting=f"{what} of a deleted owner of the same name is still there")
         if live["metadata"].get("deletionTimestamp"):
-            return Result(waiting=f"{what} of before is still being deleted")
+            return Result(waiting=f"the previous {what} is still being deleted")
         return Result(live)

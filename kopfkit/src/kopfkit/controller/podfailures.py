@@ -55,7 +55,7 @@ def refusal(message: str) -> Problem | None:
         return None
     _, named, why = message.partition(" is forbidden: ")
     reason = "QuotaExceeded" if is_quota(message) else "PodsRefused"
-    return Problem(reason, f"pods are refused: {sentence(why if named else message)}")
+    return Problem(reason, f"pods are rejected: {sentence(why if named else message)}")
 
 
 def refused(kind: str, error: Forbidden | Invalid) -> Problem:
@@ -139,7 +139,7 @@ def _container(at: dict[str, Any]) -> Problem | None:
         how = f"{ended['reason']}, {how}"
     last_words = str(ended.get("message", "")).strip()
     words = f": {last_words}" if last_words else ""
-    return Problem("PodsCrashing", f"container {at.get('name')} keeps ending ({how}){words}")
+    return Problem("PodsCrashing", f"container {at.get('name')} is crash-looping ({how}){words}")
 
 
 def _ended(at: dict[str, Any]) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class Quotas:
 
     def _failed(self, error: ApiError) -> None:
         if self._failures.news("read", str(error)):
-            log.warning("cannot read a ResourceQuota that something waits for: %s", error)
+            log.warning("Cannot read a ResourceQuota that an object waits for: %s", error)
 
     def _forget(self, waiter: Waiter) -> tuple[Key, _Wait] | None:
         """The quota it waited for, and how far that was."""

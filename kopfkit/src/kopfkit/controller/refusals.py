@@ -19,6 +19,14 @@ _IMMUTABLE: Final = (
 # What OwnerReferencesPermissionEnforcement says (plugin/pkg/admission/gc): setting owners takes
 # the right to delete, and an operator has it only for what it deletes.
 _OWNERLESS: Final = "cannot set an ownerRef on a resource you can't delete"
+# What it says when something is to be made of a kind whose CRD is being deleted (apiextensions-
+# apiserver, pkg/apiserver/customresource_handler.go).
+_KIND_TERMINATING: Final = "while custom resource definition is terminating"
+
+
+def kind_terminating(error: ApiError) -> bool:
+    """Whether the kind itself is being deleted."""
+    return _KIND_TERMINATING in error.message
 
 
 def terminating(error: ApiError) -> bool:
@@ -37,6 +45,6 @@ def hint(error: ApiError, kind: str, name: str, namespace: str, lost: str = "") 
         return ""
     where = f" -n {namespace}" if namespace else ""
     return (
-        "; hint: this cannot be changed on an object that exists: "
-        f"`kubectl delete {kind.lower()} {name}{where}`, and it is made again{lost}"
+        "; hint: the field is immutable: "
+        f"`kubectl delete {kind.lower()} {name}{where}`, and it is created again{lost}"
     )

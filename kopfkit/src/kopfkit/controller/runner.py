@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Generic
 
-import msgspec
-
 from kopfkit.controller import finalizers, refusals
 from kopfkit.controller.conditions import condition, conditions_of, see
 from kopfkit.controller.context import Context, Parts
@@ -24,6 +22,7 @@ from kopfkit.controller.outcome import Refused, Result, Settling, Terminal, Wait
 from kopfkit.controller.owners import called_key, mapping
 from kopfkit.controller.podfailures import refused
 from kopfkit.controller.statuswriter import StatusWriter, UpgradeBlocker, record_degraded, utc_now
+from kopfkit.crd.models import encode
 from kopfkit.runtime.errors import ApiError, Forbidden, Invalid, NotLeading
 from kopfkit.runtime.resources import Object as Raw
 from kopfkit.runtime.store import Key
@@ -205,12 +204,12 @@ class Runner(Generic[SpecT, StatusT]):
         if isinstance(obj, Undecoded):
             return _degraded("InvalidSpec", obj.error, requeue_after=again, error=error, own=True)
         for owned in controller.owned.values():
-            if owned.prune:
+            if owned.prune and context.serves(owned.kind):
                 await context.prune(owned.kind)
         return Outcome(requeue_after=again, error=error)
 
     async def _end(
-        self, key: Key, owner: Raw, status: msgspec.Struct, context: Context, outcome: Outcome
+        self, key: Key, owner: Raw, status: object, context: Context, outcome: Outcome
     ) -> float | None:
         """Write the status and tell what changed; returns seconds until the next reconcile."""
         of = f"{self._controller.kind} {called_key(key)}"
@@ -229,11 +228,8 @@ class Runner(Generic[SpecT, StatusT]):
         again = context.again
         return again.total_seconds() if again is not None else None
 
-    def _status(
-        self, owner: Raw, status: msgspec.Struct, context: Context, outcome: Outcome
-    ) -> Raw:
-        fields: dict[str, Any] = msgspec.to_builtins(status)
-        new = {name: value for name, value in fields.items() if value is not None}
+    def _status(self, owner: Raw, status: object, context: Context, outcome: Outcome) -> Raw:
+        new = encode(status)
         generation = owner["metadata"].get("generation", 0)
         told = {"Progressing": outcome.progressing, "Degraded": outcome.degraded}
         if not self._controller.summary:

@@ -110,10 +110,10 @@ class Serving:
                 if not text and self._sure(found, same):
                     self._use(found)
                     if told:
-                        log.info("goes on: %s is served", self._primaries[0].crd)
+                        log.info("Continuing: %s is served", self._primaries[0].crd)
                     return
             except ApiError as error:
-                text = f"cannot reach the API server, waits: {error}"
+                text = f"Cannot reach the API server, waiting: {error}"
             if text and text != told:
                 log.warning("%s", text)
                 told = text
@@ -128,7 +128,7 @@ class Serving:
                 raise KopfkitError(
                     f"{resource.plural}.{resource.group} {version}",
                     f"is no longer served, and {found[resource]} is",
-                    "Nothing to be done: the controller starts anew and goes on with that.",
+                    "Nothing to do: the controller restarts and uses that version.",
                 )
         newest = all(found[each.resource] == each.resource.version for each in self._primaries)
         return newest or same >= _SURE or bool(self.versions)
@@ -143,7 +143,7 @@ class Serving:
                 served = self._used(resource)
                 self._client.views[resource] = View(served, primary.older[version])
                 self._seen[served] = primary
-                text = "speaks %s: no other version of %s is served"
+                text = "Using API version %s: no other version of %s is served"
                 log.info(text, version, resource.plural)
 
     def _missing(self, found: Mapping[Resource, str]) -> str:

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 from kopfkit.repeats import Once
 from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import ApiError
+from kopfkit.runtime.errors import ApiError, NotFound
 from kopfkit.runtime.kopfsettings import Watched
 from kopfkit.runtime.queue import WorkQueue
 from kopfkit.runtime.store import Key, Store, key_of
@@ -36,10 +36,14 @@ class Source:
     Attributes:
         watched: the resource.
         concerns: what has to be reconciled when one of its objects changes.
+        kind: its objects' kind, for messages; "" for the resource's name.
+        users: the primaries whose controllers own or watch it; none means all.
     """
 
     watched: Watched
     concerns: Concerns
+    kind: str = ""
+    users: tuple[Resource, ...] = ()
 
 
 # Seconds without a list of kopf's after which it watches everything again.
@@ -63,6 +67,7 @@ class Sources:
         resync: seconds between two unconditional comparisons.
         waiting: what depends on an object, beyond what its source says.
         served: whether a resource is there to be listed.
+        lost: told of a resource whose list was not found; False if that is a failure.
     """
 
     def __init__(
@@ -76,8 +81,9 @@ class Sources:
         resync: float,
         waiting: Callable[[Resource, Key], Iterable[Target]] = lambda *_: (),
         served: Callable[[Resource], bool] = lambda _: True,
+        lost: Callable[[Resource], bool] = lambda _: False,
     ) -> None:
-        self._waiting, self._served = waiting, served
+        self._waiting, self._served, self._lost = waiting, served, lost
         self._client, self._stores, self._queues = client, stores, queues
         self._watched = [each.watched for each in sources]
         self._concerned = {each.watched.resource: each.concerns for each in sources}
@@ -134,15 +140,20 @@ class Sources:
                 once.over("compare")
             except ApiError as error:
                 if once.news("compare", str(error)):
-                    log.warning("cannot compare the caches with the API server: %s", error)
+                    log.warning("Cannot resync the caches: %s", error)
                 self._asked.set()
                 self._listed_at = loop.time()
 
     async def _compare(self, watched: Watched, namespace: str | None) -> None:
         resource, store = watched.resource, self._stores[watched.resource]
-        objects, version = await self._client.list(
-            resource, namespace, labels=watched.labels, shape=watched.shape
-        )
+        try:
+            objects, version = await self._client.list(
+                resource, namespace, labels=watched.labels, shape=watched.shape
+            )
+        except NotFound:
+            if not self._lost(resource):
+                raise
+            return
         before = {key: store.get(key) for key in store.known()}
         for key in store.replace(objects, version, within=namespace or ""):
             self._concerns(resource, key, store.get(key), before.get(key))
@@ -152,6 +163,16 @@ class Sources:
         for primary, whose in self._concerned[resource](key, known):
             if primary == resource or self._stores[primary].get(whose) is not None:
                 self.concern(primary, whose)
+
+    def clear(self, resource: Resource) -> None:
+        """Forget all objects of a resource: the cluster does not serve it any more."""
+        self._stores[resource].replace((), "")
+
+    def concern_all(self, primaries: Iterable[Resource]) -> None:
+        """Have all objects of some primaries reconciled."""
+        for primary in primaries:
+            for key in self._stores[primary].known():
+                self._queues[primary].add(key)
 
     def wrote(self, by: Target, resource: Resource, obj: Object) -> None:
         """An object was written by the reconcile of `by`. It comes back as no news, so whoever else

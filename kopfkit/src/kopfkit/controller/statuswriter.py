@@ -74,7 +74,7 @@ def record_degraded(
         if was.get("status") != "True" or was.get("reason") != degraded["reason"]:
             recorder.warning(owner, str(degraded["reason"]), str(degraded["message"]))
     elif was.get("status") == "True":
-        recorder.normal(owner, "Recovered", f"no longer: {was.get('reason')}")
+        recorder.normal(owner, "Recovered", f"recovered from {was.get('reason')}")
 
 
 class StatusWriter:
@@ -124,7 +124,7 @@ class StatusWriter:
 
     def vanished(self, owner: Object, why: str) -> None:
         """Log that the object went while it was reconciled, or is about to."""
-        log.info("is gone: %s", why, extra=about(owner))
+        log.info("Object is gone: %s", why, extra=about(owner))
 
     def _log(self, owner: Object, new: Object) -> None:
         before = conditions_of(mapping(owner.get("status")))

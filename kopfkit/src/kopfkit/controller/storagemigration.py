@@ -23,7 +23,7 @@ _BETWEEN: Final = 10.0
 class Migration:
     """The storage version migration of one CRD's objects.
 
-    A run that cannot be finished is no objection to an upgrade, which may be its cure: OLM itself
+    A run that cannot be finished is no objection to an upgrade, which may be its fix: OLM itself
     refuses a CRD without a version that is still in `status.storedVersions` (pkg/lib/crd/
     storage.go, SafeStorageVersionUpgrade).
 
@@ -67,13 +67,13 @@ class Migration:
         begins = under_way and not self.under_way
         self.report = report
         # One sentence for the whole run: each other one would be a write.
-        sentence = f"the objects of {report.crd} are being stored in another version"
+        sentence = f"the objects of {report.crd} are being migrated to the storage version"
         self._upgradeable.set(not under_way, REASON, sentence, of=self._of)
         now = self._clock()
         if begins:
-            log.info("storage migration begins: %s", sentence)
+            log.info("Storage migration started: %s", sentence)
         elif under_way and now - self._said_at >= _BETWEEN:
-            log.info("storage migration: %s", report.sentence)
+            log.info("Storage migration: %s", report.sentence)
         elif under_way:
             return
         self._said_at = now

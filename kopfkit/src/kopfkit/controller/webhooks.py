@@ -9,15 +9,14 @@ from pathlib import Path
 
 from kopfkit.controller.identity import Identity
 from kopfkit.controller.telemetry import Telemetry
-from kopfkit.conversion import Converter, serve
+from kopfkit.conversion import AnyConverter, serve
 from kopfkit.webhook import kept_certificate
 
 
 async def run(
     identity: Identity,
-    converter: Converter,
-    crd: str,
-    *,
+    converter: AnyConverter,
+    *crds: str,
     cert_dir: Path,
     port: int,
     health_port: int,
@@ -29,12 +28,12 @@ async def run(
     Args:
         identity: of the operator.
         converter: answers the reviews.
-        crd: the name of the CRD that is converted.
+        crds: the names of the CRDs that are converted.
         metrics_port: of /metrics; 0 for none.
     """
     telemetry = Telemetry(identity, metrics_port, f"{identity.name}-webhook")
-    versions = tuple(version.rpartition("/")[2] for version in converter.api_versions)
-    observer = telemetry.conversion(versions)
+    versions = (version.rpartition("/")[2] for version in converter.api_versions)
+    observer = telemetry.conversion(tuple(dict.fromkeys(versions)))
     await telemetry.start()
     try:
         await serve(
@@ -44,7 +43,7 @@ async def run(
             health_port=health_port,
             stop=stop,
             observer=observer,
-            beside=kept_certificate(crd),
+            beside=kept_certificate(*crds),
         )
     finally:
         await telemetry.stop()

@@ -8,6 +8,7 @@ overwritten without one (`guard`).
 """
 
 from kopfkit.conversion.converter import Converter, Spoke
+from kopfkit.conversion.converters import AnyConverter, Converters
 from kopfkit.conversion.errors import ConversionError
 from kopfkit.conversion.fields import Fields, known_fields
 from kopfkit.conversion.review import answer, convert_review
@@ -15,8 +16,10 @@ from kopfkit.conversion.server import serve
 from kopfkit.conversion.tls import ServingCertificate
 
 __all__ = [
+    "AnyConverter",
     "ConversionError",
     "Converter",
+    "Converters",
     "Fields",
     "ServingCertificate",
     "Spoke",

@@ -99,7 +99,7 @@ class Converter:
         """Compile the schemas and rules of all versions, which the first conversion else does.
 
         Raises:
-            KopfkitError: one of them cannot be judged here; nothing could be restored by it.
+            KopfkitError: one of them cannot be checked here; nothing could be restored by it.
         """
         for version in self._fields:
             self._judge(version)

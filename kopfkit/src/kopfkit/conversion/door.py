@@ -220,7 +220,7 @@ class Door:
         except (OSError, asyncio.CancelledError) as error:
             connection.close()
             self.left(guest)
-            logger.debug("A connection ended in its handshake: %s", error)
+            logger.debug("TLS handshake failed: %s", error)
             return
         finally:
             guest.entering = None
@@ -251,7 +251,7 @@ class Door:
         if first is None:
             return False
         logger.warning(
-            "%d connections are open: one that waits is sent away",
+            "Connection limit reached (%d open): closed an idle one",
             len(self._guests),
             extra=often("sent away"),
         )

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from operator import is_
 from typing import Any
 
-import msgspec
 from msgspec.inspect import DictType, ListType, Metadata, StructType, Type, UnionType, type_info
+
+from kopfkit.crd.models import struct_of
 
 # A tree over an object's known fields: dict for an object with these members, `[tree]` for a list,
 # `{"*": tree}` for a map, None where everything is kept.
@@ -26,12 +27,14 @@ class KnownFields(dict[str, Any]):
         types: of the top-level members; the converter restores nothing that they would not take.
     """
 
-    def __init__(self, types: Mapping[str, type[msgspec.Struct]]) -> None:
-        super().__init__((name, _fields(type_info(kind))) for name, kind in types.items())
+    def __init__(self, types: Mapping[str, type[Any]]) -> None:
+        super().__init__(
+            (name, _fields(type_info(struct_of(kind)))) for name, kind in types.items()
+        )
         self.types = types
 
 
-def known_fields(**members: type[msgspec.Struct]) -> KnownFields:
+def known_fields(**members: type[Any]) -> KnownFields:
     """The fields of an object whose top-level members have these types.
 
     `known_fields(spec=v1.Spec, status=v1.Status)`

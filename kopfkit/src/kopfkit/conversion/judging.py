@@ -34,7 +34,7 @@ class MemberSchema:
         schema: its structural schema.
 
     Raises:
-        KopfkitError: a format or a rule in it cannot be judged here.
+        KopfkitError: a format or a rule in it cannot be checked here.
     """
 
     def __init__(self, name: str, schema: Schema) -> None:

@@ -91,6 +91,6 @@ def bind(host: str, port: int, flag: str) -> socket.socket:
         sock.close()
         why = "is already in use" if error.errno == errno.EADDRINUSE else str(error.strerror)
         raise KopfkitError(
-            f"port {port}", why, f"End the program that uses it, or choose another with {flag}."
+            f"port {port}", why, f"Stop the program that uses it, or choose another with {flag}."
         ) from None
     return sock

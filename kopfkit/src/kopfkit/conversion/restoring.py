@@ -46,7 +46,7 @@ class Judge:
         fields: of `known_fields`; None or a tree without types: everything is taken.
 
     Raises:
-        KopfkitError: a format or a rule cannot be judged here.
+        KopfkitError: a format or a rule cannot be checked here.
     """
 
     def __init__(self, fields: Fields) -> None:

@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from kopfkit.conversion.converter import Converter, name_of
+from kopfkit.conversion.converter import name_of
+from kopfkit.conversion.converters import AnyConverter
 from kopfkit.conversion.errors import ConversionError
 from kopfkit.conversion.observation import Counts
 
@@ -57,7 +58,7 @@ class Answer:
     counts: Counts = field(default_factory=dict)
 
 
-def answer(body: bytes | bytearray, converter: Converter) -> Answer:
+def answer(body: bytes | bytearray, converter: AnyConverter) -> Answer:
     """The reply to a request's body, both JSON; never raises, see `convert_review`.
 
     A review in which everything is as it should be is converted by `_one_by_one`. What is wrong
@@ -110,7 +111,7 @@ _reviews: Final = msgspec.json.Decoder(_Review)
 _stated: Final = msgspec.json.Decoder(_Stated)
 
 
-def _one_by_one(request: _Request, wanted: str, converter: Converter) -> Answer:
+def _one_by_one(request: _Request, wanted: str, converter: AnyConverter) -> Answer:
     """The reply to a review in its right form.
 
     One object after the other is decoded, converted and encoded: a page of 500 objects never is in
@@ -148,7 +149,7 @@ def _one_by_one(request: _Request, wanted: str, converter: Converter) -> Answer:
     return Answer(out, len(request.objects), counts=tally)
 
 
-def _converted(obj: Any, version: str, converter: Converter) -> bytes:
+def _converted(obj: Any, version: str, converter: AnyConverter) -> bytes:
     """An object in another version, as JSON; ConversionError if there is none."""
     made = converter.convert(obj, version)
     try:
@@ -168,7 +169,7 @@ def refusal(uid: str, message: str, *, refused: bool = True) -> Answer:
     return Answer(msgspec.json.encode(failure(uid, message)), failure=message, refused=refused)
 
 
-def _ours(body: bytes | bytearray, converter: Converter) -> bool:
+def _ours(body: bytes | bytearray, converter: AnyConverter) -> bool:
     """Whether a request has the form of a review, and is about this API."""
     try:
         return _about_ours(_reviews.decode(body).request, converter)
@@ -176,7 +177,7 @@ def _ours(body: bytes | bytearray, converter: Converter) -> bool:
         return False
 
 
-def _about_ours(request: _Request, converter: Converter) -> bool:
+def _about_ours(request: _Request, converter: AnyConverter) -> bool:
     """Whether an API server may have asked this: a version of our API is wanted, and objects of our
     API are there (in whatever version: a newer CRD may have more than we know)."""
     groups = {version.partition("/")[0] for version in converter.api_versions}
@@ -193,7 +194,7 @@ def _about_ours(request: _Request, converter: Converter) -> bool:
 
 
 def convert_review(
-    body: Any, converter: Converter, tally: Counter[tuple[str, str, bool]] | None = None
+    body: Any, converter: AnyConverter, tally: Counter[tuple[str, str, bool]] | None = None
 ) -> dict[str, Any]:
     """The answered review, for a body of JSON bytes or an already decoded value. Never raises.
 
@@ -264,7 +265,7 @@ def _request(document: Any) -> tuple[str, str, list[Any]]:
 def _convert_all(
     objects: list[Any],
     version: str,
-    converter: Converter,
+    converter: AnyConverter,
     tally: Counter[tuple[str, str, bool]],
 ) -> list[dict[str, Any]]:
     """All objects in their order; _BadReview names the first few that cannot be converted."""

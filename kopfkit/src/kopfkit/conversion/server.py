@@ -16,7 +16,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from kopfkit.conversion import bodies, guard
-from kopfkit.conversion.converter import Converter
+from kopfkit.conversion.converters import AnyConverter
 from kopfkit.conversion.listening import bind, start, start_tls
 from kopfkit.conversion.observation import Observer, Silent
 from kopfkit.conversion.review import answer, refusal, uid_hint
@@ -57,7 +57,7 @@ class ConversionServer:
 
     def __init__(
         self,
-        converter: Converter,
+        converter: AnyConverter,
         certificate: ServingCertificate,
         *,
         body_limit: int = bodies.LIMIT,
@@ -131,7 +131,7 @@ class ConversionServer:
                     await self._idle.wait()
         except TimeoutError:
             if self._active:
-                logger.error("Stopping with %d reviews unanswered", self._active)
+                logger.error("Stopping with %d unanswered reviews", self._active)
 
     async def _convert(self, request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
@@ -195,7 +195,7 @@ class ConversionServer:
                 await response.write_eof()
         except TimeoutError:
             logger.error(
-                "An answer of %d bytes was not taken in time",
+                "A client did not read a response of %d bytes in time",
                 len(body),
                 extra=often("answer not taken in time"),
             )
@@ -203,7 +203,7 @@ class ConversionServer:
                 request.transport.abort()
         except ConnectionError as error:
             logger.error(
-                "An answer of %d bytes was not taken: %s",
+                "A client did not read a response of %d bytes: %s",
                 len(body),
                 error,
                 extra=often("answer not taken"),
@@ -222,7 +222,7 @@ class ConversionServer:
 
 
 async def serve(
-    converter: Converter,
+    converter: AnyConverter,
     *,
     cert_dir: Path,
     port: int,

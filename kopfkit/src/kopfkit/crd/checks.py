@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from kopfkit.crd.errors import CrdError
-from kopfkit.crd.resource import CustomResource, Version
+from kopfkit.crd.errors import CrdError, Errors
+from kopfkit.crd.resource import Column, CustomResource, Version
 from kopfkit.crd.schema import Schema
 
 _COLUMN_TYPES = {"integer", "number", "string", "boolean", "date"}
@@ -48,15 +48,21 @@ def check_resource(resource: CustomResource, versions: Sequence[Version[Any, Any
 
 def check_columns(version: Version[Any, Any], schema: Schema, where: str) -> None:
     """Refuse a column whose path does not exist or whose type does not fit the field's."""
+    errors = Errors()
     for column in version.columns:
-        what = f"{where} column {column.name}"
-        if column.type not in _COLUMN_TYPES:
-            raise CrdError(what, f"has the unknown type {column.type!r}")
-        found = _resolve(schema, column.path, what)
-        if found is not None and column.type in ("integer", "number", "boolean"):
-            actual = found.get("type")
-            if actual != column.type:
-                raise CrdError(what, f"is {column.type}, but {column.path} is {actual}")
+        with errors.collected():
+            _check_column(column, schema, f"{where} column {column.name}")
+    errors.raise_if_any(where)
+
+
+def _check_column(column: Column, schema: Schema, what: str) -> None:
+    if column.type not in _COLUMN_TYPES:
+        raise CrdError(what, f"has the unknown type {column.type!r}")
+    found = _resolve(schema, column.path, what)
+    if found is not None and column.type in ("integer", "number", "boolean"):
+        actual = found.get("type")
+        if actual != column.type:
+            raise CrdError(what, f"is {column.type}, but {column.path} is {actual}")
 
 
 def check_scale(version: Version[Any, Any], schema: Schema, where: str) -> None:

@@ -45,7 +45,7 @@ _UNCHECKABLE: Final = frozenset(
 
 
 def check_formats(schema: Schema, path: str) -> None:
-    """Raises CrdError if a text in the schema has a format that cannot be judged here."""
+    """Raises CrdError if a text in the schema has a format that cannot be checked here."""
     if schema.get("type") == "string" and schema.get("format") in _UNCHECKABLE:
         raise CrdError(
             path,

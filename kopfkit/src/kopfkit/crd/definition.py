@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from kopfkit.crd.checks import check_columns, check_resource, check_scale
-from kopfkit.crd.errors import CrdError
+from kopfkit.crd.errors import CrdError, Errors
 from kopfkit.crd.resource import Column, CustomResource, Version
 from kopfkit.crd.schema import Schema, schema_of
 
@@ -45,7 +45,7 @@ def custom_resource_definition(
             "singular": resource.singular,
         },
         "scope": resource.scope,
-        "versions": [_version(resource, version) for version in versions],
+        "versions": _versions(resource, versions),
     }
     spec["names"] = {key: value for key, value in spec["names"].items() if value}
     if conversion is not None:
@@ -65,7 +65,9 @@ def _releases(
     known = {version.name for version in resource.versions}
     for name in {*(served or ()), *([storage] if storage else [])} - known:
         raise CrdError(
-            resource.crd_name, f"has no version {name}", f"Known are {', '.join(sorted(known))}."
+            resource.crd_name,
+            f"has no version {name}",
+            f"Valid values: {', '.join(sorted(known))}.",
         )
     return [
         replace(
@@ -77,11 +79,24 @@ def _releases(
     ]
 
 
+def _versions(resource: CustomResource, versions: list[Version[Any, Any]]) -> list[dict[str, Any]]:
+    errors, made = Errors(), []
+    for version in versions:
+        with errors.collected():
+            made.append(_version(resource, version))
+    errors.raise_if_any(resource.crd_name)
+    return made
+
+
 def _version(resource: CustomResource, version: Version[Any, Any]) -> dict[str, Any]:
     where = f"{resource.kind} {version.name}"
     schema = _root_schema(version, where)
-    check_columns(version, schema, where)
-    check_scale(version, schema, where)
+    errors = Errors()
+    with errors.collected():
+        check_columns(version, schema, where)
+    with errors.collected():
+        check_scale(version, schema, where)
+    errors.raise_if_any(where)
     result: dict[str, Any] = {
         "name": version.name,
         "served": version.served,
@@ -106,7 +121,14 @@ def _version(resource: CustomResource, version: Version[Any, Any]) -> dict[str, 
 def _root_schema(version: Version[Any, Any], where: str) -> Schema:
     if not version.description:
         raise CrdError(where, "has no description", "Version(description=...) is what it needs.")
-    spec = schema_of(version.spec, f"{where} .spec")
+    errors = Errors()
+    spec: Schema = {}
+    status: Schema = {}
+    with errors.collected():
+        spec = schema_of(version.spec, f"{where} .spec")
+    with errors.collected():
+        status = schema_of(version.status, f"{where} .status")
+    errors.raise_if_any(where)
     root: Schema = {
         "description": version.description,
         "type": "object",
@@ -118,7 +140,7 @@ def _root_schema(version: Version[Any, Any], where: str) -> Schema:
             "kind": {"description": "The kind of this object.", "type": "string"},
             "metadata": {"type": "object"},
             "spec": spec,
-            "status": schema_of(version.status, f"{where} .status"),
+            "status": status,
         },
     }
     # A spec that can do without any field may be left out whole and then means all defaults.

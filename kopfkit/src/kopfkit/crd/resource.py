@@ -6,12 +6,14 @@ constant can be shared by the generators, the controller and the tests.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-import msgspec
+if TYPE_CHECKING:
+    from msgspec import Struct
+    from pydantic import BaseModel
 
-SpecT = TypeVar("SpecT", bound=msgspec.Struct)
-StatusT = TypeVar("StatusT", bound=msgspec.Struct)
+SpecT = TypeVar("SpecT", bound="Struct | BaseModel")
+StatusT = TypeVar("StatusT", bound="Struct | BaseModel")
 
 
 @dataclass(frozen=True)

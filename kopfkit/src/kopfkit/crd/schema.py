@@ -30,26 +30,27 @@ from msgspec.inspect import (
     type_info,
 )
 
-from kopfkit.crd.errors import CrdError
+from kopfkit.crd.errors import CrdError, Errors
 from kopfkit.crd.hints import KEY, RULES_ATTRIBUTE, Hints
+from kopfkit.crd.models import struct_of
 
 Schema = dict[str, Any]
 
 _INT32 = 2**31
 
 
-def schema_of(struct: type[msgspec.Struct], where: str) -> Schema:
-    """The schema of a Struct.
+def schema_of(kind: type[Any], where: str) -> Schema:
+    """The schema of a Struct, or of a Pydantic model.
 
     Args:
-        struct: the type; its docstring describes the object.
+        kind: the type; its docstring describes the object.
         where: the path that errors name, e.g. "HelloWorld v1 .spec".
 
     Raises:
         CrdError: an undescribed field, a type without a structural schema, a default outside its
-            own limits, a type that contains itself.
+            own limits, a type that contains itself; all of them at once.
     """
-    return _schema(_info(struct, where), where, ())
+    return _schema(_info(struct_of(kind), where), where, ())
 
 
 def _info(struct: type[msgspec.Struct], where: str) -> Type:
@@ -57,10 +58,10 @@ def _info(struct: type[msgspec.Struct], where: str) -> Type:
     try:
         return type_info(struct)
     except (TypeError, ValueError, NameError) as error:
-        cure = ""
+        hint = ""
         if str(error).startswith("Can only set"):
-            cure = "Put a limit at the type that it is about: Annotated[int, Meta(ge=0)] | None."
-        raise CrdError(where, f"cannot be read ({struct.__name__}: {error})", cure) from None
+            hint = "Put a limit at the type that it is about: Annotated[int, Meta(ge=0)] | None."
+        raise CrdError(where, f"cannot be read ({struct.__name__}: {error})", hint) from None
 
 
 def _schema(kind: Type, where: str, outer: tuple[type, ...]) -> Schema:
@@ -83,7 +84,7 @@ def _schema(kind: Type, where: str, outer: tuple[type, ...]) -> Schema:
     body = _body(kind, hint, where, outer)
     description = described.get("description") or body.get("description") or ""
     if not description:
-        raise CrdError(where, "has no description", 'Say what it is: Meta(description="...").')
+        raise CrdError(where, "has no description", 'Describe it: Meta(description="...").')
     if "x-kubernetes-int-or-string" in body:
         description = _and(description, "Integer or string.")
     return {"description": description, **{k: v for k, v in body.items() if k != "description"}}
@@ -167,16 +168,13 @@ def _of_struct(kind: StructType, where: str, outer: tuple[type, ...]) -> Schema:
         raise CrdError(where, f"contains itself ({kind.cls.__name__})", "Bound its depth.")
     hinted = get_type_hints(kind.cls, include_extras=True)
     properties: Schema = {}
+    errors = Errors()
     for field in kind.fields:
-        path = f"{where}.{field.encode_name}"
-        schema = _schema(field.type, path, (*outer, kind.cls))
-        default = _default(field, hinted[field.name], path)
-        if default is not None:
-            schema["default"] = default
-            if default not in ("", []) and not isinstance(default, dict):
-                text = f"Defaults to {_plain(default)}."
-                schema["description"] = _and(schema["description"], text)
-        properties[field.encode_name] = schema
+        with errors.collected():
+            properties[field.encode_name] = _field(
+                field, hinted[field.name], f"{where}.{field.encode_name}", (*outer, kind.cls)
+            )
+    errors.raise_if_any(where)
     body: Schema = {"description": _prose(kind.cls.__dict__.get("__doc__") or "")}
     body |= {"type": "object", "properties": properties}
     if required := [field.encode_name for field in kind.fields if field.required]:
@@ -184,6 +182,17 @@ def _of_struct(kind: StructType, where: str, outer: tuple[type, ...]) -> Schema:
     if rules := getattr(kind.cls, RULES_ATTRIBUTE, ()):
         body["x-kubernetes-validations"] = [rule.to_schema() for rule in rules]
     return body
+
+
+def _field(field: Field, hinted: Any, where: str, outer: tuple[type, ...]) -> Schema:
+    schema = _schema(field.type, where, outer)
+    default = _default(field, hinted, where)
+    if default is not None:
+        schema["default"] = default
+        if default not in ("", []) and not isinstance(default, dict):
+            text = f"Defaults to {_plain(default)}."
+            schema["description"] = _and(schema["description"], text)
+    return schema
 
 
 def _and(description: str, sentence: str) -> str:
@@ -228,9 +237,14 @@ def _default(field: Field, hinted: Any, where: str) -> Any:
         )
     # A Struct made of defaults only is written as {}: the API server fills in what is inside, and
     # the values then have one place in the schema.
-    if isinstance(value, msgspec.Struct) and value == type(value)():
+    if isinstance(value, msgspec.Struct) and not _required(value) and value == type(value)():
         return {}
     return plain
+
+
+def _required(struct: msgspec.Struct) -> bool:
+    """Whether a Struct has fields without a default."""
+    return any(field.required for field in msgspec.structs.fields(struct))
 
 
 def _without_null(value: Any, where: str) -> Any:

@@ -146,13 +146,13 @@ def checkpoint(found: Definition) -> str:
 
 def failure(what: str, error: ApiError) -> KopfkitError:
     """The error a person sees for one of the API server's."""
-    cure = "Run the migration again; it goes on where it was."
+    hint = "Run the migration again; it resumes."
     if isinstance(error, Forbidden):
-        cure = (
+        hint = (
             "Grant get and patch on the CRD, patch on its status, and list, get and patch on its "
             "objects."
         )
-    return KopfkitError(what, error.message, cure)
+    return KopfkitError(what, error.message, hint)
 
 
 def _annotation(found: Definition) -> str:

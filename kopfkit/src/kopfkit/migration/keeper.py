@@ -37,7 +37,7 @@ class Report:
         crd: its name.
         done: whether everything is stored in one version.
         state: the numbers of the run.
-        problem: what keeps it from going on, with the cure; "" if nothing does.
+        problem: what keeps it from going on, with the hint; "" if nothing does.
     """
 
     crd: str
@@ -52,7 +52,7 @@ class Report:
             return self.problem
         if self.done:
             return f"all objects of {self.crd} are stored in one version"
-        return f"{self.state.done} of {self.state.total} objects of {self.crd} are stored anew"
+        return f"{self.state.done} of {self.state.total} objects of {self.crd} are migrated"
 
 
 class Keeper:

@@ -87,7 +87,7 @@ async def _page(client: Client, resource: Resource, params: dict[str, str], size
     try:
         return msgspec.json.decode(raw, type=dict[str, Any])
     except msgspec.DecodeError as error:
-        raise Unavailable(f"GET {resource.path()}: the answer is no list ({error})") from error
+        raise Unavailable(f"GET {resource.path()}: the response is not a list ({error})") from error
 
 
 async def rewrite(

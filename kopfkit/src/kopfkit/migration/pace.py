@@ -50,14 +50,14 @@ class Pace:
             except Unavailable as error:
                 if loop.time() >= deadline:
                     raise KopfkitError(
-                        what, f"got no answer ({error.message})", _cure(error)
+                        what, f"got no answer ({error.message})", _hint(error)
                     ) from None
                 await asyncio.sleep(error.retry_after or wait * random.uniform(0.8, 1.2))
                 wait = min(wait * 2, _MOST)
 
 
-def _cure(error: Unavailable) -> str:
-    again = "Run the migration again then; it goes on where it was."
+def _hint(error: Unavailable) -> str:
+    again = "Then run the migration again; it resumes."
     if "conversion webhook" in error.message:
-        return f"Bring the conversion webhook to answer: its pods, its certificate. {again}"
-    return f"Bring the API server to answer. {again}"
+        return f"Make the conversion webhook answer: check its pods and its certificate. {again}"
+    return f"Make the API server answer. {again}"

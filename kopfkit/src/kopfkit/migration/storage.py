@@ -124,7 +124,7 @@ async def migrate(
         try:
             return await run.once(settle)
         except Changed:
-            log.info("CRD %s changed: its storage migration starts anew", crd)
+            log.info("CRD %s changed: its storage migration restarts", crd)
     raise KopfkitError(
         f"CRD {crd}",
         f"changed {ROUNDS} times during its storage migration",

@@ -52,7 +52,7 @@ def _from(release: Release, channel: str, arriving: list[Edge]) -> str:
         plain = [way.source for way in arriving if way.by == REPLACES]
         others = [way for way in arriving if way.by != REPLACES]
         named = [*plain, by_reason(release, channel, others)]
-    return f"from {', '.join(named)}" if named else "for new installations"
+    return f"from {', '.join(named)}" if named else "new installations"
 
 
 def tree(history: History) -> str:
@@ -75,7 +75,7 @@ def tree(history: History) -> str:
             if one.version in last:
                 notes.append("head")
             if one.version in passed:
-                notes.append("skipped, OLM v0 leads nobody here")
+                notes.append("skipped, no upgrade path with OLM v0")
             dated = notes[0] or " " * dates
             lines.append(
                 f"{'└──' if end else '├──'} {one.version:<{width}}{dated:>{dates}}"

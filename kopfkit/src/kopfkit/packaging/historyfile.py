@@ -75,7 +75,7 @@ def _release(faults: Faults, at: str, data: Any) -> Release | None:
         faults.add(f"{at}.date", f"{data.get('date')!r} is not a day such as 2026-11-24")
         valid = False
     channels = parts.strings(faults, f"{at}.channels", data.get("channels"))
-    faults.require(channels, f"{at}.channels", "is empty: a release is in one channel at least")
+    faults.require(channels, f"{at}.channels", "is empty: a release needs at least one channel")
     apis = parts.versions(faults, at, data)
     usual = parts.entry(faults, at, data)
     deprecated = parts.strings(
@@ -88,11 +88,11 @@ def _release(faults: Faults, at: str, data: Any) -> Release | None:
             )
     deprecation = data.get("deprecation", "")
     faults.require(
-        isinstance(deprecation, str), f"{at}.deprecation", f"{deprecation!r} is no sentence"
+        isinstance(deprecation, str), f"{at}.deprecation", f"{deprecation!r} is not a sentence"
     )
     name = data.get("name", "")
     if name != "" and not (isinstance(name, str) and parts.NAME_OF_A_BUNDLE.fullmatch(name)):
-        faults.add(f"{at}.name", f"{name!r} is no bundle's name")
+        faults.add(f"{at}.name", f"{name!r} is not a bundle's name")
     images = parts.images(faults, f"{at}.images", data.get("images", {}))
     entries = parts.entries(faults, f"{at}.edges", data.get("edges", {}), channels, usual)
     crds = parts.apis(faults, f"{at}.crds", data.get("crds", {}))
@@ -175,7 +175,7 @@ def _graph(faults: Faults, history: History) -> None:
 def _edges(faults: Faults, history: History, release: Release, entry: Entry, at: str) -> None:
     replaces = entry.replaces
     if SEMVER.fullmatch(replaces):
-        why = f"replaces {replaces}, which is no earlier release"
+        why = f"replaces {replaces}, which is not an earlier release"
         faults.require(replaces in history.by_version, at, why)
     accepted = {f"release {release.version}.{by}: graph-down" for by in ORDER}
     if accepted & history.accepted:
@@ -198,7 +198,7 @@ def parse(project: Project, text: str | bytes) -> History:
     # Older ones may have had others; what is generated again of them is checked then.
     for name in newest.served:
         at = f"releases[{len(found.releases) - 1}] ({newest.version})"
-        faults.require(name in known, at, f"served version {name!r} is no version of the API")
+        faults.require(name in known, at, f"served version {name!r} is not a version of the API")
     faults.raise_if_any()
     return found
 
@@ -241,7 +241,7 @@ def read(text: str | bytes, package: str = "", *, strict: bool = True) -> Histor
             check_channel(faults, f"channels[{index}]", channel)
     listed = data.get("releases")
     if not isinstance(listed, list) or not listed:
-        faults.add("releases", "is not a list with one release at least")
+        faults.add("releases", "is not a list with at least one release")
         listed = []
     releases = [_release(faults, f"releases[{i}]", one) for i, one in enumerate(listed)]
     faults.raise_if_any()

@@ -39,7 +39,7 @@ def day(value: object) -> datetime.date | None:
 
 def unknown(faults: Faults, place: str, found: Mapping[Any, Any], known: set[str]) -> None:
     for key in sorted(str(key) for key in found if key not in known):
-        faults.add(f"{place}{key}", f"is unknown; known are {', '.join(sorted(known))}")
+        faults.add(f"{place}{key}", f"is unknown; valid are {', '.join(sorted(known))}")
 
 
 def reference(faults: Faults, at: str, value: object) -> str:
@@ -62,7 +62,9 @@ def entry(faults: Faults, at: str, data: Mapping[str, Any]) -> Entry:
     for index, one in enumerate(skips):
         reference(faults, f"{at}.skips[{index}]", one)
     skip_range = data.get("skipRange", "")
-    faults.require(isinstance(skip_range, str), f"{at}.skipRange", f"{skip_range!r} is no string")
+    faults.require(
+        isinstance(skip_range, str), f"{at}.skipRange", f"{skip_range!r} is not a string"
+    )
     return Entry(replaces, skips, str(skip_range))
 
 
@@ -73,7 +75,7 @@ def entries(
     found = {}
     for channel, one in _mapping(faults, at, data).items():
         place = f"{at}.{channel}"
-        faults.require(channel in channels, place, "is no channel of the release")
+        faults.require(channel in channels, place, "is not a channel of the release")
         if isinstance(one, dict):
             unknown(faults, f"{place}.", one, _EDGES)
             found[channel] = entry(faults, place, one)

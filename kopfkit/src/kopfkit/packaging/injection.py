@@ -42,7 +42,7 @@ def above(catalog: Sequence[Blob], channel: str, installed: str, bundle: Blob) -
     mine = [blob for blob in catalog if _package(blob) == package]
     bundles = {blob["name"]: blob for blob in mine if blob["schema"] == "olm.bundle"}
     if name == installed:
-        raise KopfkitError(f"bundle {name}", "is installed already", "Name a newer bundle.")
+        raise KopfkitError(f"bundle {name}", "is installed already", "Specify a newer bundle.")
     if name in bundles:
         raise KopfkitError(
             f"bundle {name}",
@@ -106,7 +106,7 @@ def targets(bundle: Blob, namespace: str, asked: str = "") -> list[str]:
             raise KopfkitError(
                 f"bundle {bundle['name']}",
                 f"supports {', '.join(supported) or 'no install mode'} only",
-                "Name the namespaces: --install-mode SingleNamespace=NAME.",
+                "Specify the namespaces: --install-mode SingleNamespace=NAME.",
             )
         asked = fitting[0]
     mode, _, listed = asked.partition("=")
@@ -119,7 +119,7 @@ def targets(bundle: Blob, namespace: str, asked: str = "") -> list[str]:
     }
     if mode not in counts:
         raise KopfkitError(
-            f"install mode {mode!r}", "is none of OLM's", f"There are: {', '.join(counts)}."
+            f"install mode {mode!r}", "is none of OLM's", f"Valid values: {', '.join(counts)}."
         )
     if not counts[mode]:
         raise KopfkitError(

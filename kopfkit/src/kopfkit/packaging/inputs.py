@@ -45,7 +45,7 @@ def check_image(faults: Faults, place: str, image: object) -> bool:
     """Note the fault unless `image` is an image reference with a tag or digest."""
     match = REFERENCE.fullmatch(image) if isinstance(image, str) else None
     if match is None or len(match["name"]) > 255:
-        faults.add(place, f"{image!r} is no image reference such as quay.io/me/operator:v0.1.0")
+        faults.add(place, f"{image!r} is not an image reference such as quay.io/me/operator:v0.1.0")
         return False
     return faults.require(
         match["tag"] or match["digest"],
@@ -59,7 +59,7 @@ def check_channel(faults: Faults, place: str, channel: object) -> bool:
     return faults.require(
         isinstance(channel, str) and CHANNEL.fullmatch(channel),
         place,
-        f"{channel!r} is no channel name (lower case letters, digits, '-' and '.', e.g. stable)",
+        f"{channel!r} is not a channel name (lower case letters, digits, '-' and '.', e.g. stable)",
     )
 
 

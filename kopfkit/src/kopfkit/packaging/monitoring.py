@@ -121,6 +121,8 @@ def _metadata(project: Project, suffix: str, *, namespaced: bool) -> Object:
 
 
 def _rule(alert: Alert, monitoring: Monitoring) -> dict[str, Any]:
+    brings = bool(alert.runbook.strip())
+    pages = (brings and monitoring.generated) or monitoring.runbooks
     rule: dict[str, Any] = {"alert": alert.name, "expr": alert.expr}
     if alert.minutes:
         rule["for"] = f"{alert.minutes}m"
@@ -130,6 +132,6 @@ def _rule(alert: Alert, monitoring: Monitoring) -> dict[str, Any]:
         "annotations": {
             "summary": alert.summary,
             "description": alert.description,
-            "runbook_url": f"{monitoring.runbooks}/{alert.name}.md",
+            "runbook_url": f"{pages}/{alert.name}.md",
         },
     }

@@ -7,10 +7,12 @@ stored as it is asked for needs somebody to convert it (Kubernetes documentation
 CustomResourceDefinitions"). Deliberately not here: what is wrong with one entry alone (`releases`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
+from kopfkit.crd import CustomResource
 from kopfkit.packaging.editions import edition
 from kopfkit.packaging.releases import NAME, History, Release
 from kopfkit.packaging.routes import OLM_V0, OLM_V1, Route, steps_v0, steps_v1, walk
@@ -40,7 +42,6 @@ RANGE, DOWN, HEADS, RING, STRANDED, DEPRECATED, ARRIVES, VERSIONS = (
     "graph-no-way",
     "graph-versions",
 )
-
 # Releases that a sentence names; of more it says how many.
 _NAMED = 5
 
@@ -58,34 +59,70 @@ def prove(project: Project, history: History) -> Faults:
     """Every fault of the graph; none means that it is proved."""
     faults = Faults(NAME)
     found = graph_faults(history)
+    if not any(one.rule == RANGE for one in found):
+        several = sum(len(each.versions) > 1 for each in project.resources) > 1
+        stories = [
+            Story(
+                f"{each.kind} " if several else "",
+                _story(project, history, each),
+                partial(_converts, project, each),
+            )
+            for each in project.resources
+        ]
+        found += version_faults(history, stories)
     for one in found:
-        if f"{one.place}: {one.rule}" not in history.accepted:
-            faults.add(one.place, one.why)
-    if any(one.rule == RANGE for one in found):
-        return faults
-    for one in version_faults(history, lambda each: edition(project, each).conversion is not None):
         if f"{one.place}: {one.rule}" not in history.accepted:
             faults.add(one.place, one.why)
     return faults
 
 
-def version_faults(history: History, converts: Callable[[Release], bool]) -> list[GraphFault]:
-    """Every step on which stored objects or clients are lost.
+@dataclass(frozen=True)
+class Story:
+    """The history as one kind sees it.
 
-    Args:
-        converts: whether a release has a conversion.
+    Attributes:
+        name: of the kind, with a blank; "" where it goes without saying.
+        history: with its API versions.
+        converts: whether a release converts its objects.
     """
+
+    name: str
+    history: History
+    converts: Callable[[Release], bool]
+
+
+def version_faults(history: History, stories: Iterable[Story]) -> list[GraphFault]:
+    """Every step on which stored objects or clients of a kind are lost."""
     found: list[GraphFault] = []
     told: set[tuple[str, str, str]] = set()
-    converting = {one.version: converts(one) for one in history.releases}
-    # CRDs that have other versions than the rest are looked at by themselves.
-    crds = ("", *dict.fromkeys(crd for one in history.releases for crd in one.apis))
+    listed = list(stories)
     for steps, resolver, channel in all_steps(history):
         for installed in history.releases:
             way = walk(steps, installed.version, resolver, channel)
-            for crd in crds:
-                found += _keeps(history, way, crd, converting, told)
+            for story in listed:
+                found += _keeps(story, way, told)
     return found
+
+
+def stories_of_crds(history: History) -> Iterator[Story]:
+    """The history as each CRD sees it that has other versions than the rest, and as the rest do;
+    where there is no description of a project. Whatever has several versions is converted."""
+    for crd in ("", *dict.fromkeys(crd for one in history.releases for crd in one.apis)):
+        releases = tuple(_of_crd(one, crd) for one in history.releases)
+        yield Story(f"{crd} ".lstrip(), replace(history, releases=releases), lambda _: True)
+
+
+def _of_crd(release: Release, crd: str) -> Release:
+    apis = release.apis_of(crd)
+    return replace(
+        release, served=apis.served, stored=apis.stored, known=release.known_of(crd), apis={}
+    )
+
+
+def _converts(project: Project, resource: CustomResource, release: Release) -> bool:
+    there = {*release.known, *release.served, release.stored}
+    versions = [each for each in resource.versions if each.name in there]
+    return project.conversion is not None and len(versions) > 1
 
 
 def graph_faults(history: History) -> list[GraphFault]:
@@ -127,8 +164,8 @@ def _order(history: History, release: Release) -> Iterator[GraphFault]:
         yield GraphFault(
             DOWN,
             f"{at}.{SKIP_RANGE}",
-            f"leads from {version} to itself, and OLM v0 chooses it again for whoever has it; "
-            f"write a skipRange that ends below {version}",
+            f"includes {version} itself, so that OLM v0 offers it again to its own users; "
+            f"end the skipRange below {version}",
         )
     for entry in dict.fromkeys(release.entries_in()):
         for by, named in ((REPLACES, (entry.replaces,)), (SKIPS, entry.skips)):
@@ -143,8 +180,8 @@ def _order(history: History, release: Release) -> Iterator[GraphFault]:
         yield GraphFault(
             DOWN,
             f"{at}.{by}",
-            f"leads from {', '.join(others[:_NAMED])}{more} down to {version}; write a {by} that "
-            f"ends below {version}",
+            f"makes {', '.join(others[:_NAMED])}{more} upgrade down to {version}; "
+            f"end the {by} below {version}",
         )
 
 
@@ -156,21 +193,21 @@ def _head(history: History, channel: str) -> Iterator[GraphFault]:
         yield GraphFault(
             HEADS,
             at,
-            f"has {len(found)} heads ({', '.join(found)}), and opm refuses it; "
+            f"has {len(found)} heads ({', '.join(found)}), and opm rejects it; "
             f"have {head} replace or skip {', '.join(others)}",
         )
     elif not found and members(history, channel):
-        why = "has no head, since each release is replaced or skipped, and opm refuses it; "
+        why = "has no head, since each release is replaced or skipped, and opm rejects it; "
         yield GraphFault(HEADS, at, f"{why}do not replace or skip the newest one")
     elif circle := ring(history, channel):
-        why = f"leads in a circle by replaces ({' -> '.join(circle)}), and opm refuses it; "
+        why = f"leads in a circle by replaces ({' -> '.join(circle)}), and opm rejects it; "
         yield GraphFault(RING, at, f"{why}do not replace what is newer")
     elif off := off_the_chain(history, channel):
         yield GraphFault(
             STRANDED,
             at,
-            f"comes from its head {found[-1]} by replaces alone not to {', '.join(off)}, and opm "
-            "refuses it; do not skip what is replaced, or skip those, too",
+            f"has no chain of replaces from its head {found[-1]} to {', '.join(off)}, and opm "
+            "rejects it; do not skip what is replaced, or skip those, too",
         )
     if found and history.release(found[-1]).deprecation:
         yield GraphFault(
@@ -207,13 +244,16 @@ def _arrives(
         told.add((end, channel))
         way = walk(steps, start, resolver, channel)
         avoided = _avoided(history, way)
-        why = f" (it goes to no deprecated release: {', '.join(avoided)})" if avoided else ""
+        why = (
+            f" (it never upgrades to deprecated releases: {', '.join(avoided)})" if avoided else ""
+        )
         above = "above that is not deprecated" if avoided else "above it"
+        users = f"users on {start} stop at {end}" if start != end else f"users on {start} are stuck"
         yield GraphFault(
             ARRIVES,
             f"channel {channel}" if channel else "all channels",
-            f"{resolver} leads who has {start} by {way} and no further, and never to {target}"
-            f"{why}; name {end} in the replaces, skips or skipRange of a release {above}",
+            f"{users}: {resolver} has no upgrade path from {end} to {target}{why}; "
+            f"name {end} in the replaces, skips or skipRange of a release {above}",
         )
 
 
@@ -242,50 +282,69 @@ def _avoided(history: History, way: Route) -> list[str]:
     return [one.version for one in there if one.deprecation and offered(one, way.end, way.channel)]
 
 
-def _keeps(
-    history: History,
-    way: Route,
-    crd: str,
-    converting: Mapping[str, bool],
-    told: set[tuple[str, str, str]],
-) -> Iterator[GraphFault]:
-    """What is stored stays readable at each step, and somebody converts where versions meet."""
-    stored = {history.release(way.versions[0]).apis_of(crd).stored}
+def _story(project: Project, history: History, resource: CustomResource) -> History:
+    """The history as one kind sees it, without the versions that only other kinds have. A release
+    that lacks the kind serves nothing of it."""
+    own = {each.name for each in resource.versions}
+    others = {each.name for one in project.resources for each in one.versions} - own
+
+    def mine(names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(name for name in names if name not in others)
+
+    def seen(release: Release) -> Release:
+        if resource.crd_name in release.apis:
+            return _of_crd(release, resource.crd_name)
+        there = [each for each in edition(project, release).resources if each.kind == resource.kind]
+        stored = [each.name for kind in there for each in kind.versions if each.storage]
+        return replace(
+            release,
+            served=mine(release.served),
+            known=mine(release.known),
+            deprecated_versions=mine(release.deprecated_versions),
+            stored="".join(stored) if release.stored in others else release.stored,
+        )
+
+    return replace(history, releases=tuple(seen(each) for each in history.releases))
+
+
+def _keeps(story: Story, way: Route, told: set[tuple[str, str, str]]) -> Iterator[GraphFault]:
+    """What is stored of a kind stays readable at each step, and somebody converts where its
+    versions meet."""
+    stored: set[str] = set()
     for name_from, name_to in pairwise(way.versions):
-        old, new = history.release(name_from), history.release(name_to)
-        was, now = old.apis_of(crd), new.apis_of(crd)
-        stored.add(now.stored)
-        stored.discard("")
-        if (name_from, name_to, crd) in told or not was.served or not now.served:
+        old, new = story.history.release(name_from), story.history.release(name_to)
+        if not old.served:
+            continue  # the kind comes with this step, or later
+        stored |= {old.stored, new.stored} - {""}
+        if (name_from, name_to, story.name) in told:
             continue
-        why = ""
-        if lost := stored - {*new.known_of(crd), *now.served}:
+        step, why = f"{name_from} -> {name_to}", ""
+        if lost := stored - {*new.known, *new.served}:
             why = (
                 f"drops {', '.join(sorted(lost))}, in which objects may be stored "
                 f"(status.storedVersions); keep it among the versions of {name_to}"
             )
-        elif len(stored | set(now.served)) > 1 and not converting[name_to]:
+        elif len(stored | set(new.served)) > 1 and not story.converts(new):
             why = (
-                f"stores {', '.join(sorted(stored))} and serves {', '.join(now.served)}, and "
+                f"stores {', '.join(sorted(stored))} and serves {', '.join(new.served)}, and "
                 f"nothing converts between them in {name_to}; declare a conversion"
             )
-        elif now.stored != was.stored and now.stored not in was.served:
+        elif new.stored != old.stored and new.stored not in old.served:
             why = (
-                f"stores {now.stored}, which {name_from} does not serve: until the webhook of "
+                f"stores {new.stored}, which {name_from} does not serve: until the webhook of "
                 f"{name_to} runs, every request of its clients fails; pass a release that serves "
-                f"{now.stored} and still stores {was.stored}, and take {name_from} out of the "
+                f"{new.stored} and still stores {old.stored}, and take {name_from} out of the "
                 f"{offered(new, name_from)} of {name_to}"
             )
-        elif gone := set(was.served) - set(now.served) - set(old.deprecated_versions):
+        elif gone := set(old.served) - set(new.served) - set(old.deprecated_versions):
             why = (
                 f"does not serve {', '.join(sorted(gone))}, which {name_from} serves without a "
                 f"warning; deprecate it in a release that everybody passes (deprecatedVersions)"
             )
         if why:
-            told.add((name_from, name_to, crd))
-            of = f"{crd}: " if crd else ""
-            where = f"(on the way {way}, {way.resolver})"
-            yield GraphFault(VERSIONS, f"{name_from} -> {name_to}", f"{of}{why} {where}")
+            told.add((name_from, name_to, story.name))
+            path = f"(upgrade path {way}, {way.resolver})"
+            yield GraphFault(VERSIONS, step, f"{story.name}{why} {path}")
 
 
 def _unreadable(skip_range: str) -> str:
@@ -301,5 +360,5 @@ def _ranges(release: Release) -> Iterator[GraphFault]:
     for entry in dict.fromkeys(release.entries_in()):
         if error := _unreadable(entry.skip_range):
             place = f"release {release.version}.skipRange"
-            why = f"{entry.skip_range!r} is no range such as '>=0.1.0 <0.4.0' ({error})"
+            why = f"{entry.skip_range!r} is not a range such as '>=0.1.0 <0.4.0' ({error})"
             yield GraphFault(RANGE, place, why)

@@ -75,7 +75,7 @@ def check(
         raise KopfkitError(where, f"is named {bundle.get('name')!r}, not {name}")
     if not bundle.get("image"):
         raise KopfkitError(
-            where, "names no bundle image", "Name it: --bundle-img, best by its digest."
+            where, "names no bundle image", "Specify it: --bundle-img, preferably by digest."
         )
     # What the project had once and has no more is not looked at.
     known = {(each.kind, one.name) for each in project.resources for one in each.versions}
@@ -91,7 +91,7 @@ def check(
         raise KopfkitError(
             where,
             f"serves {_shown(served)}, and catalog/releases.yaml says {_shown(wanted)}",
-            "What is published is what it is: correct the entry.",
+            "A published bundle is immutable: correct the entry.",
         )
     return release, bundle
 

@@ -155,44 +155,49 @@ _WEBHOOK: tuple[_Row, ...] = (
 )
 
 
-def of_process(name: str, metrics: str) -> tuple[Alert, ...]:
+def of_process(name: str, metrics: str, prefix: str = "") -> tuple[Alert, ...]:
     """The alerts of any operator's process.
 
     Args:
         name: of the operator.
         metrics: the first part of its metrics' names.
+        prefix: the first part of the alerts' names; the operator's name in CamelCase by default.
     """
-    return _alerts(name, metrics, _PROCESS)
+    return _alerts(name, metrics, _PROCESS, prefix=prefix)
 
 
-def of_controllers(name: str, metrics: str, conditions: Sequence[str]) -> tuple[Alert, ...]:
+def of_controllers(
+    name: str, metrics: str, conditions: Sequence[str], prefix: str = ""
+) -> tuple[Alert, ...]:
     """The alerts of an operator's controllers.
 
     Args:
         name: of the operator.
         metrics: the first part of its metrics' names.
-        conditions: types of conditions that metrics count.
+        conditions: types of conditions that metrics count, and that alerts are about.
+        prefix: as in `of_process`.
     """
     absent = {f'type="{each}"' for each in ("Available", "Degraded") if each not in conditions}
     rows = [row for row in _CONTROLLERS if not any(each in row[1] for each in absent)]
-    return _alerts(name, metrics, rows)
+    return _alerts(name, metrics, rows, prefix=prefix)
 
 
-def of_webhook(name: str, metrics: str, deployment: str) -> tuple[Alert, ...]:
+def of_webhook(name: str, metrics: str, deployment: str, prefix: str = "") -> tuple[Alert, ...]:
     """The alerts of a conversion.
 
     Args:
         name: of the operator.
         metrics: the first part of its metrics' names.
         deployment: of the webhook; a release without it is without these alerts.
+        prefix: as in `of_process`.
     """
-    return _alerts(name, metrics, _WEBHOOK, deployment)
+    return _alerts(name, metrics, _WEBHOOK, deployment, prefix)
 
 
 def _alerts(
-    name: str, metrics: str, rows: Sequence[_Row], deployment: str = ""
+    name: str, metrics: str, rows: Sequence[_Row], deployment: str = "", prefix: str = ""
 ) -> tuple[Alert, ...]:
-    prefix = "".join(part.capitalize() for part in name.split("-"))
+    prefix = prefix or "".join(part.capitalize() for part in name.split("-"))
     pages = files("kopfkit.project") / "runbooks"
 
     def filled(text: str) -> str:

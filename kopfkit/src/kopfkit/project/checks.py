@@ -60,38 +60,42 @@ def _names(project: Project, faults: Faults) -> None:
     faults.require(
         project.capabilities in CAPABILITIES,
         "capabilities",
-        f"{project.capabilities!r} is none of {', '.join(CAPABILITIES)}",
+        f"{project.capabilities!r} is not one of {', '.join(CAPABILITIES)}",
     )
     for name in sorted(project.features - {*FEATURES}):
-        faults.add("features", f"{name!r} is none of {', '.join(FEATURES)}")
+        faults.add("features", f"{name!r} is not one of {', '.join(FEATURES)}")
     faults.require(project.architectures, "architectures", "is empty")
     for index, name in enumerate(project.architectures):
         faults.require(
             name in ARCHITECTURES,
             f"architectures[{index}]",
-            f"{name!r} is none of {', '.join(ARCHITECTURES)}",
+            f"{name!r} is not one of {', '.join(ARCHITECTURES)}",
         )
     for index, category in enumerate(project.categories):
         faults.require(
             category in CATEGORIES,
             f"categories[{index}]",
-            f"{category!r} is none of {', '.join(CATEGORIES)}",
+            f"{category!r} is not one of {', '.join(CATEGORIES)}",
         )
 
 
 def _contacts(project: Project, faults: Faults) -> None:
     faults.require(project.provider.name.strip(), "provider.name", "is empty")
-    faults.require(_is_url(project.repository), "repository", f"{project.repository!r} is no URL")
+    faults.require(
+        _is_url(project.repository), "repository", f"{project.repository!r} is not a URL"
+    )
     for index, link in enumerate(project.links):
         faults.require(link.name.strip(), f"links[{index}].name", "is empty")
-        faults.require(_is_url(link.url), f"links[{index}].url", f"{link.url!r} is no http(s) URL")
-    faults.require(project.maintainers, "maintainers", "is empty: a catalog wants one at least")
+        faults.require(
+            _is_url(link.url), f"links[{index}].url", f"{link.url!r} is not an http(s) URL"
+        )
+    faults.require(project.maintainers, "maintainers", "is empty: a catalog needs at least one")
     for index, one in enumerate(project.maintainers):
         faults.require(one.name.strip(), f"maintainers[{index}].name", "is empty")
         faults.require(
             EMAIL.fullmatch(one.email),
             f"maintainers[{index}].email",
-            f"{one.email!r} is no email address",
+            f"{one.email!r} is not an email address",
         )
     faults.require(
         project.icon.media_type in ("image/svg+xml", "image/png"),
@@ -210,7 +214,12 @@ def _monitoring(project: Project, faults: Faults) -> None:
         "no deployment has a metrics_port",
     )
     faults.require(
-        _is_url(monitoring.runbooks), "monitoring.runbooks", f"{monitoring.runbooks!r} is no URL"
+        _is_url(monitoring.runbooks), "monitoring.runbooks", f"{monitoring.runbooks!r} is not a URL"
+    )
+    faults.require(
+        not monitoring.generated or _is_url(monitoring.generated),
+        "monitoring.generated",
+        f"{monitoring.generated!r} is no URL",
     )
     faults.require(monitoring.interval_seconds > 0, "monitoring.interval_seconds", "is not above 0")
     _unique(faults, "monitoring.alerts", [alert.name for alert in monitoring.alerts])

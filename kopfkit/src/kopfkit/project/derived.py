@@ -5,6 +5,7 @@ children cannot differ from what the process does. It imports what runs, kopf an
 it; `kopfkit.project` does not.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from kopfkit.controller.operators import Operator
@@ -12,7 +13,7 @@ from kopfkit.controller.settings import HEALTH_PORT, WEBHOOK_PORT
 from kopfkit.crd import CustomResource
 from kopfkit.project import alerts, rights
 from kopfkit.project.model import Project
-from kopfkit.project.parts import Child, Conversion, Deployment, Monitoring, Permission
+from kopfkit.project.parts import Alert, Child, Conversion, Deployment, Monitoring, Permission
 
 _METRICS_PORT = 8081
 # Where the runbooks of derived alerts are in the repository.
@@ -52,7 +53,7 @@ def permissions(operator: Operator) -> tuple[Permission, ...]:
     """The rights of what the operator's processes do, and no others."""
     name = operator.name
     found = [rights.main(name, (*operator.uses(), rights.events()))]
-    converted = [one for one in resources(operator) if one.crd_name == operator.converted_crd]
+    converted = [one for one in resources(operator) if one.crd_name in operator.converters]
     if converted:
         found.append(rights.storage_migration(name, *converted))
         found.append(rights.protection(name, *converted))
@@ -122,11 +123,15 @@ def conversion(operator: Operator) -> Conversion | None:
     return Conversion(deployment=f"{operator.name}-webhook")
 
 
-def monitoring(operator: Operator, repository: str) -> Monitoring:
+def monitoring(
+    operator: Operator, repository: str, *, own: Sequence[Alert] = (), runbooks: str = ""
+) -> Monitoring:
     """The alerts on the operator's own metrics; their runbooks are generated beside the rules.
 
     Args:
         repository: URL of the source, where the pages are read.
+        own: the operator's own alerts.
+        runbooks: URL of their pages `<name>.md`, which are written by hand.
     """
     identity = operator.identity
     name, metrics = identity.name, identity.metrics_prefix
@@ -134,4 +139,5 @@ def monitoring(operator: Operator, repository: str) -> Monitoring:
     found += alerts.of_controllers(name, metrics, identity.conditions)
     if operator.conversion is not None:
         found += alerts.of_webhook(name, metrics, f"{name}-webhook")
-    return Monitoring(found, f"{repository}/blob/main/{RUNBOOKS}")
+    generated = f"{repository}/blob/main/{RUNBOOKS}"
+    return Monitoring((*found, *own), runbooks or generated, generated=generated)

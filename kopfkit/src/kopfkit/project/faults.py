@@ -24,12 +24,12 @@ class Faults:
             self.add(place, why)
         return bool(holds)
 
-    def raise_if_any(self, cure: str = "") -> None:
+    def raise_if_any(self, hint: str = "") -> None:
         """Raises KopfkitError that lists every fault, if there is one."""
         if not self.found:
             return
         if len(self.found) == 1:
             place, why = self.found[0]
-            raise KopfkitError(f"{self.what}: {place}" if place else self.what, why, cure)
+            raise KopfkitError(f"{self.what}: {place}" if place else self.what, why, hint)
         lines = "".join(f"\n  - {place}: {why}" for place, why in self.found)
-        raise KopfkitError(self.what, f"{len(self.found)} faults{lines}", cure)
+        raise KopfkitError(self.what, f"{len(self.found)} errors{lines}", hint)

@@ -152,12 +152,14 @@ class Monitoring:
     Args:
         alerts: the rules.
         runbooks: URL under which each alert has a page `<name>.md`.
+        generated: URL of the pages that alerts bring themselves; that of the others by default.
         interval_seconds: between two scrapes.
     """
 
     alerts: tuple[Alert, ...]
     runbooks: str
     interval_seconds: int = 30
+    generated: str = ""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def fragments(root: Path) -> list[Change]:
         text = path.read_text("utf-8").strip()
         if not text:
             raise KopfkitError(
-                f"{DIRECTORY}/{path.name}", "is empty", "Say what changed, or remove it."
+                f"{DIRECTORY}/{path.name}", "is empty", "Describe the change, or remove the file."
             )
         found.append(Change(f"{DIRECTORY}/{path.name}", text))
     return found

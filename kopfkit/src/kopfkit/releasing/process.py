@@ -142,8 +142,8 @@ def _parsed(project: Project, text: str) -> History:
     try:
         return historyfile.parse(project, text)
     except KopfkitError as error:
-        cure = error.cure or f"Write the release's entry in {releases.NAME}, or choose otherwise."
-        raise KopfkitError(error.what, error.why, cure) from None
+        hint = error.hint or f"Write the release's entry in {releases.NAME}, or choose otherwise."
+        raise KopfkitError(error.what, error.why, hint) from None
 
 
 def _write_sources(
@@ -224,7 +224,7 @@ def _documents(
         if path.is_file()
     }
     csv = yamls.load(bundle[f"manifests/{project.name}.clusterserviceversion.yaml"])
-    community.faults(project, release, csv).raise_if_any("Mend the project's description.")
+    community.faults(project, release, csv).raise_if_any("Fix the project's description.")
     texts = {
         f"community-operators/{path}": text
         for path, text in community.tree(project, release, bundle).items()

@@ -23,10 +23,10 @@ def statement(directory: Path) -> dict[str, Any]:
         found = json.loads((directory / STATEMENT).read_bytes())
     except (OSError, ValueError) as error:
         raise KopfkitError(
-            str(directory), f"is no release ({error})", "make release VERSION=x.y.z makes one."
+            str(directory), f"is not a release ({error})", "make release VERSION=x.y.z makes one."
         ) from None
     if not isinstance(found, dict):
-        raise KopfkitError(str(directory / STATEMENT), "is no statement")
+        raise KopfkitError(str(directory / STATEMENT), "is not a statement")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What must not be released, each with the reason and the cure.
+"""What must not be released, each with the reason and the hint.
 
 The rules between a new release and those before it. That every way through the whole graph is
 passable, and that nobody loses on it what is stored or spoken, is the prover's to say
@@ -51,7 +51,7 @@ def release(history: History, wanted: Wanted, today: datetime.date) -> tuple[Rel
 
     faults = Faults(f"release {wanted.version}")
     check_version(faults, "VERSION", wanted.version)
-    faults.raise_if_any("Name it as x.y.z.")
+    faults.raise_if_any("Specify it as x.y.z.")
     newest = history.newest
     for one in history.releases:
         if one.version != wanted.version:
@@ -130,7 +130,7 @@ def check_passes(root: Path, command: str) -> None:
         raise KopfkitError(
             f"check {command!r}",
             f"failed (exit code {done.returncode}), so nothing is released",
-            "Its output above says why; mend that, commit, and make the release again.",
+            "Its output is above; fix it, commit, and release again.",
         )
     check_clean(root)
 

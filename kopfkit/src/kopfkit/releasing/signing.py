@@ -96,7 +96,7 @@ def opened(data: bytes, key: Public) -> dict[str, Any]:
         signatures = [base64.b64decode(one["sig"], validate=True) for one in value["signatures"]]
         kind = value["payloadType"]
     except (ValueError, KeyError, TypeError, binascii.Error) as error:
-        raise KopfkitError("the signature", f"is no DSSE envelope ({error})") from None
+        raise KopfkitError("the signature", f"is not a DSSE envelope ({error})") from None
     if kind != PAYLOAD or not any(_holds(key, one, _pae(payload)) for one in signatures):
         raise KopfkitError(
             "the signature",

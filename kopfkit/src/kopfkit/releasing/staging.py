@@ -52,8 +52,8 @@ def kopfkit(where: Path, *words: str) -> str:
         return process.run([sys.executable, "-c", program, *words], cwd=where, env=env)
     except process.CommandFailed as error:
         told = error.output.strip().removeprefix("error: ")
-        reason, _, cure = told.partition("\n  cure: ")
-        raise KopfkitError(f"kopfkit {' '.join(words)}", reason, cure) from None
+        reason, _, hint = told.partition("\n  hint: ")
+        raise KopfkitError(f"kopfkit {' '.join(words)}", reason, hint) from None
 
 
 def changes(root: Path, staged: Path) -> tuple[list[Output], list[Path]]:

@@ -50,13 +50,13 @@ class Webhook:
         namespace: of the Service and the Secret.
         service: the Service's name, for which the certificate is made.
         secret: the Secret's name.
-        definition: the CRD that converts through the Service.
+        definitions: the CRDs that convert through the Service.
     """
 
     namespace: str
     service: str
     secret: str
-    definition: str
+    definitions: tuple[str, ...]
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ class Webhook:
 
 
 class Rotator:
-    """Keeps Secret and caBundle as they should be.
+    """Keeps Secret and caBundles as they should be.
 
     Args:
         client: reads and, while leading, writes.
@@ -121,23 +121,25 @@ class Rotator:
     async def _once(self) -> bool:
         hook = self._webhook
         secret = await self._get(SECRETS, hook.namespace, hook.secret)
-        definition = await self._get(DEFINITIONS, None, hook.definition)
+        found = [await self._get(DEFINITIONS, None, name) for name in hook.definitions]
+        definitions = [each for each in found if each is not None and self._is_ours(each)]
         data = (secret or {}).get("data") or {}
-        trusted = _decode((_client_config(definition) or {}).get("caBundle"))
+        trusted = [_decode(_client_config(each).get("caBundle")) for each in definitions]
         why = self._fault(data)
         if not why:
-            return await self._trust(definition, _decode(data.get("ca.crt")))
+            return await self._trust(definitions, _decode(data.get("ca.crt")))
         now = self._now()
         # The time makes the name unique: two authorities of one name are mixed up when verifying.
         authority = pki.make_ca(
             f"{hook.service} {now:%Y-%m-%dT%H:%M:%S.%f}", now=now, lifetime=VALIDITY
         )
         made = pki.make_serving_cert(authority, hook.hosts, now=now, lifetime=VALIDITY)
-        known = _certificates(trusted) + _certificates(_decode(data.get("ca.crt")))
+        bundles = [*trusted, _decode(data.get("ca.crt"))]
+        known = [each for bundle in bundles for each in _certificates(bundle)]
         bundle = self._bundle(authority.certificate, known)
-        await self._trust(definition, bundle)
+        await self._trust(definitions, bundle)
         await self._store(secret, made, bundle)
-        log.info("made a new certificate for %s: %s", hook.hosts[0], why)
+        log.info("Issued a new certificate for %s: %s", hook.hosts[0], why)
         return True
 
     async def _get(self, resource: Resource, namespace: str | None, name: str) -> Object | None:
@@ -171,28 +173,29 @@ class Rotator:
         pems = list(dict.fromkeys([authority, *valid]))
         return b"".join(pems[:_KEPT])
 
-    async def _trust(self, definition: Object | None, bundle: bytes) -> bool:
-        """Set the CRD's caBundle, if it converts through our Service."""
-        config = _client_config(definition)
-        if definition is None or config is None or not self._is_ours(config):
-            return False
-        wanted = base64.b64encode(bundle).decode()
-        if config.get("caBundle") == wanted:
-            return False
-        await self._client.merge(
-            DEFINITIONS,
-            None,
-            self._webhook.definition,
-            {
-                "metadata": {"resourceVersion": definition["metadata"]["resourceVersion"]},
-                "spec": {"conversion": {"webhook": {"clientConfig": {"caBundle": wanted}}}},
-            },
-        )
-        log.info("set the caBundle of %s", self._webhook.definition)
-        return True
+    async def _trust(self, definitions: list[Object], bundle: bytes) -> bool:
+        """Set the caBundle of the CRDs that have another one."""
+        wanted, wrote = base64.b64encode(bundle).decode(), False
+        for each in definitions:
+            if _client_config(each).get("caBundle") == wanted:
+                continue
+            name, version = each["metadata"]["name"], each["metadata"]["resourceVersion"]
+            await self._client.merge(
+                DEFINITIONS,
+                None,
+                name,
+                {
+                    "metadata": {"resourceVersion": version},
+                    "spec": {"conversion": {"webhook": {"clientConfig": {"caBundle": wanted}}}},
+                },
+            )
+            log.info("set the caBundle of %s", name)
+            wrote = True
+        return wrote
 
-    def _is_ours(self, config: dict[str, Any]) -> bool:
-        service = config.get("service") or {}
+    def _is_ours(self, definition: Object) -> bool:
+        """Whether a CRD converts through our Service."""
+        service = _client_config(definition).get("service") or {}
         hook = self._webhook
         return (service.get("name"), service.get("namespace")) == (hook.service, hook.namespace)
 
@@ -216,10 +219,10 @@ class Rotator:
             await self._client.replace(SECRETS, hook.namespace, body)
 
 
-def _client_config(definition: Object | None) -> dict[str, Any] | None:
-    conversion = ((definition or {}).get("spec") or {}).get("conversion") or {}
+def _client_config(definition: Object) -> dict[str, Any]:
+    conversion = (definition.get("spec") or {}).get("conversion") or {}
     if conversion.get("strategy") != "Webhook":
-        return None
+        return {}
     return (conversion.get("webhook") or {}).get("clientConfig") or {}
 
 

@@ -219,7 +219,7 @@ def _page(raw: bytes, shape: Shape | None, what: str) -> tuple[_Meta, Objects]:
         page = _PAGE_OF.decode(raw)
         items = [shapes.decode(item, shape) for item in page.items or ()]
     except msgspec.DecodeError as error:
-        raise Unavailable(f"{what}: the answer is no list ({error})") from error
+        raise Unavailable(f"{what}: the response is not a list ({error})") from error
     kind = page.kind.removesuffix("List")
     for item in items:
         # Items of a list say neither; events and single reads do.

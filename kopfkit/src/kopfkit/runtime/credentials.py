@@ -161,7 +161,7 @@ def check_supported(where: str, cluster: Mapping[str, Any], user: Mapping[str, A
         raise KopfkitError(
             f"kubeconfig {where}",
             f"impersonates ({', '.join(found)}), which is not supported",
-            "use a user with the rights themselves.",
+            "use a user that has the permissions itself.",
         )
     if cluster.get("tls-server-name"):
         raise KopfkitError(

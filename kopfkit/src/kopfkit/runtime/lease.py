@@ -95,16 +95,16 @@ class Election:
                 self._told = "" if held else self._told
             except (ApiError, TimeoutError) as error:
                 held = self.leading  # not refused: still ours until the deadline
-                self._tell(f"cannot reach the Lease {self._namespace}/{self._name}: {error}")
+                self._tell(f"Cannot reach Lease {self._namespace}/{self._name}: {error}")
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if task is not None and task.cancelling():
                     raise
                 held = self.leading  # kopf's stop cancelled what we awaited; go on
             if held and not self._leading:
-                log.info("leads: holds the Lease %s/%s", self._namespace, self._name)
+                log.info("Became leader: holds Lease %s/%s", self._namespace, self._name)
             if not held and self._leading:
-                log.warning("lost the Lease %s/%s: writes no more", self._namespace, self._name)
+                log.warning("Lost Lease %s/%s: no longer the leader", self._namespace, self._name)
             if held != self._leading:
                 self._leading = held
                 self._changed(held)
@@ -139,7 +139,7 @@ class Election:
                 return await self._create(started)
             holder = self._spec().get("holderIdentity") or ""
             if holder not in ("", self._me) and started < self._seen_at + self._duration():
-                self._tell(f"stands by: {holder} holds the Lease {self._namespace}/{self._name}")
+                self._tell(f"Standing by: {holder} holds Lease {self._namespace}/{self._name}")
                 return False
         return await self._take(started)
 
@@ -208,6 +208,6 @@ class Election:
             async with asyncio.timeout(DEADLINE):
                 path = LEASES.path(self._namespace, self._name)
                 await self._send("PUT", path, {**self._seen, "spec": spec})
-            log.info("released the Lease %s/%s", self._namespace, self._name)
+            log.info("Released Lease %s/%s", self._namespace, self._name)
         except (ApiError, TimeoutError) as error:
-            log.info("could not release the Lease: %s", error)
+            log.info("Cannot release the Lease: %s", error)

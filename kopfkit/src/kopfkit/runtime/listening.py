@@ -5,13 +5,13 @@ import socket
 from kopfkit.errors import KopfkitError
 
 
-def listen(what: str, port: int, cure: str) -> socket.socket:
+def listen(what: str, port: int, hint: str) -> socket.socket:
     """A socket that listens on all addresses.
 
     Args:
         what: the port is for, as an error message names it.
         port: TCP port; 0 takes a free one.
-        cure: what to do where it cannot be had.
+        hint: what to do where it cannot be had.
 
     Raises:
         KopfkitError: the port is taken.
@@ -23,4 +23,4 @@ def listen(what: str, port: int, cure: str) -> socket.socket:
         return socket.create_server(("", port), family=family, dualstack_ipv6=both)
     except OSError as error:
         why = f"cannot listen ({error.strerror or error})"
-        raise KopfkitError(f"{what} port {port}", why, cure) from error
+        raise KopfkitError(f"{what} port {port}", why, hint) from error

@@ -104,7 +104,7 @@ class MonitoringObjects:
             return
         owners = live["metadata"].get("ownerReferences") or []
         if not any(each.get("uid") == owner["uid"] for each in owners):
-            self._tell(f"{what} is not ours and stays as it is", logging.INFO)
+            self._tell(f"{what} is not managed by this operator and stays as it is", logging.INFO)
             return
         if live.get("spec") == wanted.get("spec"):
             return

@@ -141,7 +141,7 @@ class Upgradeable:
                 if last:
                     raise
                 continue
-            log.info("tells OLM: Upgradeable is %s (%s)", wanted["status"], wanted["reason"])
+            log.info("OperatorCondition Upgradeable is %s (%s)", wanted["status"], wanted["reason"])
             return
 
     def _condition(self) -> Object:
@@ -150,7 +150,7 @@ class Upgradeable:
                 "type": TYPE,
                 "status": "True",
                 "reason": "Ready",
-                "message": "nothing speaks against an upgrade",
+                "message": "upgrades are not blocked",
             }
         first = min(self._objections)
         messages = [self._objections[of][1] for of in sorted(self._objections)]

@@ -86,7 +86,7 @@ def target(
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         raise KopfkitError(
             "OTEL_EXPORTER_OTLP_ENDPOINT",
-            f"{url!r} is no http(s) URL",
+            f"{url!r} is not an http(s) URL",
             "name the collector's OTLP/HTTP port, as in http://collector:4318.",
         )
     protocol = read("PROTOCOL", "http/json")
@@ -120,7 +120,7 @@ def _number(name: str, text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise KopfkitError(name, f"{text!r} is no number", "set or unset it.") from error
+        raise KopfkitError(name, f"{text!r} is not a number", "set or unset it.") from error
 
 
 def _pairs(text: str) -> dict[str, str]:

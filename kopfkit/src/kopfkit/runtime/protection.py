@@ -117,7 +117,9 @@ class Protection:
         if not any(each.get("uid") == owner["uid"] for each in owners):
             if owners and all(_is_crd(each, self._crd) for each in owners):
                 return  # of the CRD's predecessor; the garbage collector takes it away
-            self._tell(f"{wanted['kind']} {name} is not ours and stays as it is")
+            self._tell(
+                f"{wanted['kind']} {name} is not managed by this operator and stays as it is"
+            )
             return
         changed = differences(wanted["spec"], live.get("spec"))
         if not changed:

@@ -123,7 +123,9 @@ class Session:
         try:
             return decode(raw)
         except msgspec.DecodeError as error:  # also what is JSON, and no object
-            raise Unavailable(f"{method} {path}: the answer is no object ({error})") from error
+            raise Unavailable(
+                f"{method} {path}: the response is not an object ({error})"
+            ) from error
 
     async def read(self, path: str, params: Mapping[str, str], *, most: int) -> bytes:
         """GET; the answer's bytes as they came.

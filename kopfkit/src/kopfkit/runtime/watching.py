@@ -65,6 +65,7 @@ class Watcher:
 
     Attributes:
         watchdog: knows how long each watch has been silent.
+        failed: whether kopf ended by itself the last time.
     """
 
     def __init__(
@@ -88,7 +89,12 @@ class Watcher:
         self.watchdog = Watchdog((), listed=relisted)
         self._feeds = Feeds()
         self.watch(watched)
-        self.running = False
+        self.running = self.failed = False
+        self._restart = asyncio.Event()
+
+    def restart(self) -> None:
+        """Start kopf anew, after `ready`: there is something else to watch."""
+        self._restart.set()
 
     def watch(self, watched: Sequence[Watched]) -> None:
         """Watch these from the next start of kopf on."""
@@ -118,16 +124,20 @@ class Watcher:
         loop = asyncio.get_running_loop()
         while not stop.is_set():
             await self._ready()
-            started = loop.time()
+            self._restart.clear()
+            started, self.failed = loop.time(), False
             try:
                 await self._once(stop)
+                if self._restart.is_set():
+                    continue
                 why: object = "no reason given"
             except Exception as error:
                 why = error
+            self.failed = True
             if stop.is_set():
                 return
             log.error(
-                "watching ended, starts again in %.1f s: %s",
+                "Watches ended, restarting in %.1f s: %s",
                 pause,
                 why,
                 extra=often("watching ended"),
@@ -143,7 +153,8 @@ class Watcher:
     async def _once(self, stop: asyncio.Event) -> None:
         sessions: list[aiohttp.ClientSession] = []  # kopf closes none of them when it fails
         try:
-            await kopftasks.run_until(self._kopf(sessions), stop.wait(), self._until_stalled())
+            ends = (stop.wait(), self._restart.wait(), self._until_stalled())
+            await kopftasks.run_until(self._kopf(sessions), *ends)
         finally:
             for session in sessions:
                 await session.close()

@@ -153,13 +153,6 @@ def _check_version(answers: Answers, known: Api, group: str, version: str, kind:
     if version in known.versions:
         there = ", ".join(known.versions)
         raise KopfkitError(what, f"exists already ({there})", "Choose another version.")
-    converted = [api.kind for api in answers.apis if len(api.versions) > 1 and api != known]
-    if converted:
-        raise KopfkitError(
-            what,
-            f"{converted[0]} has several versions, and an operator converts one kind",
-            "Make an operator of its own for one of the two.",
-        )
 
 
 def _take_over(

@@ -45,8 +45,8 @@ def read(root: Path, kit: Kit) -> Recorded:
     except FileNotFoundError:
         raise KopfkitError(str(root), "is not a kopfkit project", none) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        cure = "Resolve the conflicts in it first." if "<<<<<<<" in _lenient(path) else ""
-        raise KopfkitError(str(path), f"cannot be read ({error})", cure) from None
+        hint = "Resolve the conflicts in it first." if "<<<<<<<" in _lenient(path) else ""
+        raise KopfkitError(str(path), f"cannot be read ({error})", hint) from None
     commands, version = table.get("commands"), table.get("version")
     without = table.get("without", [])
     if not isinstance(commands, list) or not isinstance(version, str) or not numbers(version):

@@ -130,7 +130,9 @@ def _context(answers: Answers, version: str) -> dict[str, Any]:
     apis = [_api(api) for api in answers.apis]
     modules = [f"{api.module}_controller" for api in answers.apis]
     modules += [f"{api.module}_conversion" for api in answers.apis if len(api.versions) > 1]
-    served = [name for api in answers.apis for name in api.versions]
+    # The last one is stored, by the kinds that have it: none may have it as an older version.
+    served = [name for api in answers.apis for name in api.versions[:-1]]
+    served += [api.hub for api in answers.apis if api.hub not in served]
     return {
         "kopfkit": {
             "version": version,

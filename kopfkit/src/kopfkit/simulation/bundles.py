@@ -101,7 +101,7 @@ def bundle_of(objects: Iterable[Object], what: str = "the bundle") -> Bundle:
         raise KopfkitError(
             what,
             f"has {len(csvs)} ClusterServiceVersions where a bundle has one",
-            "Name a bundle: the directory with manifests/ and metadata/.",
+            "Specify a bundle: the directory with manifests/ and metadata/.",
         )
     csv = _typed(csvs[0], what)
     if "spec" not in csv or not csv["metadata"].get("name"):
@@ -116,7 +116,7 @@ def checked_crd(crd: Object, what: str) -> Object:
         raise KopfkitError(
             what,
             f"CRD {_name(crd)} is {crd.get('apiVersion')}, not apiextensions.k8s.io/v1",
-            "Nothing since Kubernetes 1.22 takes it; convert it.",
+            "Kubernetes does not support it since 1.22; convert it.",
         )
     found = manifests.as_v1(_typed(crd, what))
     spec, names = found["spec"], [each["name"] for each in found["spec"]["versions"]]
@@ -130,7 +130,7 @@ def checked_crd(crd: Object, what: str) -> Object:
         raise KopfkitError(
             what,
             f"CRD {_name(crd)} does not have versions with a name and a schema, one of them stored",
-            "The API server would refuse it, too; mend it.",
+            "The API server would reject it, too; fix it.",
         )
     return found
 
@@ -151,7 +151,7 @@ def _typed(document: Object, what: str) -> Object:
         raise KopfkitError(
             what,
             f"{document.get('kind')} {_name(document)}: {'; '.join(wrong[:3])}{more}",
-            "OLM would not read it, either; kopfkit bundle validate names every such fault.",
+            "OLM would not read it, either; kopfkit bundle validate reports every such error.",
         )
     return found
 

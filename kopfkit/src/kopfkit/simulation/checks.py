@@ -67,7 +67,7 @@ def _fixed(before: Object, after: Object) -> Iterator[Finding]:
     for key in ("group", "scope"):
         if before["spec"].get(key) != after["spec"].get(key):
             text = f"the API server lets nobody change spec.{key}."
-            yield _crd(str(after["metadata"]["name"]), text, "Make another CRD.", step=WRITE)
+            yield _crd(str(after["metadata"]["name"]), text, "Create another CRD.", step=WRITE)
 
 
 def _taken_away(old: Bundle, name: str, after: Object, situation: Situation) -> Iterator[Finding]:
@@ -101,18 +101,18 @@ def _objects(name: str, before: Object, after: Object, situation: Situation) -> 
     by = {one: [each for each in violations if each.by is one] for one in By}
     if by[By.OLM] and not is_webhook(after):
         text = f"OLM refuses the new CRD because of {named(by[By.OLM])}"
-        yield _crd(name, text, "Loosen the schema, or mend these objects first.")
+        yield _crd(name, text, "Loosen the schema, or fix these objects first.")
     elif by[By.OLM]:
         yield _stored(
             name,
             Verdict.FAILS,
             "OLM only warns, as the new CRD declares a webhook, but the API server refuses a write "
             f"that touches what is wrong with {named(by[By.OLM])}",
-            "Loosen the schema, or mend these objects.",
+            "Loosen the schema, or fix these objects.",
         )
     if by[By.API_SERVER]:
         text = f"OLM does not ask, but the API server does at a write: {named(by[By.API_SERVER])}"
-        yield _stored(name, Verdict.FAILS, text, "Loosen the rule, or mend these objects.")
+        yield _stored(name, Verdict.FAILS, text, "Loosen the rule, or fix these objects.")
     if by[By.UNKNOWN]:
         text = f"some may be refused: {named(by[By.UNKNOWN])}"
         yield _stored(name, Verdict.UNKNOWN, text, "Ask an API server: kopfkit simulate preflight")
@@ -125,18 +125,18 @@ def _objects(name: str, before: Object, after: Object, situation: Situation) -> 
 
 
 def _losing(name: str, found: list[Violation]) -> Iterator[Finding]:
-    cure = "Keep the field (described as deprecated), or bring the values elsewhere first."
+    hint = "Keep the field (described as deprecated), or bring the values elsewhere first."
     status = [each for each in found if of_status(each.path)]
     if len(status) < len(found):
         text = f"values vanish: {named([each for each in found if each not in status])}"
-        yield _stored(name, Verdict.CORRUPTS, text, cure)
+        yield _stored(name, Verdict.CORRUPTS, text, hint)
     if status:
         text = f"values of the status vanish until the operator writes them: {named(status)}"
-        yield _stored(name, Verdict.FAILS, text, cure)
+        yield _stored(name, Verdict.FAILS, text, hint)
 
 
-def _stored(name: str, verdict: Verdict, reason: str, cure: str) -> Finding:
-    return Finding(CHECK, name, "stored objects", verdict, reason, cure)
+def _stored(name: str, verdict: Verdict, reason: str, hint: str) -> Finding:
+    return Finding(CHECK, name, "stored objects", verdict, reason, hint)
 
 
 def named(violations: list[Violation]) -> str:
@@ -146,5 +146,5 @@ def named(violations: list[Violation]) -> str:
     return "; ".join(str(each).rstrip(".") for each in violations[:_NAMED]) + f"{more}."
 
 
-def _crd(name: str, reason: str, cure: str, step: str = CHECK) -> Finding:
-    return Finding(step, name, "CRD", Verdict.FAILS, reason, cure)
+def _crd(name: str, reason: str, hint: str, step: str = CHECK) -> Finding:
+    return Finding(step, name, "CRD", Verdict.FAILS, reason, hint)

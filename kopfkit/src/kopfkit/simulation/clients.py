@@ -39,7 +39,7 @@ class State:
         conversion: who converts.
         knows: versions that every pod of the webhook that may be asked can convert.
         why: why the webhook cannot be called, as a clause.
-        cure: against that.
+        hint: against that.
         before: versions that clients had before the upgrade.
     """
 
@@ -49,7 +49,7 @@ class State:
     before: tuple[str, ...]
     knows: frozenset[str] = frozenset()
     why: str = ""
-    cure: str = ""
+    hint: str = ""
 
     def written(self) -> "State":
         """The same when clients have written through it."""
@@ -63,10 +63,10 @@ def findings(step: str, state: State) -> list[Finding]:
     found = []
     for version in everyone:
         verdict, reason = _client(state, version)
-        cure = state.cure if verdict is not Verdict.OK else ""
+        hint = state.hint if verdict is not Verdict.OK else ""
         if version not in served(state.crd):
-            cure = "Go on serving it, marked as deprecated, until nobody uses it any more."
-        found.append(Finding(step, name, f"clients of {version}", verdict, reason, cure))
+            hint = "Keep serving it, marked as deprecated, until nobody uses it."
+        found.append(Finding(step, name, f"clients of {version}", verdict, reason, hint))
     found.insert(0, _objects(step, name, state))
     return found
 
@@ -78,7 +78,7 @@ def needed(state: State) -> bool:
 
 def _client(state: State, version: str) -> tuple[Verdict, str]:
     if version not in served(state.crd):
-        return Verdict.FAILS, f"{version} is not served any more: every call is answered with 404."
+        return Verdict.FAILS, f"{version} is no longer served: every request gets 404."
     calls = [(_pair(state, *pair), pair) for pair in _pairs(state, version)]
     verdict = worst([each[0] for each, _ in calls])
     reasons = [reason for (judged, reason), _ in calls if judged is verdict]
@@ -93,8 +93,8 @@ def _objects(step: str, name: str, state: State) -> Finding:
         for pair in _pairs(state, version):
             verdict, reason = _pair(state, *pair)
             if verdict is Verdict.CORRUPTS:
-                text = f"a client of {version} that writes loses data for ever: {_lower(reason)}"
-                return Finding(step, name, "stored objects", verdict, text, state.cure)
+                text = f"a write by a client of {version} loses data permanently: {_lower(reason)}"
+                return Finding(step, name, "stored objects", verdict, text, state.hint)
     return Finding(step, name, "stored objects", Verdict.OK, "nothing changes them.")
 
 
@@ -124,7 +124,7 @@ def _pair(state: State, source: str, target: str) -> tuple[Verdict, str]:
     if not gone:
         return Verdict.OK, f"{source} and {target} have the same fields, so none is lost."
     return Verdict.CORRUPTS, (
-        f"nobody converts (strategy None), so {source} becomes {target} without {_names(gone)}, "
+        f"nothing converts (strategy None), so {source} becomes {target} without {_names(gone)}, "
         "and the answer is 200."
     )
 

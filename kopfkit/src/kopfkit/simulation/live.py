@@ -50,7 +50,7 @@ async def look(
                 raise KopfkitError(
                     f"objects of {name} in {version}",
                     f"cannot be listed ({error}); OLM would not get beyond this either",
-                    "Mend the conversion webhook first.",
+                    "Fix the conversion webhook first.",
                 ) from None
         owner = owner or await _secret_owner(client, crds[name])
     return Situation(crds=crds, objects=objects, secret_owner=owner)

@@ -25,19 +25,19 @@ def afterwards(old: Bundle, new: Bundle, name: str, situation: Situation) -> Ite
     """The verdicts about a CRD of both bundles after the upgrade."""
     before, after = situation.crds.get(name, old.crds[name]), new.crds[name]
     held = frozenset(stored_versions(old, name, situation))
-    conversion, why, cure = Conversion.NONE, "", "Have a webhook convert."
+    conversion, why, hint = Conversion.NONE, "", "Configure a conversion webhook."
     refused = refusals(new, name)
     if refused:
         # The new CSV fails, and nobody writes the conversion that its CRD took away.
         if is_webhook(after):
             conversion, why = Conversion.UNTRUSTED, f"OLM does not install it, as {refused[0]}"
-        cure = "Mend the CSV; `kopfkit bundle validate` names such faults."
+        hint = "Fix the CSV; `kopfkit bundle validate` reports such errors."
     elif new.conversion(name) is not None:
         conversion = Conversion.WEBHOOK
     elif is_webhook(after):
         conversion = Conversion.UNTRUSTED
         why = "the CRD declares a webhook, but the ClusterServiceVersion has none for it"
-        cure = "Add a ConversionWebhook to spec.webhookdefinitions."
+        hint = "Add a ConversionWebhook to spec.webhookdefinitions."
     state = State(
         after,
         held,
@@ -45,7 +45,7 @@ def afterwards(old: Bundle, new: Bundle, name: str, situation: Situation) -> Ite
         tuple(served(before)),
         knows=frozenset(versions(after)),
         why=why,
-        cure=cure,
+        hint=hint,
     ).written()
     yield _crd(after, held)
     for finding in judged(REST, state):
@@ -56,7 +56,7 @@ def afterwards(old: Bundle, new: Bundle, name: str, situation: Situation) -> Ite
 def _crd(after: Object, held: frozenset[str]) -> Finding:
     name, storage = str(after["metadata"]["name"]), stored(after)
     others = sorted(held - {storage})
-    text = f"stores {storage}, as before."
+    text = f"storage version stays {storage}."
     if others:
         text = (
             f"stores {storage} from now on; objects in {', '.join(others)} stay so until they are "

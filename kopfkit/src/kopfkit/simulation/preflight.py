@@ -31,7 +31,7 @@ class By(Enum):
     OLM = "OLM, before it overwrites the CRD"
     API_SERVER = "the API server, at the next write"
     NOBODY = "nobody: the API server drops the value"
-    UNKNOWN = "cannot be judged here"
+    UNKNOWN = "cannot be checked here"
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _of(version: str, validator: Validator, schema: Object, seen: Object) -> Ite
     for path, why in wrong:
         yield Violation(version, key, path, why)
     for why in undecided:
-        yield Violation(version, key, "", f"cannot be judged offline: {why}", By.UNKNOWN)
+        yield Violation(version, key, "", f"cannot be checked offline: {why}", By.UNKNOWN)
 
 
 def key_of(obj: Object) -> str:

@@ -44,7 +44,7 @@ class Finding:
         crd: its name.
         subject: "CRD", "stored objects" or "clients of v1".
         reason: a sentence.
-        cure: what to do about it; "" where all is well.
+        hint: what to do about it; "" where all is well.
     """
 
     step: str
@@ -52,7 +52,7 @@ class Finding:
     subject: str
     verdict: Verdict
     reason: str
-    cure: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def as_json(report: Report) -> str:
                 "subject": each.subject,
                 "verdict": each.verdict.value,
                 "reason": each.reason,
-                "cure": each.cure,
+                "hint": each.hint,
             }
             for each in report.findings
         ],
@@ -145,8 +145,8 @@ def _reasons(findings: list[Finding]) -> Iterator[str]:
     for finding, places in steps.items():
         yield _wrapped(f"{finding.verdict.value}: {finding.subject} ({', '.join(places)}):", "  ")
         yield _wrapped(finding.reason, "    ")
-        if finding.cure:
-            yield _wrapped(f"cure: {finding.cure}", "    ")
+        if finding.hint:
+            yield _wrapped(f"hint: {finding.hint}", "    ")
 
 
 def _wrapped(text: str, indent: str) -> str:

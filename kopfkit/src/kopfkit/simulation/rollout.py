@@ -62,8 +62,8 @@ class _Passage:
             return
         for why in webhooks.refusals(self.new, self.name):
             text = f"OLM does not install the conversion webhook: {why}. The new release fails."
-            cure = "Mend the CSV; `kopfkit bundle validate` names such faults."
-            yield Finding(RESTORE, self.name, "CRD", Verdict.FAILS, text, cure)
+            hint = "Fix the CSV; `kopfkit bundle validate` reports such errors."
+            yield Finding(RESTORE, self.name, "CRD", Verdict.FAILS, text, hint)
         if webhooks.refusals(self.new, self.name):
             yield from findings(RESTORE, overwritten)
             return
@@ -104,14 +104,14 @@ class _Passage:
         if self._kept():
             return self._state(Conversion.WEBHOOK, knows=knows)
         if not is_webhook(self.after):
-            return self._state(Conversion.NONE, cure=_DECLARE if len(self.new_knows) > 1 else "")
+            return self._state(Conversion.NONE, hint=_DECLARE if len(self.new_knows) > 1 else "")
         if self.asked is None:
-            why, cure = "no pod of the webhook is there yet", _LATER
+            why, hint = "no pod of the webhook is there yet", _LATER
         elif self.guard is None:
-            why, cure = "the CRD was overwritten by one without a caBundle", _GUARD
+            why, hint = "the CRD was overwritten by one without a caBundle", _GUARD
         else:
-            why, cure = "the CRD lost its caBundle, as the guard does not answer", ""
-        return self._state(Conversion.UNTRUSTED, why=why, cure=cure)
+            why, hint = "the CRD lost its caBundle, as the guard does not answer", ""
+        return self._state(Conversion.UNTRUSTED, why=why, hint=hint)
 
     def _rolled(self, overwritten: State) -> State:
         if overwritten.conversion is not Conversion.WEBHOOK:
@@ -124,19 +124,19 @@ class _Passage:
             gaps = webhooks.gaps(self.asked, self.asks, deployment)
         if gaps:
             why = "while pods are exchanged, " + ", and ".join(gaps)
-            cure = "Keep the webhook's path and ports, and roll its Deployment without a gap."
-            return self._state(Conversion.UNTRUSTED, why=why, cure=cure)
+            hint = "Keep the webhook's path and ports, and roll its Deployment without a gap."
+            return self._state(Conversion.UNTRUSTED, why=why, hint=hint)
         return replace(overwritten, knows=self.old_knows & self.new_knows)
 
     def _restored(self, overwritten: State) -> State:
         assert self.asks is not None
         if self.asked is None:
             why = "the first pods of the webhook are not ready yet"
-            return self._state(Conversion.UNTRUSTED, why=why, cure=_LATER)
+            return self._state(Conversion.UNTRUSTED, why=why, hint=_LATER)
         if self.asked.get("deploymentName") != self.asks.get("deploymentName"):
             why = f"the Service of {self.asks['deploymentName']} has no ready pod yet"
-            cure = "Never rename the webhook's Deployment: Service and Secret have its name."
-            return self._state(Conversion.UNTRUSTED, why=why, cure=cure)
+            hint = "Never rename the webhook's Deployment: Service and Secret have its name."
+            return self._state(Conversion.UNTRUSTED, why=why, hint=hint)
         return replace(
             self._state(Conversion.WEBHOOK, knows=self.old_knows & self.new_knows),
             stored_in=overwritten.stored_in,
@@ -164,12 +164,12 @@ class _Passage:
         text = f"the Secret {secret} goes with the old ClusterServiceVersion: OLM makes a new CA."
         yield Finding(REPLACE, self.name, "CRD", Verdict.FAILS, text, _SECRET)
         why = "the CRD trusts a new CA, and pods still show the old certificate"
-        yield from findings(REPLACE, self._state(Conversion.UNTRUSTED, why=why, cure=_SECRET))
+        yield from findings(REPLACE, self._state(Conversion.UNTRUSTED, why=why, hint=_SECRET))
 
     def _crd(self, step: str, state: State) -> Finding:
         listed = ", ".join(served(self.after))
         by = {
-            Conversion.NONE: "nobody converts",
+            Conversion.NONE: "nothing converts",
             Conversion.UNTRUSTED: f"a webhook converts, but {state.why}",
             Conversion.WEBHOOK: "the guard keeps the conversion",
         }[state.conversion]

@@ -53,7 +53,7 @@ class Validator:
         return self.judge(obj)[0]
 
     def judge(self, obj: Any) -> tuple[list[tuple[str, str]], list[str]]:
-        """The faults of an object, and what cannot be judged here, as clauses."""
+        """The faults of an object, and what cannot be checked here, as clauses."""
         self._formats.undecided.clear()
         try:
             found = list(_leaves(self._validator.iter_errors(obj)))

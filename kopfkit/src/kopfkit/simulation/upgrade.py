@@ -41,13 +41,13 @@ def simulate(old: Bundle, new: Bundle, situation: Situation | None = None) -> Re
 
 
 def _offered(old: Bundle, new: Bundle, why: str | None) -> Iterator[Finding]:
-    """Whether OLM would lead from the one to the other, as far as bundles or the catalog say."""
-    cure = "Name it in spec.replaces or spec.skips, or simulate the steps between."
+    """Whether there is an upgrade edge between them, as far as bundles or the catalog say."""
+    hint = "List it in spec.replaces or spec.skips, or simulate the steps between."
     if why:
         yield Finding(CHECK, new.name, "upgrade", Verdict.FAILS, why, "Simulate the steps between.")
     elif why is None and new.follows(old) is False and old.name != new.name:
-        text = f"neither replaces nor skips {old.name}: no upgrade leads from there to here."
-        yield Finding(CHECK, new.name, "upgrade", Verdict.FAILS, text, cure)
+        text = f"neither replaces nor skips {old.name}: there is no upgrade edge between them."
+        yield Finding(CHECK, new.name, "upgrade", Verdict.FAILS, text, hint)
 
 
 def _stops(finding: Finding) -> bool:
@@ -59,7 +59,7 @@ def _alone(old: Bundle, new: Bundle, name: str) -> Iterator[Finding]:
         text = f"created, serves {', '.join(served(new.crds[name]))}."
         yield Finding(WRITE, name, "CRD", Verdict.OK, text)
         return
-    text = "not in the new bundle: it stays with its objects, and nobody acts on them."
+    text = "not in the new bundle: it stays with its objects, and nothing reconciles them."
     yield Finding(REST, name, "CRD", Verdict.FAILS, text, "Keep the CRD in the bundle.")
     if old.conversion(name) is not None:
         yield Finding(

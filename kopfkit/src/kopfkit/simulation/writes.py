@@ -18,7 +18,7 @@ Schema = dict[str, Any]
 
 
 def refused(obj: Object, schema: Schema) -> tuple[list[tuple[str, str]], list[str]]:
-    """(field, why) of what a write is refused for, and what cannot be judged here, as clauses.
+    """(field, why) of what a write is refused for, and what cannot be checked here, as clauses.
 
     Args:
         obj: pruned, with defaults, and of the right types.

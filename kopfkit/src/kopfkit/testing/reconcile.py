@@ -19,6 +19,7 @@ from kopfkit.controller.conditions import conditions_of
 from kopfkit.controller.controllers import Controller
 from kopfkit.controller.kinds import Kind
 from kopfkit.controller.owners import called_key
+from kopfkit.controller.presence import Presence
 from kopfkit.controller.settling import Patience
 from kopfkit.controller.stores import OwnedStore
 from kopfkit.runtime.client import Resource
@@ -81,6 +82,7 @@ def reconcile(
     there: Iterable[Mapping[str, Any]] = (),
     *,
     times: int = 1,
+    missing: Iterable[Kind] = (),
     settle: bool = False,
 ) -> Reconciled:
     """Run one reconcile. Not to be called from a coroutine.
@@ -91,9 +93,10 @@ def reconcile(
             set (apiVersion, kind, namespace, uid, generation) is filled in.
         there: other objects that exist, whole: those of a reconcile before, or foreign ones.
         times: how often it is reconciled; what came of the last time is returned, and all writes.
+        missing: kinds that the cluster does not serve.
         settle: whether `Context.settle` waits; by default the status is written at once.
     """
-    return asyncio.run(_reconcile(controller, obj, there, times, settle=settle))
+    return asyncio.run(_reconcile(controller, obj, there, times, missing, settle=settle))
 
 
 async def _reconcile(
@@ -101,6 +104,7 @@ async def _reconcile(
     obj: Mapping[str, Any],
     there: Iterable[Mapping[str, Any]],
     times: int,
+    missing: Iterable[Kind],
     *,
     settle: bool,
 ) -> Reconciled:
@@ -127,9 +131,19 @@ async def _reconcile(
         stores[known].put(server.objects[known, key_of(dict(each))])
     result = Reconciled(None, server.noted)
     told = _Told(result)
+    presence = Presence(server, (), {}, ())
+    presence.missing |= {each.resource for each in missing}
     patience = Patience() if settle else _NoPatience()
     runner = assembly.runner(
-        _OPERATOR, controller, server, stores, told, told, patience=patience, now=lambda: _NOW
+        _OPERATOR,
+        controller,
+        server,
+        stores,
+        told,
+        told,
+        presence=presence,
+        patience=patience,
+        now=lambda: _NOW,
     )
     for _ in range(times):
         result.error = result.requeue_after = None

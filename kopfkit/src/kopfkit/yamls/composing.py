@@ -194,8 +194,8 @@ class Composer:
     def _too_deep(self, event: Any) -> NoReturn:
         self._refuse(event, f"more than {MAX_DEPTH} mappings and lists are inside each other")
 
-    def _refuse(self, event: Any, why: str, cure: str = "") -> NoReturn:
-        raise DocumentError(self._name, _line(event), why, cure)
+    def _refuse(self, event: Any, why: str, hint: str = "") -> NoReturn:
+        raise DocumentError(self._name, _line(event), why, hint)
 
 
 def _line(event: Any) -> int:

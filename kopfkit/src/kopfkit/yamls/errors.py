@@ -10,11 +10,11 @@ class DocumentError(KopfkitError):
         name: the file, as it was named by the caller.
         line: where in it, from 1; 0 for the whole of it.
         why: what is wrong, as a clause.
-        cure: what to do, as a sentence.
+        hint: what to do, as a sentence.
     """
 
-    def __init__(self, name: str, line: int, why: str, cure: str = "") -> None:
-        super().__init__(f"{name}:{line}" if line else name, why, cure)
+    def __init__(self, name: str, line: int, why: str, hint: str = "") -> None:
+        super().__init__(f"{name}:{line}" if line else name, why, hint)
         self.name = name
         self.line = line
 

@@ -125,7 +125,7 @@ def _parsed(raw: bytes, name: str) -> Iterator[tuple[int, Any]]:
         line = mark.line if mark else -1
         lines = raw.splitlines()
         tab = mark and line < len(lines) and lines[line][mark.column :][:1] == b"\t"
-        cure = "Indent with spaces: YAML has no tabs there." if tab else ""
-        raise DocumentError(name, line + 1, f"is not YAML: {why}", cure) from None
+        hint = "Indent with spaces: YAML has no tabs there." if tab else ""
+        raise DocumentError(name, line + 1, f"is not YAML: {why}", hint) from None
     except yaml.YAMLError as error:
         raise DocumentError(name, 0, f"is not YAML: {' '.join(str(error).split())}") from None

@@ -130,7 +130,7 @@ def number(value: float) -> int | float:
         ValueError: JSON has no such number; the text is a clause.
     """
     if not math.isfinite(value):
-        raise ValueError(f"{_shortest(value)} is no number that JSON has")
+        raise ValueError(f"{_shortest(value)} is not a number that JSON has")
     # encoding/json writes an exponent from 1e21 on.
     if value.is_integer() and abs(value) < 1e21:
         return int(Decimal(repr(value)))

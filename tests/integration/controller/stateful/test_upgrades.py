@@ -234,7 +234,7 @@ def test_a_restart_over_settled_guest_books_and_snapshots_writes_nothing(
     world.operator.stop()
 
     second = start()
-    second.says("leads")
+    second.says("Became leader")
     # It has looked at everything when it does what is asked of it now.
     world.snapshot("another")
     world.reason(HWS, "another", "Ready", "Completed")

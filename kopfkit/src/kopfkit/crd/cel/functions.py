@@ -37,7 +37,7 @@ def _string(value: Any) -> str:
         return str(int(value)) if value.is_integer() and abs(value) < 1e21 else repr(value)
     if isinstance(value, str | int):
         return str(value)
-    raise CelError(f"{type_of(value).name} is no string")
+    raise CelError(f"{type_of(value).name} is not a string")
 
 
 def _int(value: Any) -> int:

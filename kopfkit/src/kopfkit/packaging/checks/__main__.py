@@ -19,7 +19,7 @@ ROOT = Path("/bundle")
 def result(name: str, root: Path) -> dict[str, Any]:
     """The TestResult of the check `name`."""
     if name not in CHECKS:
-        errors = [f"{name!r} is no check; there are: {', '.join(CHECKS)}"]
+        errors = [f"{name!r} is not a check; valid checks: {', '.join(CHECKS)}"]
         return {"name": name, "state": "error", "errors": errors}
     bundle, findings = load(root)
     if bundle is not None:

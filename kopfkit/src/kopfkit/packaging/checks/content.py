@@ -88,7 +88,7 @@ def _fields(one: Object, part: str, schema: dict[str, Any]) -> Iterator[tuple[st
         yield field, f"has none for {part}.{name} of {one['version']}"
     for index, path in enumerate(paths):
         if not _leads_somewhere(fields, path):
-            yield f"{field}[{index}].path", f"{path!r} is no field of {one['version']}"
+            yield f"{field}[{index}].path", f"{path!r} is not a field of {one['version']}"
 
 
 def _leads_somewhere(schema: dict[str, Any], path: str) -> bool:

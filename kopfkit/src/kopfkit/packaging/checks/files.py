@@ -173,7 +173,7 @@ class _Reading:
             self._tell(name, "unreadable")("", error.clause)
             return []
         if not all(isinstance(one, dict) for one in found):
-            self._tell(name, "wrong-type")("", "holds something that is no object")
+            self._tell(name, "wrong-type")("", "contains something that is not an object")
         return [one for one in found if isinstance(one, dict)]
 
     def _labels(self, path: Path) -> dict[str, str]:

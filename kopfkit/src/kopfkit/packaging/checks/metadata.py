@@ -66,7 +66,7 @@ def _release(bundle: Bundle) -> Iterator[Finding]:
     if not version:
         yield Finding(file, "spec.version", "is missing", "csv-version")
     elif not _SEMVER.fullmatch(version):
-        yield Finding(file, "spec.version", f"{version!r} is no semantic version", "csv-version")
+        yield Finding(file, "spec.version", f"{version!r} is not a semantic version", "csv-version")
     elif not name.endswith(f".v{version}"):
         # operator-sdk's form; opm and OLM take the version from the spec, people from the name.
         yield Finding(file, "metadata.name", f"{name!r} does not end with .v{version}", "csv-name")

@@ -37,7 +37,7 @@ def placed(hooks: list[Object]) -> Iterator[tuple[str, Object]]:
 def _hook(hook: Object, deployments: set[str | None]) -> Iterator[tuple[str, str, str]]:
     name, deployment = hook.get("generateName", ""), hook.get("deploymentName")
     if hook.get("type") in _ADMISSION and not _LABEL.fullmatch(name):
-        why = f"{name!r} is no label's value (63 characters at most), which OLM makes of it"
+        why = f"{name!r} is not a valid label value (63 characters at most), which OLM makes of it"
         yield "generateName", why, "webhook-name-label"
     if deployment not in deployments:
         why = f"{deployment!r} is none of the CSV's Deployments"

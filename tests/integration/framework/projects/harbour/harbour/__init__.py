@@ -1,0 +1,1 @@
+"""An operator of two kinds with two versions each, converted by one webhook."""

@@ -1,0 +1,5 @@
+"""`python -m harbour run|webhook`."""
+
+from harbour.operator import OPERATOR
+
+OPERATOR.main()
