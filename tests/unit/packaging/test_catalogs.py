@@ -222,7 +222,7 @@ def test_who_stays_behind_is_one_warning_for_a_channel(tmp_path: Path) -> None:
     old = {"schema": "olm.deprecations", "package": "shop", "entries": [deprecation]}
     found = faults(tmp_path, [*documents, old])
     assert [one.rule for one in found] == ["graph-deprecated-head"] + ["graph-no-way"] * 3
-    assert "from 7 of the 7 releases below: these ways end at 1.8.0" in found[1].why
+    assert "from 7 of the 7 older releases; users stop at 1.8.0" in found[1].why
 
 
 def test_a_broken_document_is_told_with_its_line_and_the_others_are_read(tmp_path: Path) -> None:
