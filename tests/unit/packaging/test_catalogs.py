@@ -337,6 +337,12 @@ def test_a_catalog_with_a_fault_ends_with_1_and_warnings_do_not(tmp_path: Path) 
                      str(tmp_path))  # fmt: skip
     assert code == 0
     assert {one["rule"] for one in json.loads(told)["findings"]} == {"graph-heads", "graph-no-way"}
+    _, told = run("catalog", "validate", "--no-opm", "--output=sarif", str(tmp_path))
+    places = [one["locations"][0] for one in json.loads(told)["runs"][0]["results"]]
+    assert {
+        "artifactLocation": {"uri": f"{tmp_path}/catalog.yaml"},
+        "region": {"startLine": 5},
+    } in [one["physicalLocation"] for one in places]
 
 
 @pytest.mark.parametrize(
