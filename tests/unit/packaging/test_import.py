@@ -105,7 +105,9 @@ def test_a_catalog_with_objects_says_what_is_stored_and_is_migrated(
 
 def test_a_catalog_that_opm_refuses_is_not_imported(checkout: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text(yamls.dump(*catalog(["1.0.0"], {"a": []})), "utf-8")
-    with pytest.raises(KopfkitError, match=r"opm would refuse it; see kopfkit catalog validate"):
+    with pytest.raises(
+        KopfkitError, match=r"opm rejects such a catalog; run kopfkit catalog validate"
+    ):
         run("catalog", "import", str(tmp_path / "bad.yaml"))
     assert not (checkout / releases.NAME).exists()
 

@@ -203,7 +203,7 @@ def import_(source: str, package: str, output: Path | None, overwrite: bool) -> 
         raise KopfkitError(
             wrong[0].place,
             f"{wrong[0].why} ({len(wrong)} such errors)",
-            f"opm would refuse it; see kopfkit catalog validate {source}",
+            f"opm rejects such a catalog; run kopfkit catalog validate {source}",
         )
     result = imported(chosen)
     root = output or find_root()

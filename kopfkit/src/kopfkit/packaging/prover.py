@@ -84,7 +84,7 @@ def version_faults(
     told: set[tuple[str, str, str]] = set()
     converting = {one.version: converts(one) for one in history.releases}
     # CRDs that have other versions than the rest are looked at by themselves.
-    crds = {"": label} | {crd: f"{crd}: " for one in history.releases for crd in one.apis}
+    crds = {"": label} | {crd: f"{crd} " for one in history.releases for crd in one.apis}
     for steps, resolver, channel in all_steps(history):
         for installed in history.releases:
             way = walk(steps, installed.version, resolver, channel)
