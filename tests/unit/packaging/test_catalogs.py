@@ -336,7 +336,7 @@ def test_a_catalog_with_a_fault_ends_with_1_and_warnings_do_not(tmp_path: Path) 
     code, told = run("catalog", "validate", "--no-opm", "--fail-on=never", "--output=json",
                      str(tmp_path))  # fmt: skip
     assert code == 0
-    assert {one["rule"] for one in json.loads(told)["faults"]} == {"graph-heads", "graph-no-way"}
+    assert {one["rule"] for one in json.loads(told)["findings"]} == {"graph-heads", "graph-no-way"}
 
 
 @pytest.mark.parametrize(
