@@ -38,6 +38,8 @@ def up(name: str, kind: str, olm: bool, port: int | None, workers: int) -> None:
     started = manager.up(kind, olm, name, port=port, workers=workers)
     click.echo(f"Cluster {name} is up ({started.kind}).")
     click.echo(f"  export KUBECONFIG={shlex.quote(str(started.kubeconfig))}")
+    if started.registry:
+        click.echo(f"  Push images to {started.registry}; in the cluster they have the same names.")
 
 
 @cluster.command()

@@ -177,7 +177,7 @@ def _mode(directory: Path) -> str:
     mode = str(_ci(directory).get("updateGraph") or MODES[0])
     if mode not in MODES:
         raise KopfkitError(
-            str(file), f"names updateGraph {mode!r}", f"There are: {', '.join(MODES)}."
+            str(file), f"names updateGraph {mode!r}", f"Valid values: {', '.join(MODES)}."
         )
     return mode
 

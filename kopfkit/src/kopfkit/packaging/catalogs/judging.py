@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from kopfkit.packaging.catalogs.packages import Package
 from kopfkit.packaging.checks import Finding
-from kopfkit.packaging.prover import ARRIVES, all_steps, edge_faults, end_of, target_of
+from kopfkit.packaging.graphfaults import ARRIVES, all_steps, edge_faults, end_of, target_of
 from kopfkit.packaging.releases import History
 from kopfkit.packaging.ways import members
 from kopfkit.ranges import order

@@ -27,8 +27,8 @@ def load(path: Path, *, whole: bool = False) -> tuple[Packages, list[Finding]]:
     if not blobs and not unread:
         raise KopfkitError(
             str(path),
-            "is no catalog: it holds nothing",
-            "Name a file-based catalog (a directory or a file), or a package of a "
+            "is not a catalog: it is empty",
+            "Specify a file-based catalog (a directory or a file), or a package of a "
             "community-operators checkout.",
         )
     return found, [*unread, *wrong]
@@ -44,5 +44,5 @@ def one_of(found: Packages, name: str, source: str) -> Package:
             source, f"has no package {name}".strip(), f"It has {known}." * bool(found)
         )
     if len(found) > 1:
-        raise KopfkitError(source, f"has several packages ({known})", "Name one with --package.")
+        raise KopfkitError(source, f"has several packages ({known})", "Specify one with --package.")
     return next(iter(found.values()))
