@@ -227,7 +227,7 @@ def test_who_stays_behind_is_one_warning_for_a_channel(tmp_path: Path) -> None:
     old = {"schema": "olm.deprecations", "package": "shop", "entries": [deprecation]}
     found = faults(tmp_path, [*documents, old])
     assert [one.rule for one in found] == ["graph-deprecated-head"] + ["graph-no-way"] * 3
-    assert "from 7 of the 7 releases below: they end at 1.8.0" in found[1].why
+    assert "from 7 of the 7 older releases; users stop at 1.8.0" in found[1].why
 
 
 def test_a_broken_document_is_told_with_its_line_and_the_others_are_read(tmp_path: Path) -> None:
@@ -342,6 +342,12 @@ def test_a_catalog_with_a_fault_ends_with_1_and_warnings_do_not(tmp_path: Path) 
                      str(tmp_path))  # fmt: skip
     assert code == 0
     assert {one["rule"] for one in json.loads(told)["findings"]} == {"graph-heads", "graph-no-way"}
+    _, told = run("catalog", "validate", "--no-opm", "--output=sarif", str(tmp_path))
+    places = [one["locations"][0] for one in json.loads(told)["runs"][0]["results"]]
+    assert {
+        "artifactLocation": {"uri": f"{tmp_path}/catalog.yaml"},
+        "region": {"startLine": 5},
+    } in [one["physicalLocation"] for one in places]
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,8 @@ def not_offered(history: History, old: Release, new: Release) -> str:
     ):
         return ""
     steps = _steps(history, old.version, new.version)
-    by = f"the way leads by {' -> '.join(steps)}" if steps else "and no way leads there"
-    return f"no channel of {history.package} offers {names[1]} to who has {names[0]}: {by}."
+    by = f"the upgrade path is {' -> '.join(steps)}" if steps else "there is no upgrade path"
+    return f"no channel of {history.package} offers {names[1]} to users of {names[0]}; {by}."
 
 
 def _steps(history: History, old: str, new: str) -> list[str]:

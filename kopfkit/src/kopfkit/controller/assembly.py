@@ -15,6 +15,7 @@ from kopfkit.controller.owners import controller_of, mapping, owner_key
 from kopfkit.controller.podreader import PodReader
 from kopfkit.controller.presence import Presence
 from kopfkit.controller.quotas import Quotas
+from kopfkit.controller.rollouts import REASONS
 from kopfkit.controller.runner import Runner
 from kopfkit.controller.settling import Patience
 from kopfkit.controller.sources import Concerns, Source, Target
@@ -24,12 +25,10 @@ from kopfkit.runtime.client import Resource
 from kopfkit.runtime.kopfsettings import Watched
 from kopfkit.runtime.managedfields import was_written_by
 from kopfkit.runtime.resources import Object as Raw
-from kopfkit.runtime.rights import Use, status_of
 from kopfkit.runtime.shapes import Shape
 from kopfkit.runtime.store import Key, Store, key_of
 from kopfkit.runtime.views import ViewingClient
 
-_READ: Final = ("get", "list", "watch")
 _ALL_LABELS: Final = Shape(("",))
 
 
@@ -41,7 +40,7 @@ def sources(operator: str, controllers: Sequence[Controller[Any, Any]]) -> list[
     # The last one: how many templates a Deployment has had.
     ours = Shape((*groups, "app.kubernetes.io/", "deployment.kubernetes.io/"))
     for kind in kinds(controllers):
-        owners = [each for each in controllers if kind in each.owned]
+        owners = [each for each in controllers if kind in each.owned and each.reconcile]
         concerns = _concerns(owners, controllers, kind)
         if (primary := primaries.get(kind.resource)) is not None:
             # One of our own kinds: all of its objects are watched anyway.
@@ -80,20 +79,38 @@ def runner(
     recorder: Recorder,
     blocker: UpgradeBlocker,
     *,
+    now: Callable[[], str] = utc_now,
+    **more: Any,
+) -> Runner[Any, Any]:
+    """The runner of one controller.
+
+    Args:
+        now: the time in RFC 3339.
+        more: as of `parts`.
+    """
+    made = parts(operator, controller, client, stores, recorder, **more)
+    return Runner(controller, client, made, blocker=blocker, now=now)
+
+
+def parts(
+    operator: str,
+    controller: Controller[Any, Any],
+    client: ViewingClient,
+    stores: Mapping[Resource, Store],
+    recorder: Recorder,
+    *,
     presence: Presence | None = None,
     quotas: Quotas | None = None,
     wrote: Callable[[Target, Resource, Raw], None] = lambda *_: None,
     patience: Patience | None = None,
-    now: Callable[[], str] = utc_now,
-) -> Runner[Any, Any]:
-    """The runner of one controller.
+) -> Parts:
+    """The parts of the contexts of one controller.
 
     Args:
         presence: knows which kinds the cluster serves; all, without it.
         quotas: knows what waits for room.
         wrote: told of each write, by whose reconcile it was.
         patience: how long statuses wait for children to settle.
-        now: the time in RFC 3339.
     """
     resource, group = controller.resource, controller.custom_resource.group
     quotas = quotas if quotas is not None else Quotas(client, lambda *_: None)
@@ -121,7 +138,7 @@ def runner(
         is_orphan=is_orphan,
         was_complete=_was_complete,
     )
-    parts = Parts(
+    return Parts(
         client,
         stores,
         recorder,
@@ -138,35 +155,14 @@ def runner(
         patience if patience is not None else Patience(),
         lambda of, owner, obj: wrote((resource, key_of(owner)), of, obj),
     )
-    return Runner(controller, client, parts, blocker=blocker, now=now)
-
-
-def uses(controllers: Iterable[Controller[Any, Any]]) -> tuple[Use, ...]:
-    """All uses of resources by the controllers: their rights follow from this."""
-    found: list[Use] = []
-    for each in controllers:
-        found.append(Use(each.resource, _READ))
-        status, owning = status_of(each.resource)
-        found.append(status)
-        if each.owned:
-            found.append(owning)
-        if each.finalize is not None:
-            found.append(Use(each.resource, ("patch",)))
-        for owned in each.owned.values():
-            verbs = ("create",) if owned.immutable else ("create", "patch")
-            delete = ("delete",) if owned.delete else ()
-            found.append(Use(owned.kind.resource, (*_READ, *verbs, *delete)))
-        found += [Use(watch.kind.resource, _READ) for watch in each.watched]
-        found += [Use(kind.resource, verbs) for kind, verbs in each.made.items()]
-        found += [Use(kind.resource, ("list",)) for kind in each.read]
-    return tuple(found)
 
 
 def _primary(controller: Controller[Any, Any]) -> Source:
     resource = controller.resource
     shape = Shape((f"{resource.group}/", "app.kubernetes.io/"))
     watched = Watched(resource, shape=shape, namespaced=controller.namespaced)
-    return Source(watched, lambda key, objects: [(resource, key)])
+    whom = [resource] if controller.reconcile is not None else []
+    return Source(watched, lambda key, objects: [(each, key) for each in whom])
 
 
 def _both(one: Concerns, other: Concerns) -> Concerns:
@@ -201,7 +197,9 @@ def _concerns(
 
 
 def _was_complete(owner: Raw) -> bool:
-    """Whether the last reconcile of this generation made everything there is to make."""
-    conditions = conditions_of(mapping(owner.get("status")))
-    states = {conditions.get(kind, {}).get("status") for kind in ("Progressing", "Degraded")}
-    return asked_before(owner) and states == {"False"}
+    """Whether the last reconcile of this generation made everything there is to make: it has
+    succeeded, or told of the rollout of what it made."""
+    conditions = conditions_of(owner.get("status"))
+    progressing, degraded = (conditions.get(kind, {}) for kind in ("Progressing", "Degraded"))
+    settled = progressing.get("status") == degraded.get("status") == "False"
+    return asked_before(owner) and (settled or progressing.get("reason") in REASONS)

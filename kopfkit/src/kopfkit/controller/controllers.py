@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, Self, TypeAlias
+from typing import Final, Generic, Self, TypeAlias
 
 from kopfkit.controller.context import Context
 from kopfkit.controller.kinds import Kind, OwnedKind
@@ -14,6 +14,7 @@ from kopfkit.crd import CustomResource, Version
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime.resources import Object as Raw
 from kopfkit.runtime.resources import Resource
+from kopfkit.runtime.rights import Use, status_of
 from kopfkit.runtime.schemas import Schema
 from kopfkit.runtime.store import Key
 
@@ -21,6 +22,8 @@ Reconcile: TypeAlias = Callable[[Object[SpecT, StatusT], Context], Awaitable[Res
 Finalize: TypeAlias = Callable[[Object[SpecT, StatusT], Context], Awaitable[None]]
 Undecodable: TypeAlias = Callable[[Undecoded[StatusT], Context], Awaitable[Result | None]]
 NamedBy: TypeAlias = Callable[[Object[SpecT, StatusT]], Iterable[str]]
+
+_READ: Final = ("get", "list", "watch")
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Controller(Generic[SpecT, StatusT]):
         resource: the custom resource.
         version: the version that `reconcile` is written for; its types are those of the object.
         reconcile: brings one object to its desired state. It is called whenever something of it
-            may differ, needs no memory of its own, and its outcome is the status.
+            may differ, needs no memory of its own, and its outcome is the status. Without one,
+            kopf's handlers act on the objects, and make what is owned with `memo.apply`.
         finalize: undoes what lies outside the cluster, before an object goes. With it every object
             gets a finalizer before its first reconcile. It is repeated until it returns.
         workers: how many objects are reconciled at a time; None for the operator's setting.
@@ -57,7 +61,8 @@ class Controller(Generic[SpecT, StatusT]):
         initial: begins the names of children where the owner's begins with no letter.
 
     Raises:
-        KopfkitError: the resource has no such version.
+        KopfkitError: the resource has no such version, or there is a `finalize` without a
+            `reconcile`.
     """
 
     def __init__(
@@ -65,7 +70,7 @@ class Controller(Generic[SpecT, StatusT]):
         resource: CustomResource,
         version: Version[SpecT, StatusT],
         *,
-        reconcile: Reconcile[SpecT, StatusT],
+        reconcile: Reconcile[SpecT, StatusT] | None = None,
         finalize: Finalize[SpecT, StatusT] | None = None,
         workers: int | None = None,
         timeout: timedelta = timedelta(minutes=5),
@@ -79,6 +84,12 @@ class Controller(Generic[SpecT, StatusT]):
                 f"controller of {resource.kind}",
                 f"{resource.kind} has no version {version.name} like this",
                 f"Name one of the resource's own versions: {known}.",
+            )
+        if finalize is not None and reconcile is None:
+            raise KopfkitError(
+                f"controller of {resource.kind}",
+                "it has a finalize and no reconcile",
+                "Give it a reconcile, or use kopf.on.delete.",
             )
         self.custom_resource, self.version = resource, version
         self.reconcile, self.finalize = reconcile, finalize
@@ -194,6 +205,25 @@ class Controller(Generic[SpecT, StatusT]):
         if named_by is not None:
             self._names.append((kind, index, named_by))
         return self
+
+    def uses(self) -> tuple[Use, ...]:
+        """All uses of resources by the controller: its rights follow from this."""
+        status, owning = status_of(self.resource)
+        found = [Use(self.resource, _READ)]
+        if self.reconcile is not None:
+            found.append(status)
+        if self.owned:
+            found.append(owning)
+        if self.finalize is not None:
+            found.append(Use(self.resource, ("patch",)))
+        for owned in self.owned.values():
+            verbs = ("create",) if owned.immutable else ("create", "patch")
+            delete = ("delete",) if owned.delete else ()
+            found.append(Use(owned.kind.resource, (*_READ, *verbs, *delete)))
+        found += [Use(watch.kind.resource, _READ) for watch in self.watched]
+        found += [Use(kind.resource, verbs) for kind, verbs in self.made.items()]
+        found += [Use(kind.resource, ("list",)) for kind in self.read]
+        return tuple(found)
 
     def refer(self, obj: Object[SpecT, StatusT]) -> None:
         """Note what an object refers to."""

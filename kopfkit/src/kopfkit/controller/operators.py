@@ -77,7 +77,7 @@ class Operator:
         Raises:
             KopfkitError: a handler of kopf's names no resource.
         """
-        found = [*assembly.uses(self.controllers), *self._uses]
+        found = [*(use for each in self.controllers for use in each.uses()), *self._uses]
         if (registry := self.registry) is not None:
             from kopfkit.controller import handlers
 
@@ -133,16 +133,17 @@ class Operator:
             converters=self.converters,
         )
         quotas = Quotas(manager.client, manager.concern)
+        common = (manager.client, stores, manager.recorder)
         for each in self.controllers:
             for kind in each.owned:
                 # A child is read whole, also where it is of one of our own kinds.
                 manager.client.shapes.pop((kind.group, kind.plural), None)
+            if each.reconcile is None:
+                continue
             reconcile = assembly.runner(
                 self.name,
                 each,
-                manager.client,
-                stores,
-                manager.recorder,
+                *common,
                 manager.upgradeable,
                 presence=manager.presence,
                 quotas=quotas,
@@ -152,7 +153,14 @@ class Operator:
         if any(RESOURCE_QUOTAS in each.read for each in self.controllers):
             manager.run_in_background("quotas", lambda: quotas.run(manager.may_write))
         if (registry := self.registry) is not None:
-            manager.run_handlers(registry)
+            parts = {
+                (each.custom_resource.group, each.kind): assembly.parts(
+                    self.name, each, *common, presence=manager.presence, quotas=quotas
+                )
+                for each in self.controllers
+                if each.reconcile is None
+            }
+            manager.run_handlers(registry, parts)
         for name, task in self._runnables.items():
             manager.run_in_background(name, partial(task, manager))
         await manager.run()

@@ -251,14 +251,17 @@ def release(version: str, bundle: Blob, entries: dict[str, Entry]) -> Release:
 
 
 def day(bundle: Blob) -> datetime.date:
-    """The day of the annotation createdAt; NO_DAY where it is none."""
-    for value in bundle.values("olm.csv.metadata"):
-        text = str(value.get("annotations", {}).get("createdAt", ""))[:10]
-        try:
-            return datetime.date.fromisoformat(text)
-        except ValueError:
-            continue
-    return NO_DAY
+    """The day of a bundle's annotation createdAt; NO_DAY where it is none."""
+    found = (day_of(one.get("annotations")) for one in bundle.values("olm.csv.metadata"))
+    return next((one for one in found if one != NO_DAY), NO_DAY)
+
+
+def day_of(annotations: Object | None) -> datetime.date:
+    """As `day`, of a CSV's annotations."""
+    try:
+        return datetime.date.fromisoformat(str((annotations or {}).get("createdAt", ""))[:10])
+    except ValueError:
+        return NO_DAY
 
 
 def maturity(version: str) -> tuple[int, int, int, int]:

@@ -111,10 +111,12 @@ def read(path: Path, *, whole: bool = False) -> tuple[list[Blob], list[Finding]]
     return blobs, findings
 
 
-def of_documents(name: str, documents: list[Object]) -> tuple[list[Blob], list[Finding]]:
+def of_documents(
+    name: str, documents: list[Object], *, whole: bool = False
+) -> tuple[list[Blob], list[Finding]]:
     """As `read`, of documents that are read already: what opm makes of an image."""
     findings: list[Finding] = []
-    blobs = [one for each in documents for one in _blob(name, 0, each, findings, False)]
+    blobs = [one for each in documents for one in _blob(name, 0, each, findings, whole)]
     return blobs, findings
 
 

@@ -10,8 +10,11 @@ from kopfkit.packaging.checks import Finding
 Packages = dict[str, Package]
 
 
-def load(path: Path) -> tuple[Packages, list[Finding]]:
+def load(path: Path, *, whole: bool = False) -> tuple[Packages, list[Finding]]:
     """The packages at a path, and what is wrong with them before their graphs are looked at.
+
+    Args:
+        whole: keep everything that the documents say.
 
     Raises:
         KopfkitError: there is none.
@@ -19,7 +22,7 @@ def load(path: Path) -> tuple[Packages, list[Finding]]:
     if not path.exists():
         raise KopfkitError(str(path), "does not exist")
     read = community.read if community.bundles(path) else reading.read
-    blobs, unread = read(path)
+    blobs, unread = read(path, whole=whole)
     found, wrong = packages(blobs)
     if not blobs and not unread:
         raise KopfkitError(
