@@ -32,7 +32,12 @@ COMPUTING = max(2, os.cpu_count() or 2)
 WAITING = COMPUTING + 1
 # e2e tests that neither need the operator in the cluster nor hinder it. First the one that keeps
 # OLM busy: the tests beside it need OLM little in their first minutes.
-BESIDE = ("tests/e2e/test_resolver.py", "tests/e2e/test_cluster.py", "tests/e2e/test_scorecard.py")
+BESIDE = (
+    "tests/e2e/test_resolver.py",
+    "tests/e2e/test_cluster.py",
+    "tests/e2e/test_scorecard.py",
+    "tests/e2e/test_new_operator.py",
+)
 # e2e tests that take a node or OLM away from all others.
 ALONE = ("tests/e2e/deployed", "tests/e2e/test_olm_lifecycle.py")
 # Bytes that a run from nothing takes: tools and their build, images, a cluster's volumes.

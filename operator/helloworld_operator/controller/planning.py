@@ -69,7 +69,7 @@ async def plan(world: World, ctx: Context, image: str | None, now: datetime) -> 
         ctx.requeue(SOON)  # stored first; then the Deployment is turned back
     elif step.rejected == wished:
         text = (
-            f"image {wished} did not become ready in time: went back to {step.good}; set another "
+            f"image {wished} did not become ready in time: rolled back to {step.good}; set another "
             f"image (or {step.good}, and then {wished} again for another try)"
         )
         world.problem("RolledBack", text)

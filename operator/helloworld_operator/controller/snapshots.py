@@ -156,7 +156,7 @@ async def _follow(snapshot: Snapshot, ctx: Context, job: dict[str, Any]) -> Look
     if found.again:
         await ctx.delete(JOBS, job, found.again)
         ctx.requeue(_RECHECK)
-        return Look("Copying", f"a Job is made anew: {found.again}")
+        return Look("Copying", f"the Job is created again: {found.again}")
     if found.refused:
         ctx.requeue(_RECHECK)
         text = f"the Job {name} that copies the guest book has no pod: {found.refused.message}"
@@ -174,7 +174,7 @@ async def _follow(snapshot: Snapshot, ctx: Context, job: dict[str, Any]) -> Look
         # Its pods are gone, and their words with them. The command says them again.
         await ctx.delete(JOBS, job, "its outcome is lost, asks again")
         ctx.requeue(_RECHECK)
-        return Look("Copying", "asks again what was copied")
+        return Look("Copying", "reading the result of the copy again")
     return _completed(snapshot, name, said)
 
 

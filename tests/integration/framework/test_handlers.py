@@ -78,3 +78,40 @@ def test_handlers_end_with_the_lease_and_a_clean_stop_leaves_no_task(
     assert "left tasks behind" not in process.logs()
     assert "Traceback" not in process.logs()
     api.delete(lease)
+
+
+def test_an_operator_of_handlers_alone_makes_children_and_takes_nobody_elses(
+    plane: Plane, start: Any, api: Api, namespace: str
+) -> None:
+    plane.install("jars")
+    theirs = {"metadata": {"name": "two", "namespace": namespace}, "data": {"content": "theirs"}}
+    api.create({"apiVersion": "v1", "kind": "ConfigMap", **theirs})
+    one = {"apiVersion": "tests.example.com/v1", "kind": "Jar"}
+    jars = f"/apis/tests.example.com/v1/namespaces/{namespace}/jars"
+    maps = f"/api/v1/namespaces/{namespace}/configmaps"
+    for name in ("one", "two"):
+        body = {"metadata": {"name": name, "namespace": namespace}, "spec": {"content": "plums"}}
+        api.create({**one, **body})
+
+    process = start(operator="jars")
+    eventually(lambda: api.get(f"{maps}/one")["data"] == {"content": "plums"})
+    made = api.get(f"{maps}/one")["metadata"]
+    assert [each["name"] for each in made["ownerReferences"]] == ["one"]
+    assert made["labels"]["app.kubernetes.io/managed-by"] == "jars"
+    eventually(lambda: api.get(f"{jars}/one").get("status") == {"content": "plums"})
+    process.says("NameCollision")
+    assert api.get(f"{maps}/two")["data"] == {"content": "theirs"}
+    assert "status" not in api.get(f"{jars}/two")
+    api.delete(f"{maps}/two")
+    eventually(lambda: api.get(f"{maps}/two")["data"] == {"content": "plums"})
+    api.patch(f"{jars}/one", {"spec": {"content": "pears"}})
+    eventually(lambda: api.get(f"{jars}/one")["status"] == {"content": "pears"})
+    assert api.get(f"{maps}/one")["data"] == {"content": "pears"}
+    assert process.stop() == 0, process.logs()
+    assert "kopfkit-watch" not in process.logs()
+
+    again = start(operator="jars")
+    again.says("'fill' succeeded")
+    assert [write for write in again.writes(namespace) if "configmaps" in write] == []
+    assert again.stop() == 0, again.logs()
+    assert process.faults() + again.faults() == []

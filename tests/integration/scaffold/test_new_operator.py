@@ -40,7 +40,7 @@ class Folder:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=900,
         )
 
     def check(self, *command: str) -> str:
@@ -55,11 +55,13 @@ def folder(tmp_path: Path, control_plane: ControlPlane) -> Folder:
     return Folder(tmp_path, str(control_plane.kubeconfig))
 
 
+@pytest.mark.parametrize(("style", "tests"), [("reconcile", 6), ("handlers", 4)])
 def test_a_new_project_is_complete_and_its_second_version_asks_for_a_conversion(
-    folder: Folder,
+    folder: Folder, style: str, tests: int
 ) -> None:
     for command in commands(""):
-        folder.check(*command)
+        styled = ["--style", style] if command[1] == "init" and command[0] == "kopfkit" else []
+        folder.check(*command, *styled)
     # A second kind, and one whose objects live in no namespace.
     tier = ("--group", "cache", "--version", "v1alpha1", "--kind", "Tier", "--cluster-scoped")
     folder.check("kopfkit", "create", "api", *tier)
@@ -67,7 +69,7 @@ def test_a_new_project_is_complete_and_its_second_version_asks_for_a_conversion(
     folder.check("ruff", "format", "--check")
     folder.check("mypy")
     # Its own control plane and operator are started by its own fixtures.
-    assert "6 passed" in folder.check("pytest", "-q")
+    assert f"{tests} passed" in folder.check("pytest", "-q")
 
     for command in commands("A second version"):
         folder.check(*command)

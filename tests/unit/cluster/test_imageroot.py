@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kopfkit.cluster import imageroot
+from kopfkit.cluster import imagelock, imageroot
 from kopfkit.errors import KopfkitError
 
 
@@ -35,3 +35,14 @@ def test_the_image_has_its_bytecode_wherever_this_machine_keeps_its_own(
     made = [path.name for path in (root / "__pycache__").iterdir()]
     assert made == [f"thing.{sys.implementation.cache_tag}.pyc"]
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_kopfkit_that_no_index_has_is_named_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["kopfkit>=0.4.0"]\n')
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(KopfkitError, match="is in no package index that pip uses") as caught:
+        imagelock.write(tmp_path)
+    assert "PIP_FIND_LINKS" in caught.value.hint
+    assert not (tmp_path / "requirements").exists()

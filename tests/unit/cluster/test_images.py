@@ -8,6 +8,7 @@ import pytest
 
 from kopfkit.cluster import images
 from kopfkit.cluster.progress import Progress
+from kopfkit.errors import KopfkitError
 
 DOCKERFILE = "FROM scratch\nCOPY bundle/manifests /manifests/\nCOPY one.txt /one.txt\n"
 
@@ -71,3 +72,17 @@ def test_without_a_dockerignore_the_engine_is_sent_what_is_copied_and_no_more(
     monkeypatch.setattr(images, "_tool", tool)
     images.build("x:1", tmp_path / "Dockerfile", tmp_path, progress=Progress())
     assert sent == ["bundle/manifests/csv.yaml", "one.txt"]
+
+
+def test_what_the_registry_says_is_told_when_a_push_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool = tmp_path / "engine"
+    tool.write_text("#!/bin/sh\necho The push refers to x\necho denied: log in first >&2\nexit 1\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("CONTAINER_TOOL", str(tool))
+    with pytest.raises(KopfkitError) as caught:
+        images.push("registry.example.org/x:1", progress=Progress())
+    assert "cannot be pushed" in str(caught.value)
+    assert "  | denied: log in first" in str(caught.value)
+    assert "[" not in str(caught.value)

@@ -7,6 +7,8 @@ import pytest
 from msgspec import Struct
 
 from kopfkit.controller import Context, Controller, Object, Operator
+from kopfkit.controller.handlerchildren import HandlerChildren
+from kopfkit.controller.kinds import CONFIG_MAPS
 from kopfkit.crd import ConditionedStatus, CustomResource, Version
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime.resources import Resource
@@ -26,8 +28,8 @@ async def reconcile(box: Object[Spec, ConditionedStatus], ctx: Context) -> None:
     return None
 
 
-def rights(registry: Any, **more: Any) -> dict[str, set[str]]:
-    controllers = [Controller(BOX, V1, reconcile=reconcile)]
+def rights(registry: Any, controllers: Any = None, **more: Any) -> dict[str, set[str]]:
+    controllers = controllers or [Controller(BOX, V1, reconcile=reconcile)]
     found: dict[str, set[str]] = {}
     for use in Operator("o", "1", controllers, registry=registry, **more).uses():
         of = use.resource
@@ -69,6 +71,24 @@ def test_daemons_and_timers_of_others_kinds_may_patch_them() -> None:
     assert found["cache.example.org/caches/status"] == {"patch"}
     assert found["batch/jobs"] == READ | {"patch"}
     assert "batch/jobs/status" not in found
+
+
+def test_without_a_reconcile_the_operator_reads_its_objects_and_makes_what_it_owns() -> None:
+    found = rights(kopf.OperatorRegistry(), controllers=[Controller(BOX, V1).owns(CONFIG_MAPS)])
+    assert found == {
+        "example.com/boxes": READ,
+        "example.com/boxes/finalizers": {"update"},
+        "configmaps": READ | {"create", "patch"},
+    }
+    with pytest.raises(KopfkitError, match="it has a finalize and no reconcile"):
+        Controller(BOX, V1, finalize=reconcile)
+
+
+async def test_memo_apply_is_for_kinds_without_a_reconcile() -> None:
+    children = HandlerChildren({})
+    owner = {"apiVersion": "example.com/v1", "kind": "Box", "metadata": {"name": "one"}}
+    with pytest.raises(KopfkitError, match="no controller of that kind, or it has a reconcile"):
+        await children.apply({"apiVersion": "v1", "kind": "ConfigMap"}, owner=owner)
 
 
 @pytest.mark.parametrize("selector", [("pods",), ("apps", "Deployment"), (kopf.EVERYTHING,)])

@@ -70,6 +70,21 @@ def test_new_fragments_do_not_slip_into_a_section_that_is_out(tmp_path: Path) ->
 # Version numbers.
 
 
+def test_only_the_version_of_the_project_itself_changes(tmp_path: Path) -> None:
+    other = '[tool.kopfkit]\nversion = "0.4.0"\n'
+    path, package = tmp_path / "pyproject.toml", tmp_path / "store"
+    project = '[project]\nname = "store"\ndependencies = [\n    "a",\n]\nversion = "1.0.0"\n\n'
+    path.write_text(f"{other}\n{project}[tool.x]\nversion = 'y'\n")
+    assert numbers.bumped(tmp_path, "1.1.0") == {
+        "pyproject.toml": path.read_text().replace("1.0.0", "1.1.0")
+    }
+    package.mkdir()
+    (package / "__init__.py").write_text('__version__ = "1.0.0"\n')
+    wheel = '[tool.hatch.build.targets.wheel]\npackages = ["store"]\n'
+    path.write_text(f'[project]\nname = "store"\ndynamic = ["version"]\n\n{wheel}\n{other}')
+    assert [*numbers.bumped(tmp_path, "1.1.0")] == ["store/__init__.py"]
+
+
 def test_the_version_changes_wherever_it_stands_and_nothing_else_does() -> None:
     root = Path(__file__).parents[3]
     texts = numbers.bumped(root, "9.8.7")

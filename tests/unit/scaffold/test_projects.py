@@ -64,6 +64,17 @@ def test_the_recorded_commands_make_the_project_again(project: Answers) -> None:
         assert len(code) - 5 <= sum(2 + 3 * len(api.versions) for api in project.apis)
 
 
+@pytest.mark.parametrize("style", STYLES)
+def test_a_project_of_any_style_is_as_ruff_wants_it(tmp_path: Path, style: str) -> None:
+    operations.init(tmp_path, replace(ANSWERS, style=style), KIT).carry_out(tmp_path)
+    for words in ({}, {"version": "v1"}, {"kind": "Tier", "namespaced": False}):
+        create(tmp_path, **words)
+    for command in (["check"], ["format", "--check"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--no-cache"]
+        done = subprocess.run(ruff, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_project_of_one_kind_has_few_files(root: Path) -> None:
     assert [*files(root)] == [
         ".devcontainer/devcontainer.json",
@@ -95,6 +106,10 @@ def test_the_tests_of_a_project_without_an_api_pass_and_name_the_next_command(
     settings = tomllib.loads((tmp_path / "pyproject.toml").read_text())
     for place in settings["tool"]["mypy"]["files"]:
         assert (tmp_path / place).is_dir()
+    # What needs an API is not run before there is one.
+    assert "make lint test\n" in (tmp_path / ".github/workflows/test.yaml").read_text()
+    create(tmp_path)
+    assert "make lint test bundle catalog" in (tmp_path / ".github/workflows/test.yaml").read_text()
 
 
 def test_a_second_version_begins_with_the_fields_of_the_first(root: Path) -> None:
@@ -120,6 +135,18 @@ def test_a_second_version_begins_with_the_fields_of_the_first(root: Path) -> Non
     history = yamls.read(root / "catalog/releases.yaml")
     assert history["releases"][0]["served"] == ["v1alpha1", "v1"]
     assert history["releases"][0]["stored"] == "v1"
+
+
+def test_an_operator_that_converts_can_make_certificates(root: Path) -> None:
+    """config/default runs it with --manage-certificates, for which kopfkit.pki is imported."""
+
+    def dependencies() -> list[str]:
+        project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+        return [*project["dependencies"]]
+
+    assert not any("cryptography" in each for each in dependencies())
+    create(root, version="v1")
+    assert any("cryptography" in each for each in dependencies())
 
 
 def test_a_history_that_was_edited_is_left_to_its_owner(root: Path) -> None:

@@ -61,7 +61,7 @@ def _today() -> str:
     type=click.Choice(STYLES),
     default=STYLES[0],
     show_default=True,
-    help="One reconcile function for each kind.",
+    help="For each kind one reconcile function, or kopf's handlers.",
 )
 @click.option("--owner", help="Who publishes the operator [default: the domain].")
 @click.option("--license", type=click.Choice(LICENSES), default=LICENSES[0], show_default=True)

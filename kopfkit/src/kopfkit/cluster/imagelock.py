@@ -60,7 +60,16 @@ def _resolve(wanted: list[str], python: str, machine: str) -> list[tuple[str, st
             "--disable-pip-version-check", *imageroot.platform(python, machine),
             f"--target={place}/root", f"--report={report}", f"--requirement={requirements}",
         ]  # fmt: skip
-        process.run(argv)
+        try:
+            process.run(argv)
+        except KopfkitError as error:
+            if "No matching distribution found for kopfkit" not in str(error):
+                raise
+            raise KopfkitError(
+                "the kopfkit that pyproject.toml asks for",
+                "is in no package index that pip uses",
+                "Name the directory of its wheel: export PIP_FIND_LINKS=DIRECTORY",
+            ) from None
         listed = json.loads(report.read_bytes())["install"]
     return [_locked(each) for each in listed]
 

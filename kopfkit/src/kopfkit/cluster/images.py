@@ -69,7 +69,7 @@ def push(tag: str, *, progress: Progress) -> None:
         except process.CommandFailed as error:
             raise KopfkitError(
                 f"image {tag}",
-                f"cannot be pushed: {error.output.strip().splitlines()[-1:]}",
+                f"cannot be pushed\n{process.tail(error.output)}",
                 "Is it built (make docker-build bundle-build catalog-build), does the registry run "
                 "(kopfkit cluster status), are you logged in to it?",
             ) from error

@@ -40,7 +40,7 @@ def sources(operator: str, controllers: Sequence[Controller[Any, Any]]) -> list[
     # The last one: how many templates a Deployment has had.
     ours = Shape((*groups, "app.kubernetes.io/", "deployment.kubernetes.io/"))
     for kind in kinds(controllers):
-        owners = [each for each in controllers if kind in each.owned]
+        owners = [each for each in controllers if kind in each.owned and each.reconcile]
         concerns = _concerns(owners, controllers, kind)
         if (primary := primaries.get(kind.resource)) is not None:
             # One of our own kinds: all of its objects are watched anyway.
@@ -161,7 +161,8 @@ def _primary(controller: Controller[Any, Any]) -> Source:
     resource = controller.resource
     shape = Shape((f"{resource.group}/", "app.kubernetes.io/"))
     watched = Watched(resource, shape=shape, namespaced=controller.namespaced)
-    return Source(watched, lambda key, objects: [(resource, key)])
+    whom = [resource] if controller.reconcile is not None else []
+    return Source(watched, lambda key, objects: [(each, key) for each in whom])
 
 
 def _both(one: Concerns, other: Concerns) -> Concerns:

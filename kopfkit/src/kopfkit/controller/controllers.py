@@ -48,7 +48,8 @@ class Controller(Generic[SpecT, StatusT]):
         resource: the custom resource.
         version: the version that `reconcile` is written for; its types are those of the object.
         reconcile: brings one object to its desired state. It is called whenever something of it
-            may differ, needs no memory of its own, and its outcome is the status.
+            may differ, needs no memory of its own, and its outcome is the status. Without one,
+            kopf's handlers act on the objects, and make what is owned with `memo.apply`.
         finalize: undoes what lies outside the cluster, before an object goes. With it every object
             gets a finalizer before its first reconcile. It is repeated until it returns.
         workers: how many objects are reconciled at a time; None for the operator's setting.
@@ -60,7 +61,8 @@ class Controller(Generic[SpecT, StatusT]):
         initial: begins the names of children where the owner's begins with no letter.
 
     Raises:
-        KopfkitError: the resource has no such version.
+        KopfkitError: the resource has no such version, or there is a `finalize` without a
+            `reconcile`.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class Controller(Generic[SpecT, StatusT]):
         resource: CustomResource,
         version: Version[SpecT, StatusT],
         *,
-        reconcile: Reconcile[SpecT, StatusT],
+        reconcile: Reconcile[SpecT, StatusT] | None = None,
         finalize: Finalize[SpecT, StatusT] | None = None,
         workers: int | None = None,
         timeout: timedelta = timedelta(minutes=5),
@@ -82,6 +84,12 @@ class Controller(Generic[SpecT, StatusT]):
                 f"controller of {resource.kind}",
                 f"{resource.kind} has no version {version.name} like this",
                 f"Name one of the resource's own versions: {known}.",
+            )
+        if finalize is not None and reconcile is None:
+            raise KopfkitError(
+                f"controller of {resource.kind}",
+                "it has a finalize and no reconcile",
+                "Give it a reconcile, or use kopf.on.delete.",
             )
         self.custom_resource, self.version = resource, version
         self.reconcile, self.finalize = reconcile, finalize
@@ -201,7 +209,9 @@ class Controller(Generic[SpecT, StatusT]):
     def uses(self) -> tuple[Use, ...]:
         """All uses of resources by the controller: its rights follow from this."""
         status, owning = status_of(self.resource)
-        found = [Use(self.resource, _READ), status]
+        found = [Use(self.resource, _READ)]
+        if self.reconcile is not None:
+            found.append(status)
         if self.owned:
             found.append(owning)
         if self.finalize is not None:

@@ -2,13 +2,14 @@
 
 kopf runs once more in the process, with the user's registry. It starts when the process leads and
 knows what there is, and ends when the Lease is lost; kopf's writes are fenced by the Lease like all
-others. What a handler writes with a client of its own is not.
+others, and so are those of `memo.apply` and `memo.client`, the operator's client. What a handler
+writes with a client of its own is not.
 """
 
 import asyncio
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -22,6 +23,7 @@ from kopfkit.runtime.gate import LAST_LOOK, GatedRequest
 from kopfkit.runtime.kopfsettings import CLIENT_TIMEOUT, SERVER_TIMEOUT, load_kopf, session_of
 from kopfkit.runtime.resources import Resource
 from kopfkit.runtime.rights import Use
+from kopfkit.runtime.watching import HANDLER
 
 if TYPE_CHECKING:
     import kopf
@@ -86,6 +88,7 @@ class Handlers:
     Args:
         registry: of the handlers.
         namespaces: in these, or everywhere if empty.
+        memo: what kopf gives every handler as `memo`.
         load: finds the credentials, at the start and after each 401.
         agent: the user agent.
         gate: asked before each write of kopf's; raises `NotLeading`.
@@ -99,6 +102,7 @@ class Handlers:
         registry: "kopf.OperatorRegistry",
         namespaces: Sequence[str],
         *,
+        memo: Mapping[str, Any],
         load: Callable[[], Awaitable[Credentials]],
         agent: str,
         gate: Callable[[], float],
@@ -107,13 +111,16 @@ class Handlers:
         silence: float,
     ) -> None:
         self._registry, self._namespaces = registry, tuple(namespaces)
-        self._load, self._agent, self._gate = load, agent, gate
+        self._memo, self._load, self._agent, self._gate = dict(memo), load, agent, gate
         self._may, self._started, self._silence = may, started, silence
         # kopf closes none of them when it fails.
         self._sessions: list[aiohttp.ClientSession] = []
         self._kopf = load_kopf()
         # Its commentary is kept for --log-level debug; what handlers log is theirs to say.
-        logging.getLogger("kopf.objects").setLevel(logging.getLogger().level)
+        commentary = logging.getLogger("kopf.objects")
+        commentary.setLevel(logging.getLogger().level)
+        # The operator's own watches are handlers to kopf, too.
+        commentary.addFilter(lambda record: HANDLER not in record.getMessage())
         self._add_login()
 
     async def run(self) -> None:
@@ -159,6 +166,7 @@ class Handlers:
             standalone=True,  # the Lease says who handles
             clusterwide=not self._namespaces,
             namespaces=list(self._namespaces),
+            memo=kopf.Memo(self._memo),
         )
         self._started()
         done, _ = await asyncio.wait(roots, return_when=asyncio.FIRST_COMPLETED)

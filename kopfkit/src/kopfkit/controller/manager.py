@@ -34,6 +34,7 @@ from kopfkit.runtime.watching import Watcher
 if TYPE_CHECKING:
     import kopf
 
+    from kopfkit.controller.context import Parts
     from kopfkit.conversion import Converter
 
 log = logging.getLogger(__name__)
@@ -171,13 +172,22 @@ class Manager:
         it ends with an exception, the process ends."""
         self._background.append((name, task))
 
-    def run_handlers(self, registry: "kopf.OperatorRegistry") -> None:
-        """Run the handlers of kopf's registry beside the reconcilers, while the process leads."""
+    def run_handlers(
+        self, registry: "kopf.OperatorRegistry", parts: "Mapping[tuple[str, str], Parts]"
+    ) -> None:
+        """Run the handlers of kopf's registry beside the reconcilers, while the process leads.
+
+        Args:
+            registry: of the handlers.
+            parts: by API group and kind, of the controllers without a reconcile.
+        """
+        from kopfkit.controller.handlerchildren import HandlerChildren
         from kopfkit.controller.handlers import Handlers
 
         handlers = Handlers(
             registry,
             self._settings.namespaces,
+            memo={"client": self.client, "apply": HandlerChildren(parts).apply},
             load=credentials.load,
             agent=self._operator.name,
             gate=lambda: self.client.gate(),

@@ -133,16 +133,17 @@ class Operator:
             converters=self.converters,
         )
         quotas = Quotas(manager.client, manager.concern)
+        common = (manager.client, stores, manager.recorder)
         for each in self.controllers:
             for kind in each.owned:
                 # A child is read whole, also where it is of one of our own kinds.
                 manager.client.shapes.pop((kind.group, kind.plural), None)
+            if each.reconcile is None:
+                continue
             reconcile = assembly.runner(
                 self.name,
                 each,
-                manager.client,
-                stores,
-                manager.recorder,
+                *common,
                 manager.upgradeable,
                 presence=manager.presence,
                 quotas=quotas,
@@ -152,7 +153,14 @@ class Operator:
         if any(RESOURCE_QUOTAS in each.read for each in self.controllers):
             manager.run_in_background("quotas", lambda: quotas.run(manager.may_write))
         if (registry := self.registry) is not None:
-            manager.run_handlers(registry)
+            parts = {
+                (each.custom_resource.group, each.kind): assembly.parts(
+                    self.name, each, *common, presence=manager.presence, quotas=quotas
+                )
+                for each in self.controllers
+                if each.reconcile is None
+            }
+            manager.run_handlers(registry, parts)
         for name, task in self._runnables.items():
             manager.run_in_background(name, partial(task, manager))
         await manager.run()
@@ -167,13 +175,13 @@ class Operator:
             return
         for name in namespaces:
             if not _NAMESPACE.fullmatch(name) or len(name) > 63:
-                text = f"it is to watch the namespace {name!r}, which is no namespace's name"
+                text = f"it is to watch the namespace {name!r}, which is not a valid namespace name"
                 hint = "Name namespaces: --namespace, or WATCH_NAMESPACE, separated by commas."
                 raise KopfkitError(f"operator {self.name}", text, hint)
         for each in self.controllers:
             if not each.namespaced:
                 text = f"{each.kind} is cluster-scoped, and only {namespaces[0]} is to be watched"
-                hint = "Leave --namespace and WATCH_NAMESPACE out: it needs all namespaces."
+                hint = "Do not set --namespace or WATCH_NAMESPACE: it needs all namespaces."
                 raise KopfkitError(f"controller of {each.kind}", text, hint)
 
     @property

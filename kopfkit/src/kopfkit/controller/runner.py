@@ -194,6 +194,7 @@ class Runner(Generic[SpecT, StatusT]):
         result: object = None
         async with asyncio.timeout(limit):
             if isinstance(obj, Object):
+                assert controller.reconcile is not None  # else it gets no runner
                 result = await controller.reconcile(obj, context)
             elif controller.undecodable is not None:
                 result = await controller.undecodable(obj, context)

@@ -49,6 +49,14 @@ _PROCESS: tuple[_Row, ...] = (
         "{{ $value | humanizePercentage }} of the API requests of OPERATOR fail.",
         "The API server is unreachable, overloaded or failing for the operator.",
     ),
+    (
+        "WatchSilent",
+        "time() - min by (namespace, pod, path) (METRICS_watch_last_event_timestamp_seconds) > 300",
+        5,
+        "warning",
+        "{{ $labels.pod }} receives nothing on its watch of {{ $labels.path }}.",
+        "Changes are noticed only by the periodic comparison with a full list.",
+    ),
 )
 
 _CONTROLLERS: tuple[_Row, ...] = (
@@ -78,14 +86,6 @@ _CONTROLLERS: tuple[_Row, ...] = (
         "warning",
         "{{ $labels.controller }} objects wait {{ $value | humanizeDuration }} for a worker.",
         "Changes arrive faster than they are reconciled, so each takes effect late.",
-    ),
-    (
-        "WatchSilent",
-        "time() - min by (namespace, pod, path) (METRICS_watch_last_event_timestamp_seconds) > 300",
-        5,
-        "warning",
-        "{{ $labels.pod }} receives nothing on its watch of {{ $labels.path }}.",
-        "Changes are noticed only by the periodic comparison with a full list.",
     ),
     (
         "ObjectsUnavailable",

@@ -136,7 +136,8 @@ def monitoring(
     identity = operator.identity
     name, metrics = identity.name, identity.metrics_prefix
     found = alerts.of_process(name, metrics)
-    found += alerts.of_controllers(name, metrics, identity.conditions)
+    if any(each.reconcile for each in operator.controllers):
+        found += alerts.of_controllers(name, metrics, identity.conditions)
     if operator.conversion is not None:
         found += alerts.of_webhook(name, metrics, f"{name}-webhook")
     generated = f"{repository}/blob/main/{RUNBOOKS}"

@@ -6,19 +6,25 @@ from pathlib import Path
 
 from kopfkit.errors import KopfkitError
 
-_PROJECT = re.compile(r'^(version\s*=\s*")([^"]+)(")', re.MULTILINE)
+# In the table [project]: other tables may have a version of something else.
+_PROJECT = re.compile(
+    r'(^\[project\][^\n]*\n(?:(?!\[)[^\n]*\n)*?version\s*=\s*")([^"]+)(")', re.MULTILINE
+)
 _MODULE = re.compile(r'^(__version__\s*=\s*")([^"]+)(")', re.MULTILINE)
 
 
 def places(root: Path) -> dict[str, re.Pattern[str]]:
     """Path below the checkout -> how the number is written there.
 
-    The root's pyproject.toml, those of the members of its uv workspace, and each package's
-    `__init__.py` that has a `__version__`. Raises KopfkitError if a file cannot be read.
+    The root's pyproject.toml unless its version is dynamic, those of the members of its uv
+    workspace, and each package's `__init__.py` that has a `__version__`. Raises KopfkitError if a
+    file cannot be read.
     """
-    found: dict[str, re.Pattern[str]] = {"pyproject.toml": _PROJECT}
+    found: dict[str, re.Pattern[str]] = {}
     try:
         settings = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+        if "version" not in settings.get("project", {}).get("dynamic", []):
+            found["pyproject.toml"] = _PROJECT
         tool = settings.get("tool", {})
         for member in tool.get("uv", {}).get("workspace", {}).get("members", []):
             found[f"{member}/pyproject.toml"] = _PROJECT

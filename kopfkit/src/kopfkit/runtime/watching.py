@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# By this name kopf logs each event of a watch.
+HANDLER: Final = "kopfkit-watch"
+
 # Seconds of silence after which a watch is opened anew: the API server sends a bookmark every
 # minute and keeps events for 75 s. After twice as long, kopf is started again.
 SILENCE: Final = 70.0
@@ -205,6 +208,6 @@ class Watcher:
             self._event(resource, type, event["object"])
 
         decorate = kopf.on.event(
-            resource.group, resource.version, resource.plural, registry=registry, id="observe"
+            resource.group, resource.version, resource.plural, registry=registry, id=HANDLER
         )
         decorate(observe)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 
 from kopfkit.errors import KopfkitError
 
-STYLES = ("reconcile",)
+STYLES = ("reconcile", "handlers")
 LICENSES = ("apache2", "none")
 _BROKEN = "Restore [tool.kopfkit] commands from the repository; kopfkit writes it."
 

@@ -115,7 +115,7 @@ def _levels(answers: Answers) -> Iterator[tuple[str, dict[str, Any], dict[str, s
     package = {"package/": f"{answers.package}/"}
     yield "project", {}, package
     for api in answers.apis:
-        known = {"api": _api(api)}
+        known = {"api": _api(answers, api)}
         yield "kind", known, {**package, "KIND": api.module}
         if len(api.versions) > 1:
             yield "conversion", known, {**package, "KIND": api.module}
@@ -127,8 +127,8 @@ def _levels(answers: Answers) -> Iterator[tuple[str, dict[str, Any], dict[str, s
 def _context(answers: Answers, version: str) -> dict[str, Any]:
     """The variables of every template. Templates of earlier versions read it too: names stay."""
     major, minor = (*numbers(version), 0, 0)[:2]
-    apis = [_api(api) for api in answers.apis]
-    modules = [f"{api.module}_controller" for api in answers.apis]
+    apis = [_api(answers, api) for api in answers.apis]
+    modules = [_main(answers, api) for api in answers.apis]
     modules += [f"{api.module}_conversion" for api in answers.apis if len(api.versions) > 1]
     # The last one is stored, by the kinds that have it: none may have it as an older version.
     served = [name for api in answers.apis for name in api.versions[:-1]]
@@ -157,7 +157,12 @@ def _context(answers: Answers, version: str) -> dict[str, Any]:
     }
 
 
-def _api(api: Api) -> dict[str, Any]:
+def _main(answers: Answers, api: Api) -> str:
+    """The module of a kind's own code."""
+    return f"{api.module}_{'controller' if answers.style == 'reconcile' else answers.style}"
+
+
+def _api(answers: Answers, api: Api) -> dict[str, Any]:
     spokes = list(api.versions[:-1])
     return {
         "group": api.group,
@@ -165,6 +170,7 @@ def _api(api: Api) -> dict[str, Any]:
         "a_kind": f"{'an' if api.kind[0] in 'AEIOU' else 'a'} {api.kind}",
         "plural": api.plural,
         "module": api.module,
+        "main": _main(answers, api),
         "variable": variable(api.kind),
         "namespaced": api.namespaced,
         "versions": list(api.versions),
