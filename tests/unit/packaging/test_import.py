@@ -213,5 +213,5 @@ def test_what_opm_refuses_cannot_be_accepted(project: Project) -> None:
 def test_what_a_release_serves_no_more_is_not_generated(project: Project, checkout: Path) -> None:
     text = HISTORY.format(more="").replace("served: [v1alpha1],", "served: [v0, v1alpha1],")
     (checkout / releases.NAME).write_text(text, "utf-8")
-    with pytest.raises(KopfkitError, match="serves v0, which is no version of the API any more"):
+    with pytest.raises(KopfkitError, match="serves v0, which is not a version of the API any more"):
         run("bundle", "generate", "--version", "0.1.0")

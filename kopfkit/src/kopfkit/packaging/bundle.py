@@ -70,7 +70,7 @@ def manifests(project: Project, release: Release, image: str) -> dict[str, Objec
         if name not in known:
             raise KopfkitError(
                 f"release {release.version}",
-                f"serves {name}, which is no version of the API any more",
+                f"serves {name}, which is not a version of the API any more",
                 "Keep its published bundle: kopfkit catalog add BUNDLE.",
             )
     project = edition(project, release)

@@ -110,7 +110,7 @@ class _Reading:
             if path.is_file():
                 self._manifests(path)
             else:
-                self._tell(self._name(path), "unreadable")("", "is no regular file")
+                self._tell(self._name(path), "unreadable")("", "is not a regular file")
         self._annotations()
         if dockerfile is not None:
             self.read.dockerfile = self._name(dockerfile)
