@@ -15,10 +15,12 @@ from kopfkit.cluster import manager
 def test_the_printed_export_is_one_word_to_a_shell(
     monkeypatch: pytest.MonkeyPatch, home: str
 ) -> None:
-    started = SimpleNamespace(kind="kind", kubeconfig=Path(home) / "kubeconfig")
+    kubeconfig = Path(home) / "kubeconfig"
+    started = SimpleNamespace(kind="kind", kubeconfig=kubeconfig, registry="localhost:5001")
     monkeypatch.setattr(manager, "up", lambda *_, **__: started)
     done = CliRunner().invoke(cluster, ["up"])
     assert done.exit_code == 0
+    assert "Push images to localhost:5001" in done.output
     assert shlex.split(done.output.splitlines()[-1]) == [
         "export",
         f"KUBECONFIG={home}/kubeconfig",

@@ -94,7 +94,7 @@ def loop(place: Path) -> None:
     [
         (file(PACKAGE + CHANNEL + "- name: [\n"), "catalog.yaml:10: is not YAML"),
         (file('{"schema": "olm.package",\n "name": \n'), "catalog.yaml:3: is not YAML"),
-        (file(PACKAGE + "- 7\n"), "catalog.yaml:5: is no object"),
+        (file(PACKAGE + "- 7\n"), "catalog.yaml:5: is not an object"),
         (file(PACKAGE + "a: b\n"), "catalog.yaml:5: schema: is missing"),
         (file(b"\x7fELF\x02\x01\x01\x00\x00"), "catalog.yaml:1: is not text"),
         (file(PACKAGE + "x: y\n\t- a: b"), "catalog.yaml:6: is not YAML"),
@@ -102,8 +102,8 @@ def loop(place: Path) -> None:
         (file("a: " + "[" * 5000), "catalog.yaml:1: is not YAML: exceeded maximum nesting"),
         (file(LAUGHS), "aliases stand for"),
         (file("a: &a [*a]\n"), "catalog.yaml:1: the anchor 'a' contains itself"),
-        (pipe, "catalog.yaml: is no regular file"),
-        (loop, "catalog.yaml: is no regular file"),
+        (pipe, "catalog.yaml: is not a regular file"),
+        (loop, "catalog.yaml: is not a regular file"),
     ],
     ids=[
         "broken blob", "half a blob", "a number", "no schema", "binary", "mixed", "twice", "deep",

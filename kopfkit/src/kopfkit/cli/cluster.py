@@ -37,9 +37,9 @@ def up(name: str, kind: str, olm: bool, port: int | None, workers: int) -> None:
     """Start a cluster, or reuse the one that runs."""
     started = manager.up(kind, olm, name, port=port, workers=workers)
     click.echo(f"Cluster {name} is up ({started.kind}).")
-    click.echo(f"  export KUBECONFIG={shlex.quote(str(started.kubeconfig))}")
     if started.registry:
         click.echo(f"  Push images to {started.registry}; in the cluster they have the same names.")
+    click.echo(f"  export KUBECONFIG={shlex.quote(str(started.kubeconfig))}")
 
 
 @cluster.command()
