@@ -24,6 +24,8 @@ from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
 
 WEBHOOK_PORT = 9443
+# Printed when the operator and its webhook are ready; tests wait for it.
+RUNNING = "all processes are running"
 DEBUG_PORT = 2345
 # Seconds for the webhook to be ready: it starts in one, and a busy machine gets many times that.
 READY_TIMEOUT = 60.0
@@ -221,7 +223,7 @@ class _Run:
                     raise child.death()
             if not self.ready and _ready(self._health):
                 self.ready = True
-                self.say("all processes are running; press Ctrl-C to stop")
+                self.say(f"{RUNNING}; press Ctrl-C to stop")
             now = time.monotonic()
             if self.conversion is not None and now - self.looked > LOOK:
                 self.conversion.keep(self.say, self._alone)

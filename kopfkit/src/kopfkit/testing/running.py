@@ -11,13 +11,12 @@ from pathlib import Path
 from kopfkit import project as projects
 from kopfkit.cluster import ports
 from kopfkit.cluster.controlplane import ControlPlane
+from kopfkit.cluster.local import RUNNING
 from kopfkit.packaging.crds import crd
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
 _KOPFKIT = [sys.executable, "-c", "from kopfkit.cli import main; main()"]
-# `kopfkit run local` says this when the operator and its webhook are ready.
-_READY = "everything runs"
 
 
 @contextlib.contextmanager
@@ -60,5 +59,5 @@ def _ready(process: "subprocess.Popen[bytes]", log: Path) -> bool:
     text = log.read_text("utf-8", errors="replace")
     if process.poll() is not None:
         raise RuntimeError(f"the operator ended with {process.returncode}:\n{text}")
-    assert _READY in text, text
+    assert RUNNING in text, text
     return True
