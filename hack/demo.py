@@ -103,7 +103,7 @@ def show(kubectl: Kubectl, name: str, csv: str) -> None:
     heading("The HelloWorld in both versions: one object, converted by the operator's webhook")
     run(kubectl, "get", V1ALPHA1, *here)
     run(kubectl, "get", V1, *here, "--output=wide")
-    heading("What the operator made of it")
+    heading("What the operator created")
     run(kubectl, "get", "deployments,pods,services", *here)
     heading("Written as v1alpha1 ...")
     print(SAMPLE.read_text().rstrip())
@@ -140,9 +140,9 @@ def close(cluster: ClusterState, images: Images, csv: str, name: str, spent: flo
     ]
     heading(f"Done in {spent:.0f} s. What was installed")
     print("\n".join(lines))
-    heading("How to look at it (no kubectl? $(.venv/bin/kopfkit tools path kubectl) is one)")
+    heading("How to inspect it (no kubectl? $(.venv/bin/kopfkit tools path kubectl) is one)")
     print("\n".join(look))
-    heading("How to take it down")
+    heading("How to clean up")
     print("\n".join(down))
 
 

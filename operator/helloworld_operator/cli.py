@@ -1,6 +1,7 @@
 """The `helloworld-operator` command: one image, three processes and two commands of
 Jobs. Each imports only what it needs."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import click
 
-from helloworld_operator.settings import Settings, default_image
+from helloworld_operator.settings import default_image
 from kopfkit.controller import commands
 from kopfkit.errors import KopfkitError
 
@@ -37,11 +38,14 @@ def run(context: click.Context, /, namespaces: tuple[str, ...], **options: Any) 
     """Run the controller."""
     import asyncio
 
-    from helloworld_operator.controller.process import run as run_controller
+    from helloworld_operator.controller.operator import operator
+    from kopfkit.controller import Settings
 
     commands.set_up_logs(*context.obj)
-    settings = Settings(image=default_image(), namespaces=namespaces, **options)
-    asyncio.run(run_controller(settings))
+    if (image := default_image()) is None:
+        text = "RELATED_IMAGE_HELLOWORLD is not set: HelloWorlds without spec.image stay Degraded"
+        logging.getLogger(__name__).warning(text)
+    asyncio.run(operator(image).run(Settings(namespaces=namespaces, **options)))
 
 
 @cli.command()

@@ -3,7 +3,7 @@
 from typing import Final
 
 from helloworld_operator import __version__
-from kopfkit.controller.identity import Identity
+from kopfkit.controller import Identity
 
 IDENTITY: Final = Identity(
     "helloworld-operator",

@@ -4,8 +4,9 @@ Nothing that runs in the cluster imports it.
 """
 
 from helloworld_operator.alerts import ALERTS, WEBHOOK
-from helloworld_operator.api import GROUP, HELLOWORLD, KIND, SNAPSHOT
-from helloworld_operator.controller.rights import USES
+from helloworld_operator.api import HELLOWORLD, KIND, SNAPSHOT
+from helloworld_operator.api.samples import SAMPLES
+from helloworld_operator.controller import helloworlds, snapshots
 from kopfkit.project import (
     Child,
     Conversion,
@@ -113,6 +114,7 @@ CONVERTER = Deployment(
 
 CONVERSION = Conversion(deployment=WEBHOOK)
 
+USES = (*helloworlds.controller(None).uses(), *snapshots.controller(None).uses())
 # What the processes say they do, and nothing else. The rights to the webhook's certificate follow
 # from the declared conversion.
 PERMISSIONS = (
@@ -121,42 +123,6 @@ PERMISSIONS = (
     rights.protection(NAME, HELLOWORLD),
     rights.leader_election(NAME, lease=NAME),
     rights.monitoring(NAME, project=NAME),
-)
-
-SAMPLES = (
-    {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": KIND,
-        "metadata": {"name": "helloworld-sample"},
-        "spec": {
-            "replicas": 2,
-            "greeting": {"message": "Hello, World!", "language": "en"},
-        },
-    },
-    {
-        "apiVersion": f"{GROUP}/v1alpha1",
-        "kind": KIND,
-        "metadata": {"name": "helloworld-v1alpha1-sample"},
-        "spec": {"size": 1, "message": "Hello from v1alpha1"},
-    },
-    # With a guest book that is copied every night; needs a StorageClass.
-    {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": KIND,
-        "metadata": {"name": "helloworld-guestbook-sample"},
-        "spec": {
-            "replicas": 1,
-            "greeting": {"message": "Please sign the guest book."},
-            "persistence": {"size": "64Mi"},
-            "snapshots": {"schedule": "30 2 * * *", "keep": 7},
-        },
-    },
-    {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": SNAPSHOT.kind,
-        "metadata": {"name": "helloworldsnapshot-sample"},
-        "spec": {"helloWorldName": "helloworld-guestbook-sample"},
-    },
 )
 
 PROJECT = Project(

@@ -92,8 +92,7 @@ REFUSALS: list[tuple[str, Any, str, str]] = [
             "v1",
             {"resources": {kind: {"cpus": 1}}},
             f"spec.resources.{kind}",
-            "must name cpu, memory, ephemeral-storage or a device such as example.com/gpu: mend "
-            "the name",
+            "must name cpu, memory, ephemeral-storage or a device such as example.com/gpu",
         )
         for kind in ("limits", "requests")
     ),

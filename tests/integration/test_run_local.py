@@ -243,7 +243,7 @@ def test_make_install_resets_the_conversion_and_it_is_put_back(world: World, sta
     run = start().ready()
     before = world.conversion()
     world.install()
-    run.line("was changed by somebody")
+    run.line("was changed: set it to")
     eventually(lambda: world.conversion() == before)
     # The API server goes by a CRD a moment after it was written.
     eventually(lambda: world.api.create(hello("v1alpha1", "again", size=1)))

@@ -1,5 +1,6 @@
 """HelloWorld v1: the hub of conversion and the version that is stored."""
 
+import re
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
@@ -11,6 +12,7 @@ from helloworld_operator.api.common import (
     DEFAULT_REPLICAS,
     MAX_REPLICAS,
     Image,
+    LastSnapshot,
     Message,
     Replicas,
     Status,
@@ -22,6 +24,7 @@ __all__ = [
     "VERSION",
     "Autoscaling",
     "Greeting",
+    "LastSnapshot",
     "Persistence",
     "Resources",
     "RestoreFrom",
@@ -60,6 +63,12 @@ class Greeting(msgspec.Struct, rename="camel", omit_defaults=True):
         ]
         | None
     ) = None
+
+    def __post_init__(self) -> None:
+        # It becomes a header of the greeting server's, and of whatever image is named instead; one
+        # may have been stored under an older schema, or past it.
+        if self.language and not re.fullmatch(LANGUAGE, self.language):
+            raise ValueError("language must be a language tag such as en or zh-Hans")
 
 
 # What a container may ask for (Kubernetes, "Resource Management for Pods and Containers").

@@ -1,48 +1,48 @@
 """Who sets the number of pods: spec.replicas, or a HorizontalPodAutoscaler.
 
 While there is an autoscaler the Deployment is applied without `replicas`, so that the two never
-fight. Giving the field away is `children`'s matter: a field that only we own and leave out would
+fight. Giving the field away is the framework's matter: a field that only we own and leave out would
 be reset to 1 (Kubernetes docs, "Server-Side Apply", transferring ownership).
 """
 
 from typing import Any
 
-from helloworld_operator.api import v1
+from helloworld_operator.api import hub
+from helloworld_operator.controller.desired import Desired, metadata
 from helloworld_operator.controller.names import child_name
-from helloworld_operator.controller.observed import Problem
-from helloworld_operator.controller.wish import Object, Wish, metadata, signed
+from kopfkit.controller import Problem, dig
 
 
-def autoscaler(wish: Wish) -> Object | None:
+def autoscaler(desired: Desired) -> dict[str, Any] | None:
     """The HorizontalPodAutoscaler, or None where none is wanted."""
-    wanted = scaling(wish.spec)
+    wanted = scaling(desired.spec)
     if wanted is None:
         return None
-    return signed(
-        {
-            "apiVersion": "autoscaling/v2",
-            "kind": "HorizontalPodAutoscaler",
-            "metadata": metadata(wish.owner),
-            "spec": {
-                "scaleTargetRef": {
-                    "apiVersion": "apps/v1",
-                    "kind": "Deployment",
-                    "name": child_name(wish.owner["metadata"]["name"]),
-                },
-                "minReplicas": wanted.min_replicas,
-                "maxReplicas": wanted.max_replicas,
-                "metrics": [_cpu(wanted.target_cpu_utilization_percentage)],
+    utilization = wanted.target_cpu_utilization_percentage
+    target = {"type": "Utilization", "averageUtilization": utilization}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": metadata(desired.name),
+        "spec": {
+            "scaleTargetRef": {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "name": child_name(desired.name),
             },
-        }
-    )
+            "minReplicas": wanted.min_replicas,
+            "maxReplicas": wanted.max_replicas,
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
+        },
+    }
 
 
-def scaling(spec: v1.Spec) -> v1.Autoscaling | None:
+def scaling(spec: hub.Spec) -> hub.Autoscaling | None:
     """The autoscaling that is done; with persistence none, whatever is stored."""
     return None if spec.persistence is not None else spec.autoscaling
 
 
-def replicas(spec: v1.Spec, deployment: Object | None) -> int | None:
+def replicas(spec: hub.Spec, deployment: dict[str, Any] | None) -> int | None:
     """How many pods we ask for; None leaves the number as it is.
 
     Args:
@@ -52,14 +52,17 @@ def replicas(spec: v1.Spec, deployment: Object | None) -> int | None:
     wanted = scaling(spec)
     if wanted is not None:
         # The autoscaler takes no pods at all for "autoscaling is switched off", and never begins.
-        asleep = deployment is not None and not (deployment.get("spec") or {}).get("replicas", 1)
-        return wanted.min_replicas if asleep else None
-    if spec.persistence is not None:
-        return min(spec.replicas, 1)
-    return spec.replicas
+        return wanted.min_replicas if dig(deployment, "spec", "replicas") == 0 else None
+    return min(spec.replicas, 1) if spec.persistence is not None else spec.replicas
 
 
-def excess(spec: v1.Spec) -> Problem | None:
+def at_first(spec: hub.Spec) -> dict[str, Any]:
+    """What a Deployment is created with: an autoscaler's begins with its least number of pods."""
+    wanted = scaling(spec)
+    return {"replicas": wanted.min_replicas} if wanted is not None else {}
+
+
+def excess(spec: hub.Spec) -> Problem | None:
     """What is asked for beyond what a volume with one writer allows. The API server refuses it in
     v1, but not where an object is edited as v1alpha1."""
     if spec.persistence is None:
@@ -71,16 +74,3 @@ def excess(spec: v1.Spec) -> Problem | None:
         text = "autoscaling cannot be had with persistence: one pod runs; remove one of the two"
         return Problem("TooManyReplicas", text)
     return None
-
-
-def first_deployment(wish: Wish, wanted: Object) -> Object:
-    """The Deployment as it is made: an autoscaler's begins with its least number of pods."""
-    scaled = scaling(wish.spec)
-    if scaled is None:
-        return wanted
-    return {**wanted, "spec": {**wanted["spec"], "replicas": scaled.min_replicas}}
-
-
-def _cpu(percentage: int) -> dict[str, Any]:
-    target = {"type": "Utilization", "averageUtilization": percentage}
-    return {"type": "Resource", "resource": {"name": "cpu", "target": target}}

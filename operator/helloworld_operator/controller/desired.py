@@ -6,16 +6,17 @@ the port means ready; the greeting is in $GREETING_MESSAGE and $GREETING_LANGUAG
 is called with the argument `serve` and asked for /healthz.
 """
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
-from helloworld_operator.api import v1
+from helloworld_operator.api import hub
+from helloworld_operator.controller import volumes
+from helloworld_operator.controller.images import CONTAINER, EMPTY, Record
 from helloworld_operator.controller.names import child_name, labels, selector_labels
-from helloworld_operator.controller.records import EMPTY, Record
-from helloworld_operator.controller.wish import Object, Wish, hash_of, metadata, signed
 from helloworld_operator.settings import OPERAND_PORT
 
-# The one container of a pod.
-CONTAINER: Final = "greeting"
+Raw = dict[str, Any]
+
 # What a port of the Service may lead to: the container's port, by name or number.
 TARGETS: Final = ("http", OPERAND_PORT)
 # The greeting server idles at 20 MB and a thousandth of a core.
@@ -32,84 +33,96 @@ _LINGER: Final = 4
 _USER: Final = 65532
 
 
-def deployment(wish: Wish) -> Object:
-    """The Deployment of the greeting server.
+@dataclass(frozen=True)
+class Desired:
+    """What is wanted of one HelloWorld, as far as it can be had now.
 
-    The record of its images is written with the next change of anything else: a write for it alone
-    would be one more for each HelloWorld that is made. Only when it says more than the pods' own
-    image (an exchange under way, a rejected image) is it written by itself.
+    Attributes:
+        name: of the HelloWorld.
+        spec: its spec.
+        image: what the pods run.
+        own_image: whether that is the operator's default image, whose arguments are known.
+        replicas: how many pods; None where an autoscaler decides.
+        record: what the Deployment is to remember of images.
     """
-    plain = _deployment(wish, EMPTY)
-    alone = hash_of(plain) == wish.hash and wish.record in (EMPTY, Record(wish.image))
-    return plain if alone or wish.record == EMPTY else _deployment(wish, wish.record)
+
+    name: str
+    spec: hub.Spec
+    image: str
+    own_image: bool = False
+    replicas: int | None = 1
+    record: Record = EMPTY
 
 
-def _deployment(wish: Wish, record: Record) -> Object:
-    name = wish.owner["metadata"]["name"]
-    spec: Object = {
+def metadata(name: str) -> Raw:
+    """The metadata of children that have the HelloWorld's name."""
+    return {"name": child_name(name), "labels": labels(name)}
+
+
+def deployment(desired: Desired, record: Record = EMPTY) -> Raw:
+    """The Deployment of the greeting server, with a record of images."""
+    spec: Raw = {
         "progressDeadlineSeconds": _DEADLINE,
-        "selector": {"matchLabels": selector_labels(name)},
-        "strategy": _strategy(wish.spec),
-        "template": {"metadata": {"labels": labels(name)}, "spec": _pod(wish)},
+        "selector": {"matchLabels": selector_labels(desired.name)},
+        "strategy": _strategy(desired.spec),
+        "template": {"metadata": {"labels": labels(desired.name)}, "spec": _pod(desired)},
     }
-    if wish.replicas is not None:
-        spec["replicas"] = wish.replicas
-    made: Object = {
+    if desired.replicas is not None:
+        spec["replicas"] = desired.replicas
+    made: Raw = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": metadata(wish.owner),
+        "metadata": metadata(desired.name),
         "spec": spec,
     }
     if record != EMPTY:
         made["metadata"]["annotations"] = record.annotations
-    return signed(made)
+    return made
 
 
-def service(wish: Wish) -> Object:
+def service(desired: Desired) -> Raw:
     """The Service in front of the pods."""
-    wanted = wish.spec.service or v1.Service()
+    wanted = desired.spec.service or hub.Service()
     port = {"name": "http", "port": wanted.port, "targetPort": TARGETS[0], "protocol": "TCP"}
-    return signed(
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": metadata(wish.owner),
-            "spec": {
-                "type": wanted.type,
-                "selector": selector_labels(wish.owner["metadata"]["name"]),
-                "ports": [port],
-            },
-        }
-    )
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(desired.name),
+        "spec": {
+            "type": wanted.type,
+            "selector": selector_labels(desired.name),
+            "ports": [port],
+        },
+    }
 
 
-def url(owner: Object, spec: v1.Spec) -> str:
+def url(owner: Raw, spec: hub.Spec) -> str:
     """Where the greeting is answered inside the cluster, whatever its DNS domain."""
     of = owner["metadata"]
-    port = (spec.service or v1.Service()).port
+    port = (spec.service or hub.Service()).port
     return f"http://{child_name(of['name'])}.{of['namespace']}.svc:{port}"
 
 
-def _strategy(spec: v1.Spec) -> Object:
+def _strategy(spec: hub.Spec) -> Raw:
     if spec.persistence is not None:
         return {"type": "Recreate"}  # two pods must never write to the volume
     return {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 
 
-def _pod(wish: Wish) -> Object:
-    spec, parts = wish.spec, wish.parts
-    container: Object = {
+def _pod(desired: Desired) -> Raw:
+    spec, persistent = desired.spec, desired.spec.persistence is not None
+    container: Raw = {
         "name": CONTAINER,
-        "image": wish.image,
+        "image": desired.image,
         "env": [
             {"name": "GREETING_MESSAGE", "value": _literal(spec.greeting.message)},
             {"name": "GREETING_LANGUAGE", "value": spec.greeting.language or ""},
             {"name": "PORT", "value": str(OPERAND_PORT)},
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
-            *parts.env,
+            *(volumes.ENVIRONMENT if persistent else ()),
         ],
         "ports": [{"name": "http", "containerPort": OPERAND_PORT, "protocol": "TCP"}],
-        "readinessProbe": _probe(custom=not wish.own_image),
+        "readinessProbe": _probe(custom=not desired.own_image),
         "lifecycle": {"preStop": {"sleep": {"seconds": _LINGER}}},
         "resources": resources(spec),
         "securityContext": {
@@ -118,11 +131,9 @@ def _pod(wish: Wish) -> Object:
             "readOnlyRootFilesystem": True,
         },
     }
-    if wish.own_image:
+    if desired.own_image:
         container["args"] = ["serve"]
-    if parts.mounts:
-        container["volumeMounts"] = list(parts.mounts)
-    pod: Object = {
+    pod: Raw = {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,  # one environment variable per Service would be in the way
         "containers": [container],
@@ -131,28 +142,24 @@ def _pod(wish: Wish) -> Object:
             "runAsUser": _USER,
             "runAsGroup": _USER,
             "seccompProfile": {"type": "RuntimeDefault"},
-            **parts.security,
         },
         "terminationGracePeriodSeconds": _LINGER + 10,
     }
-    if parts.volumes:
-        pod["volumes"] = list(parts.volumes)
-    if parts.init_containers:
-        pod["initContainers"] = list(parts.init_containers)
+    if persistent:
+        container["volumeMounts"] = list(volumes.MOUNTS)
+        pod["securityContext"] |= volumes.SECURITY
+        pod["volumes"] = volumes.volumes(desired.name)
     return pod
 
 
-def _probe(*, custom: bool) -> Object:
+def _probe(*, custom: bool) -> Raw:
     # The port's name, so that an image's own idea of its path does not matter when it is foreign.
-    asks = {"tcpSocket": {"port": "http"}} if custom else _healthz()
+    http = {"httpGet": {"path": "/healthz", "port": "http"}}
+    asks = {"tcpSocket": {"port": "http"}} if custom else http
     return {**asks, "periodSeconds": 5, "failureThreshold": 3}
 
 
-def _healthz() -> Object:
-    return {"httpGet": {"path": "/healthz", "port": "http"}}
-
-
-def resources(spec: v1.Spec) -> Object:
+def resources(spec: hub.Spec) -> Raw:
     """What a pod of a HelloWorld asks for."""
     if spec.resources is None:
         return _RESOURCES

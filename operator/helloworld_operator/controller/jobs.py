@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from helloworld_operator.controller.names import APP, MANAGER
-from helloworld_operator.controller.wish import Object
 from helloworld_operator.copies.outcome import HOPELESS
 from kopfkit.controller.limits import signature
+
+Raw = dict[str, Any]
 
 # Tries after the first one.
 _RETRIES: Final = 3
@@ -37,7 +38,7 @@ def labels(component: str) -> dict[str, str]:
     }
 
 
-def snapshot(metadata: Object, image: str, resources: Object, url: str, claim: str) -> Object:
+def snapshot(metadata: Raw, image: str, resources: Raw, url: str, claim: str) -> Raw:
     """The Job that copies a running guest book.
 
     Args:
@@ -51,9 +52,7 @@ def snapshot(metadata: Object, image: str, resources: Object, url: str, claim: s
     return _job(metadata, image, resources, "snapshot", command, {claim: (_COPY, False)})
 
 
-def restore(
-    metadata: Object, image: str, resources: Object, source: str, claim: str, sha256: str
-) -> Object:
+def restore(metadata: Raw, image: str, resources: Raw, source: str, claim: str, sha256: str) -> Raw:
     """The Job that fills an empty volume.
 
     Args:
@@ -70,13 +69,13 @@ def restore(
 
 
 def _job(
-    metadata: Object,
+    metadata: Raw,
     image: str,
-    resources: Object,
+    resources: Raw,
     component: str,
     command: tuple[str, ...],
     claims: Mapping[str, tuple[str, bool]],
-) -> Object:
+) -> Raw:
     volumes, mounts = [], []
     for number, (claim, (path, read_only)) in enumerate(claims.items()):
         name = f"volume-{number}"

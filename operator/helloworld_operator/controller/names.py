@@ -3,10 +3,9 @@
 None of these functions may ever change its result; `kopfkit.controller.names` says why.
 """
 
-import hashlib
 from typing import Final
 
-from kopfkit.controller.names import HASH, fitting
+from kopfkit.controller.names import fitting, suffixed
 
 MANAGER: Final = "helloworld-operator"
 APP: Final = "helloworld"
@@ -19,8 +18,6 @@ SELECTOR: Final = f"app.kubernetes.io/managed-by={MANAGER},app.kubernetes.io/nam
 _DATA: Final = "-data"
 _SNAPSHOT: Final = "-snapshot"
 _RESTORE: Final = "-restore"
-# Characters of an object's name, where it is not also a label's value.
-_LONGEST_OBJECT: Final = 253
 
 
 def child_name(name: str) -> str:
@@ -52,11 +49,7 @@ def snapshot_name(name: str, what: str) -> str:
         name: the HelloWorld's.
         what: tells it from others of the same HelloWorld; lower case letters, digits and "-".
     """
-    room = _LONGEST_OBJECT - len(what) - 1
-    if len(name) <= room:
-        return f"{name}-{what}"
-    digest = hashlib.sha256(name.encode()).hexdigest()[:HASH]
-    return f"{name[: room - HASH - 1].rstrip('-.')}-{digest}-{what}"
+    return suffixed(name, what)
 
 
 def _fitting(name: str, suffix: str) -> str:

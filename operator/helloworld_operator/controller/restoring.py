@@ -4,186 +4,123 @@ A Job and not an init container: the pod would need the snapshot's volume at eve
 and the snapshot could never be deleted. That it is done is noted on the claim (`volumes.FILLED`).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
-from helloworld_operator.api import v1
-from helloworld_operator.controller import desired, jobs
-from helloworld_operator.controller.names import restore_name, snapshot_child_name
-from helloworld_operator.controller.observe import (
-    CLAIMS,
-    HELLOWORLDS,
-    JOBS,
-    SNAPSHOTS,
-    mapping,
-)
-from helloworld_operator.controller.observed import Problem, Waiting
-from helloworld_operator.controller.status import conditions_of
-from helloworld_operator.controller.wish import metadata
-from kopfkit.controller.jobs import JobReader
-from kopfkit.controller.owned import Owned
-from kopfkit.controller.quotas import Quotas, Waiter
-from kopfkit.controller.reverseindex import ReverseIndex
-from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.store import Store, key_of
+from helloworld_operator.controller import desired, jobs, names
+from helloworld_operator.controller.world import CLAIMS, RECHECK, SNAPSHOTS, SOON, Raw, World
+from kopfkit.controller import Context, Stopped, Terminal, Waiting, conditions_of, dig, is_true
+from kopfkit.controller.kinds import JOBS
 
 # What a Job was made for: the claim's uid, and the HelloWorld's generation. Another claim has to be
 # filled anew, and after a change a failed Job is worth another try.
 _CLAIM: Final = "test.jiaozi.com/claim-uid"
 _GENERATION: Final = "test.jiaozi.com/generation"
-_RECHECK: Final = 10.0
-_SOON: Final = 0.05
 
 
-@dataclass(frozen=True)
-class Restored:
-    """How far a restore is.
-
-    Attributes:
-        filled: the snapshot's name once the volume is filled, else "".
-        problem: what a person has to mend.
-        waiting: what happens first.
-        again: seconds after which to look again, or None.
-    """
-
-    filled: str = ""
-    problem: Problem | None = None
-    waiting: Waiting | None = None
-    again: float | None = None
-
-
-class Restoring:
-    """Fills volumes.
+async def restore(world: World, ctx: Context, image: str | None, claim: Raw, source: str) -> str:
+    """Bring the filling of a claim one step further.
 
     Args:
-        client: makes Jobs and reads their pods.
-        stores: what was last seen.
-        image: the operator's own image, whose command restores, or None.
-        quotas: knows who waits for room.
+        world: the HelloWorld, with a spec.
+        ctx: of its reconcile.
+        image: the operator's own, whose command restores, or None.
+        claim: its claim as it is.
+        source: the name of the snapshot.
 
-    Attributes:
-        waiting: which HelloWorlds wait for which snapshot.
+    Returns:
+        The snapshot's name once the volume is filled, else "".
+
+    Raises:
+        Terminal, Waiting: what a person has to mend, and what has to happen first.
+        Refused: the API server refused the Job.
     """
-
-    def __init__(
-        self,
-        client: Client,
-        stores: Mapping[Resource, Store],
-        *,
-        image: str | None,
-        quotas: Quotas,
-    ) -> None:
-        self._stores, self._image = stores, image
-        self._jobs = JobReader(client, quotas, jobs.RESOURCES)
-        self._owned = Owned(client, stores)
-        self.waiting = ReverseIndex()
-
-    async def __call__(
-        self, owner: Object, spec: v1.Spec, claim: Object, snapshot_name: str
-    ) -> Restored:
-        """Bring the filling of a claim one step further.
-
-        Raises:
-            ApiError: the API server refused, or could not be reached.
-        """
-        resources = desired.resources(spec)
-        job = await self._owned.find(owner, JOBS, restore_name(owner["metadata"]["name"]))
-        if job.collision:
-            return Restored(problem=Problem("NameCollision", job.collision), again=_RECHECK)
-        if job.waiting:
-            return Restored(waiting=Waiting("WaitingForDeletion", job.waiting), again=_RECHECK)
-        if job.live is not None:
-            return await self._follow(owner, claim, job.live, snapshot_name, resources)
-        return await self._begin(owner, claim, snapshot_name, resources)
-
-    async def _begin(
-        self, owner: Object, claim: Object, snapshot_name: str, resources: Object
-    ) -> Restored:
-        namespace = owner["metadata"]["namespace"]
-        place = (namespace, snapshot_name)
-        self.waiting.add(place, key_of(owner))
-        snapshot = self._stores[SNAPSHOTS].get(place)
-        if snapshot is None or snapshot["metadata"].get("deletionTimestamp"):
-            text = (
-                f"HelloWorldSnapshot {snapshot_name} of spec.restoreFrom does not exist: make it, "
-                "or remove spec.restoreFrom to begin with an empty volume"
-            )
-            return Restored(problem=Problem("SnapshotMissing", text))
-        status = mapping(snapshot.get("status"))
-        conditions = conditions_of(status)
-        if conditions.get("Failed", {}).get("status") == "True":
-            text = f"HelloWorldSnapshot {snapshot_name} of spec.restoreFrom has failed: "
-            text += str(conditions["Failed"].get("message", ""))
-            return Restored(problem=Problem("SnapshotFailed", text))
-        if conditions.get("Ready", {}).get("status") != "True":
-            text = f"HelloWorldSnapshot {snapshot_name} of spec.restoreFrom is not ready yet"
-            return Restored(waiting=Waiting("WaitingForSnapshot", text))
-        if not self._image:
-            text = "no image to restore with: set RELATED_IMAGE_HELLOWORLD for the operator"
-            return Restored(problem=Problem("ImageMissing", text))
-        # The claim is found as it was made, not by what the status says: a Job that mounted any
-        # claim named there would read other applications' volumes.
-        source = await self._owned.find(snapshot, CLAIMS, snapshot_child_name(snapshot_name))
-        if source.live is None:
-            why = source.collision or source.waiting or "its claim is gone, and the copy with it"
-            text = f"HelloWorldSnapshot {snapshot_name} of spec.restoreFrom: {why}"
-            return Restored(problem=Problem("SnapshotFailed", text), again=_RECHECK)
-        wanted = jobs.restore(
-            self._metadata(owner, claim, snapshot_name),
-            self._image,
-            await self._jobs.resources(namespace, resources),
-            source=source.live["metadata"]["name"],
-            claim=claim["metadata"]["name"],
-            sha256=str(status.get("sha256")),
+    job = await ctx.find(JOBS, names.restore_name(world.name))
+    if job is None:
+        await _begin(world, ctx, image, claim, source)
+        raise _restoring(source)
+    made_for = job["metadata"].get("annotations") or {}
+    if made_for.get(_CLAIM) != claim["metadata"]["uid"]:
+        raise await _anew(ctx, job, "made for another volume")
+    assert world.spec is not None
+    found = await ctx.job(job, desired.resources(world.spec))
+    if found.ended == "complete":
+        return source
+    if found.again:
+        raise await _anew(ctx, job, found.again)
+    if found.refused:
+        text = f"Job {job['metadata']['name']} that restores the volume has no pod: "
+        text += found.refused.message
+        ctx.requeue(RECHECK)
+        raise Terminal(found.refused.reason, text)
+    if found.ended == "failed":
+        if made_for.get(_GENERATION) != _generation(world):
+            raise await _anew(ctx, job, "the HelloWorld was changed, tries again")
+        why = (jobs.outcome(found.words) or {}).get("error") or found.message
+        text = (
+            f"the volume cannot be restored from {source}: {why}; change the HelloWorld, or delete "
+            f"Job {job['metadata']['name']} to try again"
         )
-        made = await self._owned.make(owner, JOBS, wanted)
-        if made.collision:
-            return Restored(problem=Problem("NameCollision", made.collision), again=_RECHECK)
-        self.waiting.forget(key_of(owner))
-        return Restored(waiting=_restoring(snapshot_name), again=_RECHECK)
-
-    async def _follow(
-        self, owner: Object, claim: Object, job: Object, snapshot_name: str, resources: Object
-    ) -> Restored:
-        made_for = mapping(job["metadata"].get("annotations"))
-        if made_for.get(_CLAIM) != claim["metadata"]["uid"]:
-            return await self._anew(owner, job, "made for another volume")
-        waiter = Waiter(HELLOWORLDS, key_of(owner), "restore")
-        found = await self._jobs.look(waiter, job, resources)
-        if found.ended == "complete":
-            return Restored(filled=snapshot_name)
-        if found.again:
-            return await self._anew(owner, job, found.again)
-        if found.refused:
-            text = f"Job {job['metadata']['name']} that restores the volume has no pod: "
-            problem = Problem(found.refused.reason, text + found.refused.message)
-            return Restored(problem=problem, again=_RECHECK)
-        if found.ended == "failed":
-            if made_for.get(_GENERATION) != str(owner["metadata"].get("generation", 0)):
-                return await self._anew(owner, job, "the HelloWorld was changed, tries again")
-            why = (jobs.outcome(found.words) or {}).get("error") or found.message
-            text = (
-                f"the volume cannot be restored from {snapshot_name}: {why}; change the "
-                f"HelloWorld, or delete Job {job['metadata']['name']} to try again"
-            )
-            return Restored(problem=Problem("RestoreFailed", text))
-        return Restored(waiting=_restoring(snapshot_name, found.hint), again=_RECHECK)
-
-    async def _anew(self, owner: Object, job: Object, why: str) -> Restored:
-        await self._owned.delete(JOBS, job, owner, why)
-        return Restored(waiting=Waiting("Restoring", "the volume is to be restored"), again=_SOON)
-
-    def _metadata(self, owner: Object, claim: Object, snapshot_name: str) -> Object:
-        made = metadata(owner, restore_name(owner["metadata"]["name"]))
-        made["annotations"] = {
-            _CLAIM: claim["metadata"]["uid"],
-            _GENERATION: str(owner["metadata"].get("generation", 0)),
-            "test.jiaozi.com/snapshot": snapshot_name,
-        }
-        return made
+        raise Terminal("RestoreFailed", text)
+    raise _restoring(source, found.hint)
 
 
-def _restoring(snapshot_name: str, hint: str = "") -> Waiting:
-    text = f"the volume is being restored from HelloWorldSnapshot {snapshot_name}"
-    return Waiting("Restoring", text + (f"; the Job's pod waits: {hint}" if hint else ""))
+async def _begin(world: World, ctx: Context, image: str | None, claim: Raw, source: str) -> None:
+    named = f"HelloWorldSnapshot {source} of spec.restoreFrom"
+    snapshot = await ctx.get(SNAPSHOTS, source)
+    if snapshot is None or snapshot["metadata"].get("deletionTimestamp"):
+        text = (
+            f"{named} does not exist: make it, "
+            "or remove spec.restoreFrom to begin with an empty volume"
+        )
+        raise Terminal("SnapshotMissing", text)
+    status = snapshot.get("status")
+    if is_true(status, "Failed"):
+        why = conditions_of(status)["Failed"].get("message", "")
+        raise Terminal("SnapshotFailed", f"{named} has failed: {why}")
+    if not is_true(status, "Ready"):
+        raise Waiting("WaitingForSnapshot", f"{named} is not ready yet", requeue_after=None)
+    if not image:
+        text = "no image to restore with: set RELATED_IMAGE_HELLOWORLD for the operator"
+        raise Terminal("ImageMissing", text)
+    # The claim is found as it was made, not by what the status says: a Job that mounted any
+    # claim named there would read other applications' volumes.
+    kept, why = None, "its claim is gone, and the copy with it"
+    try:
+        kept = await ctx.find(CLAIMS, names.snapshot_child_name(source), of=snapshot)
+    except Stopped as stop:
+        why = stop.message
+    if kept is None:
+        ctx.requeue(RECHECK)
+        raise Terminal("SnapshotFailed", f"{named}: {why}")
+    assert world.spec is not None
+    annotations = {
+        _CLAIM: claim["metadata"]["uid"],
+        _GENERATION: _generation(world),
+        "test.jiaozi.com/snapshot": source,
+    }
+    wanted = jobs.restore(
+        {"name": names.restore_name(world.name), "annotations": annotations},
+        image,
+        await ctx.fitted(desired.resources(world.spec)),
+        source=kept["metadata"]["name"],
+        claim=claim["metadata"]["name"],
+        sha256=str(dig(status, "sha256")),
+    )
+    await ctx.create(wanted)
+
+
+async def _anew(ctx: Context, job: Raw, why: str) -> Waiting:
+    await ctx.delete(JOBS, job, why)
+    ctx.requeue(SOON)
+    return Waiting("Restoring", "the volume is to be restored", requeue_after=None)
+
+
+def _generation(world: World) -> str:
+    return str(world.raw["metadata"].get("generation", 0))
+
+
+def _restoring(source: str, hint: str = "") -> Waiting:
+    text = f"the volume is being restored from HelloWorldSnapshot {source}"
+    text += f"; the Job's pod waits: {hint}" if hint else ""
+    return Waiting("Restoring", text, requeue_after=timedelta(seconds=RECHECK))

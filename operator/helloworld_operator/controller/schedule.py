@@ -13,7 +13,7 @@ from typing import Final
 
 from cronsim import CronSim, CronSimError
 
-from kopfkit.controller.errors import InvalidSpec
+from kopfkit.controller import InvalidSpec
 
 # What cronsim does not know by name.
 _NAMED: Final = {"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0"}

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from helloworld_operator.api import HELLOWORLD, SNAPSHOT, v1
+from helloworld_operator.api import HELLOWORLD, SNAPSHOT, hub
 from helloworld_operator.api import snapshot as api
 from helloworld_operator.controller import jobs, names, originals
 from kopfkit.controller import (
@@ -23,6 +23,7 @@ from kopfkit.controller import (
     Stopped,
     Undecoded,
     conditions_of,
+    is_true,
     see,
 )
 from kopfkit.controller.kinds import (
@@ -79,7 +80,7 @@ def controller(image: str | None) -> Controller[api.Spec, api.Status]:
         workers=_WORKERS,
         initial=names.INITIAL,
     )
-    source = Kind.of(HELLOWORLD, v1.VERSION)
+    source = Kind.of(HELLOWORLD, hub.VERSION)
     return (
         made.owns(PERSISTENT_VOLUME_CLAIMS, immutable=True)
         .owns(JOBS, immutable=True, delete=True)
@@ -113,15 +114,15 @@ async def reconcile(image: str | None, snapshot: Snapshot, ctx: Context) -> Resu
 
 async def undecodable(snapshot: Undecoded[api.Status], ctx: Context) -> None:
     """Tell of a snapshot whose spec is refused, unless it is taken or has failed already."""
-    if not any(_is(snapshot.raw, kind) for kind in ("Ready", "Failed")):
+    if not any(is_true(snapshot.raw.get("status"), kind) for kind in ("Ready", "Failed")):
         _tell(snapshot, ctx, Look("InvalidSpec", snapshot.error))
 
 
 async def _look(image: str | None, snapshot: Snapshot, ctx: Context) -> Look | None:
     name = names.snapshot_child_name(snapshot.name)
-    if _is(snapshot.raw, "Failed"):
+    if is_true(snapshot.raw.get("status"), "Failed"):
         return None
-    if _is(snapshot.raw, "Ready"):
+    if is_true(snapshot.raw.get("status"), "Ready"):
         try:
             kept = await ctx.find(PERSISTENT_VOLUME_CLAIMS, name)
         except Stopped:
@@ -155,7 +156,7 @@ async def _follow(snapshot: Snapshot, ctx: Context, job: dict[str, Any]) -> Look
     if found.again:
         await ctx.delete(JOBS, job, found.again)
         ctx.requeue(_RECHECK)
-        return Look("Copying", f"a Job is made anew: {found.again}")
+        return Look("Copying", f"the Job is created again: {found.again}")
     if found.refused:
         ctx.requeue(_RECHECK)
         text = f"the Job {name} that copies the guest book has no pod: {found.refused.message}"
@@ -173,7 +174,7 @@ async def _follow(snapshot: Snapshot, ctx: Context, job: dict[str, Any]) -> Look
         # Its pods are gone, and their words with them. The command says them again.
         await ctx.delete(JOBS, job, "its outcome is lost, asks again")
         ctx.requeue(_RECHECK)
-        return Look("Copying", "asks again what was copied")
+        return Look("Copying", "reading the result of the copy again")
     return _completed(snapshot, name, said)
 
 
@@ -205,13 +206,7 @@ def _tell(snapshot: Snapshot | Undecoded[api.Status], ctx: Context, look: Look) 
     else:
         ctx.condition("Ready", look.ready, look.reason, look.message)
         ctx.condition("Failed", False, "AsExpected")
-    before = conditions_of(snapshot.raw.get("status") or {}).get("Ready", {}).get("reason")
+    before = conditions_of(snapshot.raw.get("status")).get("Ready", {}).get("reason")
     if before != look.reason and (look.failed or look.ready):
         event = "SnapshotFailed" if look.failed else "SnapshotReady"
         ctx.event(event, look.message, warning=look.failed)
-
-
-def _is(snapshot: dict[str, Any], kind: str) -> bool:
-    """Whether a condition of a snapshot is True."""
-    found = conditions_of(snapshot.get("status") or {})
-    return found.get(kind, {}).get("status") == "True"

@@ -1,186 +1,219 @@
-"""What to tell about a HelloWorld: a pure function of what was observed.
+"""What to tell about a HelloWorld, of what was seen and decided.
 
 Available: at least one pod answers. Progressing: the pods are on their way to what is wanted.
-Degraded: a person has to do something. Reasons are stable words for programs; messages are for
-people. A sentence stands in one condition, and the others name its reason and that condition.
-Conditions of other writers are kept.
+Degraded: a person has to do something. Each is an ordered chain of checks, of which the first that
+applies is told; docs/reference/conditions.md has them as a table. Reasons are stable words for
+programs; messages are for people. A sentence stands in one condition, and the others name its
+reason and that condition.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
-from helloworld_operator.api import v1
-from helloworld_operator.controller.desired import CONTAINER, TARGETS, url
+from helloworld_operator.api import hub
+from helloworld_operator.controller.desired import TARGETS, url
+from helloworld_operator.controller.images import image_of
 from helloworld_operator.controller.names import selector_labels, selector_text
-from helloworld_operator.controller.observe import SERVICES, mapping
-from helloworld_operator.controller.observed import Observed, Problem
-from kopfkit.controller.conditions import condition, conditions_of, patch, see
-from kopfkit.controller.rollouts import Rollout, pods, rollout
-from kopfkit.runtime.client import Object
+from helloworld_operator.controller.world import Raw, World
+from kopfkit.controller import (
+    Context,
+    Problem,
+    Rollout,
+    capacity,
+    conditions_of,
+    decide,
+    dig,
+    items,
+    rollout,
+    see,
+)
 
-__all__ = ["MADE", "TYPES", "Rollout", "condition", "conditions_of", "image_of", "patch"]
-__all__ += ["rollout_of", "status", "unsettled"]
+Verdict: TypeAlias = tuple[bool, str, str]
+"""State, reason and message of a condition."""
+Check: TypeAlias = Callable[[World, Rollout], Verdict | None]
 
-TYPES: Final = ("Available", "Progressing", "Degraded")
-# Reasons of Progressing that are told only when all children are there.
-MADE: Final = ("RolloutComplete", "RollingOut", "RolloutStuck", "RolloutPaused")
-
-
-def unsettled(observed: Observed) -> bool:
-    """Whether the Deployment's controller is still at work on its newest generation.
-
-    It is done when it has made all the pods; that they become ready is another matter.
-    """
-    return observed.deployment is not None and not rollout(observed.deployment).settled
+# What an exchange of the image may wait for before the Deployment is touched.
+_EXCHANGES: Final = ("WaitingForSnapshot",)
 
 
-def status(observed: Observed, now: str) -> Object:
-    """The status to be stored.
+def tell(world: World, status: hub.Status, ctx: Context) -> None:
+    """Fill the status, set the conditions, record what changed, and block upgrades of the operator
+    while an image is exchanged."""
+    at = rollout_of(world)
+    fill(world, at, status)
+    told = conditions(world, at)
+    for kind, verdict in told.items():
+        ctx.condition(kind, *verdict)
+    state, reason, message = told["Progressing"]
+    exchanged = reason == "RollingOut" and image_of(world.deployment) != status.image
+    # What never ran has nothing to lose by another operator going on with it; and where it is
+    # stuck, an upgrade may be the way out.
+    if state and status.image and (exchanged or reason in _EXCHANGES):
+        ctx.block_upgrade("RolloutInProgress", f"{world.namespace}/{world.name}: {message}")
+    before = dig(world.raw, "status", "image")
+    if before and status.image != before:
+        ctx.event("RolledOut", f"all pods run image {status.image}")
+    was = conditions_of(world.raw.get("status")).get("Available", {}).get("status")
+    state, reason, message = told["Available"]
+    if was == "True" and not state and reason != "ScaledToZero" and not told["Degraded"][0]:
+        ctx.event("Unavailable", message, warning=True)
 
-    Args:
-        observed: what was seen.
-        now: RFC 3339, for conditions that change.
-    """
-    owner = observed.owner
-    old = mapping(owner.get("status"))
-    generation = owner["metadata"].get("generation", 0)
-    at = rollout_of(observed.deployment, observed.spec)
-    new: Object = {
-        "observedGeneration": generation,
-        "desiredReplicas": at.wanted,
-        "replicas": at.replicas,
-        "readyReplicas": at.ready,
-        "selector": selector_text(owner["metadata"]["name"]),
-    }
-    address = _url(observed)
-    if address and not _unreachable(observed):
-        # Never the address of somebody else's Service.
-        new["url"] = address
+
+def rollout_of(world: World) -> Rollout:
+    """How far the Deployment is; before there is one, of what the spec asks for."""
+    return rollout(world.deployment, wanted=world.spec.replicas if world.spec is not None else 0)
+
+
+def conditions(world: World, at: Rollout) -> dict[str, Verdict]:
+    """The conditions by their type."""
+    return {kind: decide(checks, world, at) for kind, checks in CHECKS.items()}
+
+
+def fill(world: World, at: Rollout, status: hub.Status) -> None:
+    """Fill all fields of the status but conditions and observedGeneration."""
+    status.desired_replicas, status.replicas = at.wanted, at.replicas
+    status.ready_replicas = at.ready
+    status.selector = selector_text(world.name)
+    # Never the address of somebody else's Service.
+    status.url = (_url(world) if world.service is not None else "") or None
     # No pods prove no image.
-    proven = image_of(observed.deployment) if at.complete and at.wanted else ""
-    further = {"volumeCapacity": _capacity(observed), **observed.fields}
-    further["image"] = proven or further.get("image")
-    new |= {name: value for name, value in further.items() if value}
-    before = conditions_of(old)
-    told = {
-        "Available": _available(observed, at),
-        "Progressing": _progressing(observed, at),
-        "Degraded": _degraded(observed, at),
-    }
-    conditions = [condition(kind, *told[kind], generation, before.get(kind), now) for kind in TYPES]
-    others = [each for kind, each in before.items() if kind not in told]
-    return {**new, "conditions": conditions + others}
+    proven = image_of(world.deployment) if at.complete and at.wanted else ""
+    status.image = proven or world.record.good
+    status.rejected_image = world.record.rejected
+    status.volume_capacity = capacity(world.claim)
+    status.last_snapshot = world.last_snapshot
 
 
-def rollout_of(deployment: Object | None, spec: v1.Spec | None) -> Rollout:
-    """How far a Deployment (None: there is none yet) of a spec is."""
-    return rollout(deployment, wanted=spec.replicas if spec is not None else 0)
+# -- Available: the way from the URL to a pod that answers
 
 
-def image_of(deployment: Object | None) -> str:
-    """The image a Deployment asks for, or ""."""
-    template = mapping(mapping(mapping(deployment).get("spec")).get("template"))
-    for container in mapping(template.get("spec")).get("containers") or []:
-        if mapping(container).get("name") == CONTAINER:
-            return str(container.get("image", ""))
-    return ""
+def _not_made(world: World, at: Rollout) -> Verdict | None:
+    if world.deployment is not None and world.service is not None:
+        return None
+    if world.problems:
+        return False, world.problems[0].reason, see("Degraded")
+    if world.waiting:
+        return False, world.waiting.reason, see("Progressing")
+    return None
 
 
-def _url(observed: Observed) -> str:
+def _no_service(world: World, at: Rollout) -> Verdict | None:
+    if world.service is not None:
+        return None
+    return False, "NoService", "the Service is not there yet"
+
+
+def _service_differs(world: World, at: Rollout) -> Verdict | None:
+    # Somebody changed it, and it could not be changed back yet.
+    amiss = _misdirected(world)
+    return (False, "ServiceDiffers", amiss) if amiss else None
+
+
+def _scaled_to_zero(world: World, at: Rollout) -> Verdict | None:
+    if at.wanted:
+        return None
+    return False, "ScaledToZero", "no pods are wanted: spec.replicas is 0"
+
+
+def _answering(world: World, at: Rollout) -> Verdict | None:
+    return (True, "MinimumReplicasAvailable", _count(at)) if at.answering else None
+
+
+def _silent(world: World, at: Rollout) -> Verdict | None:
+    text = _count(at)
+    if why := ", ".join(each.reason for each in _troubles(world, at)):
+        text = f"{text}: {why}; {see('Degraded')}"
+    return False, "NoReplicasAvailable", text
+
+
+# -- Progressing: what stands in the way, what is waited for, how far the pods are
+
+
+def _hindered(world: World, at: Rollout) -> Verdict | None:
+    return (False, world.problems[0].reason, see("Degraded")) if world.problems else None
+
+
+def _waits(world: World, at: Rollout) -> Verdict | None:
+    return (True, world.waiting.reason, world.waiting.message) if world.waiting else None
+
+
+def _paused(world: World, at: Rollout) -> Verdict | None:
+    return (False, at.paused.reason, see("Degraded")) if at.paused else None
+
+
+def _held_up(world: World, at: Rollout) -> Verdict | None:
+    return (False, "RolloutStuck", see("Degraded")) if at.stalled else None
+
+
+def _rolling(world: World, at: Rollout) -> Verdict | None:
+    return not at.complete, at.progress.reason, at.progress.message
+
+
+# -- Degraded: what a person has to do something about
+
+
+def _in_trouble(world: World, at: Rollout) -> Verdict | None:
+    found = [*world.problems, *_troubles(world, at)]
+    if not found:
+        return None
+    return True, found[0].reason, "; ".join(each.message for each in found)
+
+
+def _stalled(world: World, at: Rollout) -> Verdict | None:
+    return (True, "RolloutStuck", at.stalled) if at.stalled else None
+
+
+def _as_expected(world: World, at: Rollout) -> Verdict | None:
+    return False, "AsExpected", ""
+
+
+CHECKS: Final[dict[str, tuple[Check, ...]]] = {
+    "Available": (_not_made, _no_service, _service_differs, _scaled_to_zero, _answering, _silent),
+    "Progressing": (_hindered, _waits, _paused, _held_up, _rolling),
+    "Degraded": (_in_trouble, _stalled, _as_expected),
+}
+
+
+def _troubles(world: World, at: Rollout) -> list[Problem]:
+    """Why pods are missing: refused by the API server, or made and not starting."""
+    found = (at.refused, *world.troubles, at.paused)
+    return [each for each in found if each is not None]
+
+
+def _count(at: Rollout) -> str:
+    return f"{at.answering} of {at.wanted} {'pod' if at.wanted == 1 else 'pods'} available"
+
+
+def _url(world: World) -> str:
     """Where the greeting is answered; while the spec is not understood, by the port of our Service,
     as a status may be one that nobody wrote for us."""
-    if observed.spec is not None:
-        return url(observed.owner, observed.spec)
-    port = _port(observed.service)
-    return url(observed.owner, v1.Spec(service=v1.Service(port=port))) if port else ""
+    if world.spec is not None:
+        return url(world.raw, world.spec)
+    port = _port(world.service)
+    return url(world.raw, hub.Spec(service=hub.Service(port=port))) if port else ""
 
 
-def _port(service: Object | None) -> int:
+def _port(service: Raw | None) -> int:
     """The port of our Service that leads to the pods, 0 where there is none."""
-    ports = mapping(mapping(service).get("spec")).get("ports") or []
-    for each in map(mapping, ports):
+    for each in items(dig(service, "spec", "ports")):
         if each.get("protocol", "TCP") == "TCP" and each.get("targetPort") in TARGETS:
             return int(each.get("port", 0))
     return 0
 
 
-def _capacity(observed: Observed) -> str:
-    at = mapping(mapping(observed.claim).get("status"))
-    return str(mapping(at.get("capacity")).get("storage", ""))
-
-
-def _available(observed: Observed, at: Rollout) -> tuple[str, str, str]:
-    if observed.deployment is None or _unreachable(observed):
-        if observed.problems:
-            return "False", observed.problems[0].reason, see("Degraded")
-        if observed.waiting:
-            return "False", observed.waiting.reason, see("Progressing")
-    if _unreachable(observed):
-        return "False", "NoService", "the Service is not there yet"
-    if amiss := _misdirected(observed):
-        return "False", "ServiceDiffers", amiss
-    if at.wanted == 0:
-        return "False", "ScaledToZero", "no pods are wanted: spec.replicas is 0"
-    if at.answering:
-        return (
-            "True",
-            "MinimumReplicasAvailable",
-            f"{at.answering} of {pods(at.wanted)} available",
-        )
-    text = f"{at.answering} of {pods(at.wanted)} available"
-    if why := ", ".join(trouble.reason for trouble in _troubles(observed, at)):
-        text = f"{text}: {why}; {see('Degraded')}"
-    return "False", "NoReplicasAvailable", text
-
-
-def _unreachable(observed: Observed) -> bool:
-    """Whether we looked for the Service, and there is none of ours."""
-    return SERVICES in observed.children and observed.service is None
-
-
-def _misdirected(observed: Observed) -> str:
-    """Why our Service does not answer at the URL, or "". Somebody changed it, and it could not be
-    changed back yet."""
-    if observed.service is None:
-        return ""
-    name, spec = observed.service["metadata"]["name"], mapping(observed.service.get("spec"))
-    if spec.get("type") == "ExternalName":
+def _misdirected(world: World) -> str:
+    """Why our Service does not answer at the URL, or ""."""
+    name = dig(world.service, "metadata", "name")
+    if dig(world.service, "spec", "type") == "ExternalName":
         return f"Service {name} is of type ExternalName: it does not lead to the pods"
-    if spec.get("selector") != selector_labels(observed.owner["metadata"]["name"]):
+    if dig(world.service, "spec", "selector") != selector_labels(world.name):
         return f"Service {name} selects other pods"
-    if observed.spec is None:
-        return "" if _port(observed.service) else f"no port of Service {name} leads to the pods"
-    port = _url(observed).rpartition(":")[2]
-    ports = [mapping(each) for each in spec.get("ports") or []]
-    for each in ports:
+    if world.spec is None:
+        return "" if _port(world.service) else f"no port of Service {name} leads to the pods"
+    port = _url(world).rpartition(":")[2]
+    for each in items(dig(world.service, "spec", "ports")):
         if str(each.get("port")) == port and each.get("protocol", "TCP") == "TCP":
             if each.get("targetPort") in TARGETS:
                 return ""
             return f"port {port} of Service {name} leads to another port of the pods"
     return f"Service {name} has no port {port}/TCP"
-
-
-def _progressing(observed: Observed, at: Rollout) -> tuple[str, str, str]:
-    if observed.problems:
-        return "False", observed.problems[0].reason, see("Degraded")
-    if observed.waiting:
-        return "True", observed.waiting.reason, observed.waiting.message
-    if at.paused:
-        return "False", at.paused.reason, see("Degraded")
-    if at.stalled:
-        return "False", "RolloutStuck", see("Degraded")
-    return str(not at.complete), at.progress.reason, at.progress.message
-
-
-def _degraded(observed: Observed, at: Rollout) -> tuple[str, str, str]:
-    found = [*observed.problems, *_troubles(observed, at)]
-    if found:
-        return "True", found[0].reason, "; ".join(each.message for each in found)
-    if at.stalled:
-        return "True", "RolloutStuck", at.stalled
-    return "False", "AsExpected", ""
-
-
-def _troubles(observed: Observed, at: Rollout) -> list[Problem]:
-    """Why pods are missing: refused by the API server, or made and not starting."""
-    found = (at.refused, *observed.troubles, at.paused)
-    return [each for each in found if each is not None]

@@ -91,7 +91,7 @@ def test_a_damaged_state_file_stops_neither_up_nor_down(home: Home) -> None:
     (home.state / "kopfkit/state.json").write_text('{"name": "kopf')
     again = home.run("up", "--kind", "control-plane")
     assert again.returncode == 0, again.stderr
-    assert "clearing it away" in again.stderr
+    assert "cleaning up" in again.stderr
     assert len(home.pids()) == 3
     assert not home.pids() & old
     (home.state / "kopfkit/state.json").write_text("")

@@ -139,7 +139,7 @@ def test_when_v1_takes_its_place_it_ends_for_a_new_start(
         assert (
             operator.logs()
             .splitlines()[-1]
-            .endswith("the controller starts anew and goes on with that.")
+            .endswith("the controller restarts and uses that version.")
         )
     finally:
         _gone(api)

@@ -204,7 +204,7 @@ def test_metrics_name_no_object_unless_they_are_asked_to(
 def test_without_a_metrics_port_there_are_no_metrics(start: Callable[..., Any]) -> None:
     operator = start()
     operator.says("Became leader")
-    assert "metrics on 0" in operator.logs()
+    assert "metrics port 0" in operator.logs()
 
 
 def test_the_leader_brings_its_monitors_with_the_rights_it_is_shipped_with(

@@ -142,7 +142,7 @@ def test_a_leader_that_was_suspended_writes_nothing_when_it_wakes(
     one = hello()
     one.settled()
     leader.process.send_signal(signal.SIGCONT)
-    leader.says("lost the Lease")
+    leader.says("Lost Lease")
     api.patch(one.path, {"spec": {"replicas": 2}})
 
     one.settled()
@@ -215,7 +215,7 @@ def test_a_health_port_that_is_taken_is_one_clear_line(start: Start) -> None:
 def test_it_answers_healthz_and_readyz(start: Start) -> None:
     operator = start()
     operator.says("Caches synced")
-    port = int(operator.logs().split("health on port ")[1].split()[0].rstrip(","))
+    port = int(operator.logs().split("health port ")[1].split()[0].rstrip(","))
     for path in ("healthz", "readyz"):
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}") as answer:
             assert answer.status == 200

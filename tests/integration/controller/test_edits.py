@@ -15,10 +15,11 @@ import pytest
 
 from budgets import SOAK, examples
 from helloworld_operator.api import v1
-from helloworld_operator.controller import volumes
-from helloworld_operator.controller.kinds import KINDS, Kind
-from helloworld_operator.controller.observe import spec_of
-from helloworld_operator.controller.wish import NOTHING, Wish
+from helloworld_operator.controller import autoscaling, desired, helloworlds, volumes
+from helloworld_operator.controller.desired import Desired
+from helloworld_operator.controller.names import MANAGER
+from kopfkit.controller import decode_spec
+from kopfkit.controller.building import Builder
 from kopfkit.runtime.fields import differences
 from kopfkit.testing.client import Api, ApiError
 from kopfkit.testing.waiting import eventually
@@ -68,7 +69,7 @@ class Child:
 
     api: Api
     one: Hello
-    kind: Kind
+    kind: str
     wanted: Any
     path: str
     original: Any
@@ -82,7 +83,7 @@ class Child:
         found = differences(self.wanted, now)
         assert not found, found
         assert now["metadata"].get("ownerReferences"), now["metadata"]
-        if self.kind.kind == "Deployment":
+        if self.kind == "Deployment":
             pod, before = (each["spec"]["template"]["spec"] for each in (now, self.original))
             greeting = [each for each in pod["containers"] if each["name"] == "greeting"]
             assert [each.get("ports") for each in pod["containers"] if "ports" in each] == [
@@ -103,7 +104,7 @@ class Child:
             assert all(each.get("restartPolicy") == "Always" for each in started), started
             annotations = now["spec"]["template"]["metadata"].get("annotations", {})
             assert APPARMOR not in annotations, annotations
-        if self.kind.kind == "HorizontalPodAutoscaler":
+        if self.kind == "HorizontalPodAutoscaler":
             assert now["spec"]["metrics"] == self.original["spec"]["metrics"]
         return True
 
@@ -155,24 +156,24 @@ class Child:
 METADATA = ("labels", "annotations", "ownerReferences")
 
 
-def _child(api: Api, one: Hello, kind: Kind) -> Child:
+CONTROLLER = helloworlds.controller(IMAGE)
+BUILDER = Builder(MANAGER, CONTROLLER.kind, CONTROLLER.hash_key, CONTROLLER.owned)
+BUILDS: dict[str, Callable[[Desired], Any]] = {
+    "PersistentVolumeClaim": lambda wanted: volumes.claim(
+        wanted.name, wanted.spec.persistence or v1.Persistence(), None, volumes.NOTHING
+    ),
+    "Deployment": desired.deployment,
+    "Service": desired.service,
+    "HorizontalPodAutoscaler": autoscaling.autoscaler,
+}
+
+
+def _child(api: Api, one: Hello, kind: str) -> Child:
     owner = one.get()
-    spec = spec_of(owner)
-    persistent = spec.persistence is not None
-    wanted = kind.build(
-        Wish(
-            owner,
-            spec,
-            IMAGE,
-            own_image=True,
-            replicas=None if spec.autoscaling is not None else spec.replicas,
-            parts=volumes.parts(owner) if persistent else NOTHING,
-            claim=volumes.claim(owner, spec.persistence or v1.Persistence(), None, volumes.NOTHING)
-            if persistent
-            else None,
-        )
-    )
-    assert wanted is not None
+    spec = decode_spec(owner, v1.Spec)
+    replicas = None if spec.autoscaling is not None else spec.replicas
+    made = BUILDS[kind](Desired(one.name, spec, IMAGE, own_image=True, replicas=replicas))
+    _, wanted = BUILDER.applied(owner, made)
     path = api.path_of(wanted)
     eventually(lambda: not differences(wanted, api.get(path)))
     return Child(api, one, kind, wanted, path, api.get(path))
@@ -204,11 +205,10 @@ def children(plane: Any, operator: Any, space: str) -> dict[str, Child]:
             }
         )
         one = Hello(plane.api, space, name, name)
-        for kind in KINDS:
-            if kind.kind in kinds:
-                made[f"{name} {kind.kind}"] = eventually(
-                    lambda one=one, kind=kind: _child(plane.api, one, kind)
-                )
+        for kind in kinds:
+            made[f"{name} {kind}"] = eventually(
+                lambda one=one, kind=kind: _child(plane.api, one, kind)
+            )
     return made
 
 

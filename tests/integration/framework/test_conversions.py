@@ -48,23 +48,32 @@ def harbour(plane: Plane, project: Path) -> Path:
 
 
 @pytest.fixture
-def running(plane: Plane, harbour: Path, tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """`kopfkit run local` of the project."""
+def run_local(plane: Plane, harbour: Path, tmp_path: Path) -> Iterator[Any]:
+    """Starts `kopfkit run local` of the project."""
     state = {"KUBECONFIG": str(plane.control.kubeconfig), "KOPFKIT_STATE_DIR": str(tmp_path)}
     words = [*KOPFKIT, "run", "local", f"--webhook-port={ports.free(1)[0]}"]
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen(
-            words, cwd=harbour, env={**os.environ, **state}, text=True, stdout=log, stderr=log
-        )
-        yield process
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> "subprocess.Popen[str]":
+        env = {**os.environ, **state}
+        with (tmp_path / "log").open("w") as log:
+            started.append(
+                subprocess.Popen(words, cwd=harbour, env=env, text=True, stdout=log, stderr=log)
+            )
+        return started[-1]
+
+    yield start
+    for process in started:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
         process.wait(120)
 
 
 def test_both_kinds_are_converted_for_clients_and_for_their_controllers(
-    running: "subprocess.Popen[str]", api: Api, namespace: str, tmp_path: Path
+    run_local: Any, api: Api, namespace: str, tmp_path: Path
 ) -> None:
+    running = run_local()
+
     def path(version: str, plural: str, name: str) -> str:
         return f"/apis/{GROUP}/{version}/namespaces/{namespace}/{plural}/{name}"
 
@@ -105,6 +114,29 @@ def test_both_kinds_are_converted_for_clients_and_for_their_controllers(
     running.send_signal(signal.SIGINT)
     running.wait(120)
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_the_objects_of_every_crd_are_migrated_to_its_storage_version(
+    harbour: Path, run_local: Any, api: Api, namespace: str
+) -> None:
+    def store(crd: str, number: int) -> Any:
+        """Have a CRD store its version of this number, as an earlier release did."""
+        versions = api.get(crd)["spec"]["versions"]
+        for at, each in enumerate(versions):
+            each["storage"] = at == number
+        api.patch(crd, {"spec": {"versions": versions}})
+        return api.get(crd)["status"]["storedVersions"]
+
+    old = {CRDS[0]: ("Dock", "v1alpha1"), CRDS[1]: ("Crane", "v1beta1")}
+    for crd, (kind, version) in old.items():
+        eventually(lambda crd=crd, version=version: version in store(crd, 1))
+        body = {"apiVersion": f"{GROUP}/{version}", "kind": kind}
+        body["metadata"] = {"name": "old", "namespace": namespace}
+        eventually(lambda body=body: api.create(body))
+        eventually(lambda crd=crd: "v1" in store(crd, 0))
+    run_local()
+    for crd in CRDS:
+        eventually(lambda crd=crd: api.get(crd)["status"]["storedVersions"] == ["v1"])
 
 
 def test_one_certificate_is_trusted_by_every_crd_and_rotated_for_all_at_once(

@@ -42,7 +42,7 @@ def test_a_kind_that_comes_and_goes_stops_nobody_and_is_picked_up(
     process = start()
     process.says(MISSING)
     process.says("leads")
-    (port,) = re.findall(r"health on port (\d+)", process.logs())
+    (port,) = re.findall(r"health port (\d+)", process.logs())
     eventually(lambda: _answers(f"http://127.0.0.1:{port}/readyz"))
 
     def shelf(name: str, **spec: Any) -> Callable[[], Any]:

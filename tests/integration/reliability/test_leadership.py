@@ -130,7 +130,7 @@ def test_whatever_happens_to_leaders_there_are_never_two_writers(
                 taken.append((how, acted[0] - at))
                 if how == "freeze":
                     leader.process.send_signal(signal.SIGCONT)
-                    eventually(lambda leader=leader: "lost the Lease" in leader.logs())
+                    eventually(lambda leader=leader: "Lost Lease" in leader.logs())
                 else:
                     assert leader.process.wait(120) == (0 if how == "end" else -9)
                     operators.append(start(name=f"operator-{len(operators)}"))

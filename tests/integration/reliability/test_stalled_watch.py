@@ -31,7 +31,7 @@ class Stall:
 
 
 def _ask(operator: Any, path: str) -> tuple[int, str]:
-    port = operator.logs().split("health on port ")[1].split(",")[0].split()[0]
+    port = operator.logs().split("health port ")[1].split(",")[0].split()[0]
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=10) as answer:
             return answer.status, answer.read().decode()

@@ -149,7 +149,7 @@ async def test_a_webhook_that_does_not_answer_is_named_and_waited_for(
     with pytest.raises(KopfkitError) as refused:
         await migrate(client, hello.name, **{**FAST, "patience": 1})
     assert "conversion webhook" in refused.value.why
-    assert "Bring the conversion webhook to answer" in refused.value.hint
+    assert "Make the conversion webhook answer" in refused.value.hint
     assert hello.stored() == ["v1alpha1", "v1"]
     assert set(hello.versions().values()) == {"v1alpha1"}
     late = asyncio.get_running_loop().call_later(3, hello.webhook.start)

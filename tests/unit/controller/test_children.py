@@ -5,17 +5,15 @@ from typing import Any
 import pytest
 
 from helloworld_operator.api import v1
-from helloworld_operator.controller import autoscaling
-from helloworld_operator.controller.children import new_children
-from helloworld_operator.controller.kinds import KINDS, Kind
+from helloworld_operator.controller import autoscaling, desired, helloworlds
+from helloworld_operator.controller.desired import Desired
 from helloworld_operator.controller.names import MANAGER
-from helloworld_operator.controller.observe import AUTOSCALERS, HELLOWORLDS, SERVICES
-from helloworld_operator.controller.reconcile import _refused
-from helloworld_operator.controller.sources import new_stores
-from helloworld_operator.controller.wish import Wish
-from kopfkit.runtime.client import Client, Resource
+from kopfkit.controller import Refused, assembly, kinds
+from kopfkit.controller.context import Context
+from kopfkit.runtime.client import Resource
 from kopfkit.runtime.errors import Conflict, Invalid, NotFound
 from kopfkit.runtime.store import key_of
+from kopfkit.runtime.views import ViewingClient
 
 OWNER: dict[str, Any] = {
     "apiVersion": "test.jiaozi.com/v1",
@@ -26,14 +24,14 @@ OWNER: dict[str, Any] = {
         "conditions": [{"type": "Progressing", "status": "True", "reason": "RollingOut"}],
     },
 }
-SERVICE, SCALER = (
-    next(kind for kind in KINDS if kind.resource is resource)
-    for resource in (SERVICES, AUTOSCALERS)
-)
-WISH = Wish(OWNER, v1.Spec(autoscaling=v1.Autoscaling(max_replicas=3)), "i:1")
+CONTROLLER = helloworlds.controller(None)
+HELLOWORLDS, SERVICES = CONTROLLER.resource, kinds.SERVICES.resource
+AUTOSCALERS = kinds.HORIZONTAL_POD_AUTOSCALERS.resource
+SERVICE, SCALER = desired.service, autoscaling.autoscaler
+WISH = Desired("x", v1.Spec(autoscaling=v1.Autoscaling(max_replicas=3)), "i:1")
 
 
-class Server(Client):
+class Server(ViewingClient):
     """Objects by resource and name; counts what is asked."""
 
     def __init__(self) -> None:
@@ -91,15 +89,23 @@ class Events:
 
 class World:
     def __init__(self) -> None:
-        self.server, self.events = Server(), Events()
-        self.stores = new_stores()
+        self.events = Events()
+        self.stores = assembly.new_stores(assembly.sources(MANAGER, [CONTROLLER]))
         self.stores[HELLOWORLDS].put(OWNER)
-        self.children = new_children(self.server, self.stores, recorder=self.events)
+        self.serve(Server())
 
-    async def ensure(self, kind: Kind, wish: Wish = WISH) -> Any:
-        wanted = kind.build(wish)
-        assert wanted is not None
-        return await self.children.ensure(wish.owner, kind, wanted, kind.first(wish, wanted))
+    def serve(self, server: "Server") -> None:
+        self.server = server
+        self.parts = assembly.parts(MANAGER, CONTROLLER, server, self.stores, self.events)
+        self.children = self.parts.children
+
+    def complete(self, build: Any, wish: Desired = WISH, owner: Any = OWNER) -> Any:
+        """A child as it is applied, and the rules of its repair."""
+        return self.parts.builder.applied(owner, build(wish))
+
+    async def ensure(self, build: Any, wish: Desired = WISH, owner: Any = OWNER) -> Any:
+        owned, wanted = self.complete(build, wish, owner)
+        return await self.children.ensure(owner, owned, wanted, wanted)
 
 
 @pytest.fixture
@@ -110,7 +116,7 @@ def world() -> World:
 async def test_a_child_that_went_unseen_is_made_again_at_once(world: World) -> None:
     await world.ensure(SERVICE)
     del world.server.objects[(SERVICES, "x")]  # and no event told us
-    other = Wish(OWNER, v1.Spec(service=v1.Service(port=81)), "i:1")
+    other = Desired("x", v1.Spec(service=v1.Service(port=81)), "i:1")
     result = await world.ensure(SERVICE, other)
 
     assert result.live["spec"]["ports"][0]["port"] == 81
@@ -145,7 +151,7 @@ async def test_what_agreed_is_not_compared_again_until_one_of_both_changes(
     world.stores[SERVICES].put({**live, "metadata": {**live["metadata"], "resourceVersion": "99"}})
     await world.ensure(SERVICE)
     assert len(compared) == 2
-    await world.ensure(SERVICE, Wish(OWNER, v1.Spec(service=v1.Service("NodePort")), "i:1"))
+    await world.ensure(SERVICE, Desired("x", v1.Spec(service=v1.Service("NodePort")), "i:1"))
     assert len(compared) == 3
     # And nothing is remembered of what is gone.
     world.children.forget(key_of(OWNER))
@@ -172,8 +178,7 @@ async def test_a_conflict_on_deleting_what_still_lives_is_tried_again(world: Wor
 
 
 async def test_one_of_somebody_else_is_not_deleted(world: World) -> None:
-    foreign = autoscaling.autoscaler(WISH)
-    assert foreign is not None
+    _, foreign = world.complete(SCALER)
     del foreign["metadata"]["ownerReferences"]
     world.stores[AUTOSCALERS].put(foreign)
 
@@ -187,12 +192,8 @@ async def test_a_child_that_was_there_before_and_is_gone_is_an_event(world: Worl
     waiting = {"type": "Progressing", "status": "True", "reason": "WaitingForSnapshot"}
     for status in ({}, {**OWNER["status"], "conditions": [waiting]}):
         held = World()
-        await held.ensure(SERVICE, Wish({**OWNER, "status": status}, WISH.spec, "i:1"))
+        await held.ensure(SERVICE, WISH, {**OWNER, "status": status})
         assert held.events.told == []
-
-
-def test_the_kinds_are_keys_of_mappings() -> None:
-    assert len({kind: kind.kind for kind in KINDS}) == len(KINDS)
 
 
 @pytest.mark.parametrize(
@@ -203,15 +204,22 @@ def test_the_kinds_are_keys_of_mappings() -> None:
         ("exceeded quota", False),
     ],
 )
-def test_what_cannot_be_changed_is_told_with_the_way_out(message: str, hinted: bool) -> None:
-    problem = _refused(OWNER, SERVICE, Invalid(message), None)
-    assert problem.message.startswith(f"Service: {message.rstrip(': ')}")
-    assert ("`kubectl delete service x -n ns`" in problem.message) is hinted
+async def test_what_cannot_be_changed_is_told_with_the_way_out(
+    world: World, message: str, hinted: bool
+) -> None:
+    class Refusing(Server):
+        async def create(self, resource: Resource, namespace: str | None, body: Any) -> Any:
+            raise Invalid(message)
+
+    world.serve(Refusing())
+    with pytest.raises(Refused) as found:
+        await Context(OWNER, world.parts).apply(SERVICE(WISH))
+    assert found.value.message.startswith(f"Service: {message.rstrip(': ')}")
+    assert ("`kubectl delete service x -n ns`" in found.value.message) is hinted
 
 
 def orphan(manager: str, **metadata: Any) -> dict[str, Any]:
-    lost = SERVICE.build(WISH)
-    assert lost is not None
+    _, lost = World().complete(SERVICE)
     del lost["metadata"]["ownerReferences"]
     lost["metadata"] |= {"uid": "child", "resourceVersion": "3", **metadata}
     lost["metadata"]["managedFields"] = [{"manager": manager, "operation": "Update"}]
@@ -249,8 +257,7 @@ class Insisting(Server):
 
 
 async def test_who_insists_on_a_contradiction_is_let(world: World) -> None:
-    world.server = Insisting()
-    world.children = new_children(world.server, world.stores, recorder=world.events)
+    world.serve(Insisting())
     await world.ensure(SERVICE)
     await world.ensure(SERVICE)
     assert world.server.asked.count("apply services") == 1
@@ -270,14 +277,12 @@ async def test_a_refusal_for_what_no_rule_knows_takes_all_that_others_set(world:
                 raise Invalid("spec.foreign: no")
             return self._keep(resource, body)
 
-    lost = SERVICE.build(WISH)
-    assert lost is not None
+    _, lost = world.complete(SERVICE)
     foreign = {"manager": "other", "operation": "Update", "fieldsV1": {"f:spec": {"f:foreign": {}}}}
     lost["spec"] = {**lost["spec"], "type": "NodePort", "foreign": 1}
     lost["metadata"] |= {"uid": "child", "resourceVersion": "3", "managedFields": [foreign]}
-    world.server = Refusing()
+    world.serve(Refusing())
     world.server.objects[(SERVICES, "x")] = lost
-    world.children = new_children(world.server, world.stores, recorder=world.events)
     world.stores[SERVICES].put(lost)
     result = await world.ensure(SERVICE)
     assert result.wrote

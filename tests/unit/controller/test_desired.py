@@ -4,8 +4,8 @@ from typing import Any
 
 from helloworld_operator.api import v1
 from helloworld_operator.controller import autoscaling, desired
+from helloworld_operator.controller.desired import Desired
 from helloworld_operator.controller.names import MANAGER
-from helloworld_operator.controller.wish import HASH, PodParts, Wish
 from kopfkit.runtime.managedfields import take_over
 
 OWNER: dict[str, Any] = {
@@ -14,11 +14,9 @@ OWNER: dict[str, Any] = {
 }
 
 
-def wish(spec: v1.Spec, **more: Any) -> Wish:
+def wish(spec: v1.Spec) -> Desired:
     replicas = autoscaling.replicas(spec, None)
-    image = spec.image or "default:1"
-    more = {"own_image": not spec.image, "replicas": replicas, **more}
-    return Wish(OWNER, spec, image, **more)
+    return Desired("x", spec, spec.image or "default:1", not spec.image, replicas)
 
 
 def container(spec: v1.Spec) -> dict[str, Any]:
@@ -74,13 +72,7 @@ def test_given_resources_replace_ours() -> None:
     assert "requests" in container(v1.Spec())["resources"]
 
 
-def test_the_hash_changes_with_the_wish_and_only_with_it() -> None:
-    def digest(spec: v1.Spec) -> str:
-        made = desired.deployment(wish(spec))
-        return str(made["metadata"]["annotations"][HASH])
-
-    assert digest(v1.Spec()) == digest(v1.Spec())
-    assert digest(v1.Spec()) != digest(v1.Spec(replicas=2))
+def test_no_note_restarts_the_pods() -> None:
     # The pods' template has no hash: it would restart them for every change of the rest.
     template = desired.deployment(wish(v1.Spec()))["spec"]["template"]
     assert "annotations" not in template["metadata"]
@@ -137,8 +129,8 @@ def test_with_an_autoscaler_the_number_of_pods_is_not_ours() -> None:
 
     assert "replicas" not in desired.deployment(wish(spec))["spec"]
     # It begins with the least, and is woken where it could not begin.
-    made = autoscaling.first_deployment(wish(spec), desired.deployment(wish(spec)))
-    assert made["spec"]["replicas"] == 2
+    assert autoscaling.at_first(spec) == {"replicas": 2}
+    assert autoscaling.at_first(v1.Spec(replicas=7)) == {}
     assert autoscaling.replicas(spec, asleep(0)) == 2
     assert autoscaling.replicas(spec, asleep(4)) is None
     assert autoscaling.replicas(v1.Spec(replicas=7), asleep(4)) == 7
@@ -172,19 +164,18 @@ def test_with_a_volume_one_pod_at_a_time_runs_whatever_is_stored() -> None:
     assert autoscaling.replicas(v1.Spec(replicas=0, persistence=v1.Persistence()), None) == 0
 
 
-def test_parts_are_added_to_the_pods() -> None:
-    parts = PodParts(
-        volumes=({"name": "data"},),
-        mounts=({"name": "data", "mountPath": "/data"},),
-        env=({"name": "DATA_DIR", "value": "/data"},),
-        init_containers=({"name": "restore"},),
-        security={"fsGroup": 65532},
-    )
-    pod = desired.deployment(wish(v1.Spec(), parts=parts))["spec"]["template"]["spec"]
+def test_a_volume_is_added_to_the_pods() -> None:
+    pod = desired.deployment(wish(v1.Spec(persistence=v1.Persistence())))["spec"]["template"][
+        "spec"
+    ]
 
-    assert pod["volumes"] == [{"name": "data"}]
-    assert pod["containers"][0]["volumeMounts"] == [{"name": "data", "mountPath": "/data"}]
+    claimed = {"name": "data", "persistentVolumeClaim": {"claimName": "x-data"}}
+    assert pod["volumes"] == [claimed, {"name": "tmp", "emptyDir": {}}]
+    mounts = [each["mountPath"] for each in pod["containers"][0]["volumeMounts"]]
+    assert mounts == ["/data", "/tmp"]
     assert {"name": "DATA_DIR", "value": "/data"} in pod["containers"][0]["env"]
-    assert pod["initContainers"] == [{"name": "restore"}]
     assert pod["securityContext"]["fsGroup"] == 65532
     assert pod["securityContext"]["runAsNonRoot"] is True
+    plain = desired.deployment(wish(v1.Spec()))["spec"]["template"]["spec"]
+    assert "volumes" not in plain
+    assert "volumeMounts" not in plain["containers"][0]

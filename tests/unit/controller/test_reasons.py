@@ -50,7 +50,9 @@ def _reason(node: ast.AST) -> ast.expr | None:
             return reason
         case ast.Call(func=ast.Attribute(attr="condition"), args=[_, _, reason, *_]):
             return reason
-        case ast.Tuple(elts=[ast.Constant(value="True" | "False"), reason, _]):
+        case ast.Call(func=ast.Attribute(attr="problem" | "wait"), args=[reason, _]):
+            return reason
+        case ast.Tuple(elts=[ast.Constant(value=True | False), reason, _]):
             return reason
         case ast.Assign(targets=[ast.Name(id="reason")], value=reason):
             return reason
@@ -106,6 +108,6 @@ def test_a_new_reason_in_the_code_is_noticed() -> None:
     source = """
 def told(broken):
     why = "Lost" if broken else "Found"
-    return [Problem("Odd", ""), ("True", why, ""), ctx.condition("Ready", False, "New", "")]
+    return [Problem("Odd", ""), (True, why, ""), ctx.condition("Ready", False, "New", "")]
 """
     assert reasons_in(source) == {"Lost", "Found", "Odd", "New"}

@@ -2,6 +2,7 @@
 tenant with rights on HelloWorlds alone may have made."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,33 +12,25 @@ from hypothesis import strategies as st
 
 from budgets import budget
 from helloworld_operator.api import v1
-from helloworld_operator.controller import desired, volumes
-from helloworld_operator.controller.observe import CLAIMS, DEPLOYMENTS, SERVICES, SNAPSHOTS
-from helloworld_operator.controller.observed import Observed
-from helloworld_operator.controller.planning import Plan
-from helloworld_operator.controller.records import PROVEN, REJECTED, Record, known, recorded
-from helloworld_operator.controller.sources import new_stores
-from helloworld_operator.controller.stateful import WITHOUT, Stateful
-from helloworld_operator.controller.status import TYPES, status
-from helloworld_operator.controller.upgrades import Running
-from helloworld_operator.controller.wish import HASH, Wish
-from kopfkit.controller.quotas import Quotas
-from kopfkit.runtime.client import Client, Object, Resource
+from helloworld_operator.controller import helloworlds, status, volumes
+from helloworld_operator.controller.images import (
+    EMPTY,
+    PROVEN,
+    REJECTED,
+    Record,
+    Running,
+    known,
+    recorded,
+)
+from helloworld_operator.controller.planning import WITHOUT, Plan, plan
+from helloworld_operator.controller.world import World, observe
+from kopfkit.controller.kinds import DEPLOYMENTS, PERSISTENT_VOLUME_CLAIMS
+from kopfkit.testing.reconcile import context, reconcile
 
 EVIL = "registry.evil.example/miner:1"
 OURS, NEXT = "hello:1", "hello:2"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 FULL = dict.fromkeys(("replicas", "updatedReplicas", "availableReplicas"), 1)
-
-
-class Server(Client):
-    """Makes what it is asked to make, and knows nothing else."""
-
-    def __init__(self) -> None:
-        self.manager = "helloworld-operator"
-
-    async def create(self, resource: Resource, namespace: str | None, body: Object) -> Object:
-        return {**body, "metadata": {**body["metadata"], "uid": "made", "resourceVersion": "1"}}
 
 
 def hello(**more: Any) -> dict[str, Any]:
@@ -46,11 +39,17 @@ def hello(**more: Any) -> dict[str, Any]:
     return {"apiVersion": "test.jiaozi.com/v1", "kind": "HelloWorld", "metadata": metadata, **more}
 
 
-def child(name: str, annotations: dict[str, str], **more: Any) -> dict[str, Any]:
-    reference = {"kind": "HelloWorld", "name": "x", "uid": "u", "controller": True}
+def child(kind: Any, name: str, annotations: dict[str, str], **more: Any) -> dict[str, Any]:
+    reference = {
+        "apiVersion": "test.jiaozi.com/v1",
+        "kind": "HelloWorld",
+        "name": "x",
+        "uid": "u",
+        "controller": True,
+    }
     metadata = {"name": name, "namespace": "ns", "uid": "c", "generation": 1}
     metadata |= {"annotations": annotations, "ownerReferences": [reference]}
-    return {"metadata": metadata, **more}
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, **more}
 
 
 def deployment(image: str, *, complete: bool = True, reason: str = "", **notes: str) -> Any:
@@ -59,28 +58,38 @@ def deployment(image: str, *, complete: bool = True, reason: str = "", **notes: 
         progressing |= {"status": "False", "message": "timed out"}
     template = {"spec": {"containers": [{"name": "greeting", "image": image}]}}
     at = {"observedGeneration": 1, "conditions": [progressing], **(FULL if complete else {})}
-    return child("x", notes, spec={"replicas": 1, "template": template}, status=at)
+    return child(DEPLOYMENTS, "x", notes, spec={"replicas": 1, "template": template}, status=at)
 
 
 def claim(**notes: str) -> Any:
     at = {"phase": "Bound", "capacity": {"storage": "64Mi"}}
     spec = {"resources": {"requests": {"storage": "64Mi"}}}
-    return child("x-data", {volumes.FILLED: "-", **notes}, spec=spec, status=at)
-
-
-def planned(owner: Any, spec: v1.Spec, live: Any = None, volume: Any = None) -> Plan:
-    stores = new_stores()
-    if volume is not None:
-        stores[CLAIMS].put(volume)
-    plan = Stateful(
-        Server(),
-        stores,
-        image=OURS,
-        now=lambda: NOW,
-        wake=lambda _: None,
-        quotas=Quotas(Server(), lambda *_: None),
+    return child(
+        PERSISTENT_VOLUME_CLAIMS, "x-data", {volumes.FILLED: "-", **notes}, spec=spec, status=at
     )
-    return asyncio.run(plan(owner, spec, live))
+
+
+CONTROLLER = helloworlds.controller(OURS, lambda: NOW)
+
+
+@dataclass
+class Planned:
+    """What is decided about a HelloWorld."""
+
+    world: World
+    plan: Plan | None
+
+    @property
+    def image(self) -> str:
+        assert self.plan is not None
+        return self.plan.desired.image
+
+
+def planned(owner: Any, spec: v1.Spec | None, live: Any = None, volume: Any = None) -> Planned:
+    ctx = context(CONTROLLER, owner, [each for each in (live, volume) if each is not None])
+    world = observe(owner, spec, ctx)
+    made = asyncio.run(plan(world, ctx, OURS, NOW)) if spec is not None else None
+    return Planned(world, made)
 
 
 STATELESS, PERSISTENT = v1.Spec(), v1.Spec(persistence=v1.Persistence())
@@ -97,7 +106,7 @@ CASES = {
 IMAGES = st.sampled_from([EVIL, OURS, NEXT, ""])
 CONDITION = st.fixed_dictionaries(
     {
-        "type": st.sampled_from([*TYPES, "Other"]),
+        "type": st.sampled_from([*status.CHECKS, "Other"]),
         "status": st.sampled_from(["True", "False", "x"]),
         "reason": st.sampled_from(["RolloutComplete", "RollingOut", "ImageMissing", "x"]),
         "message": st.just("forged"),
@@ -118,7 +127,9 @@ FORGED = st.fixed_dictionaries(
     },
 )
 NOTES = st.dictionaries(
-    st.sampled_from([PROVEN, REJECTED, volumes.FILLED, HASH, "x"]), IMAGES, max_size=3
+    st.sampled_from([PROVEN, REJECTED, volumes.FILLED, CONTROLLER.hash_key, "x"]),
+    IMAGES,
+    max_size=3,
 )
 
 
@@ -132,13 +143,12 @@ def test_no_status_and_no_note_on_a_helloworld_changes_what_is_done_or_told(
     plain, other = hello(), hello(metadata={"annotations": notes}, status=forged)
 
     def outcome(owner: Any) -> Any:
-        children = {DEPLOYMENTS: live, CLAIMS: volume, SERVICES: None}
-        plan = planned(owner, spec, live, volume) if spec is not None else Plan(None)
-        seen = Observed(owner, spec, children, plan.problems, fields=plan.fields)
-        told = status(seen, "2026-01-02T00:00:00Z")
-        ours = [each for each in told.pop("conditions") if each["type"] in TYPES]
-        states = [(each["type"], each["status"], each["reason"]) for each in ours]
-        return plan, told, states
+        found = planned(owner, spec, live, volume)
+        told = v1.Status()
+        at = status.rollout_of(found.world)
+        status.fill(found.world, at, told)
+        states = [verdict[:2] for verdict in status.conditions(found.world, at).values()]
+        return found.plan, told, states
 
     assert outcome(other) == outcome(plain)
 
@@ -151,22 +161,22 @@ def test_an_image_that_only_a_status_names_never_runs(
     spec: v1.Spec, forged: dict[str, str]
 ) -> None:
     for live in (None, deployment(OURS, complete=False, reason="ProgressDeadlineExceeded")):
-        plan = planned(hello(status=forged), spec, live, claim())
-        assert (plan.image, plan.fields.get("image")) == (OURS, None)
+        found = planned(hello(status=forged), spec, live, claim())
+        assert (found.image, found.world.record.good) == (OURS, None)
 
 
 def test_the_way_back_is_found_on_the_child_that_the_operator_writes() -> None:
     rejected = {PROVEN: OURS, REJECTED: NEXT}
     wished, broken = v1.Spec(image=NEXT), deployment(NEXT, complete=False)
-    plan = planned(hello(), wished, {**broken, **deployment(NEXT, complete=False, **rejected)})
+    found = planned(hello(), wished, {**broken, **deployment(NEXT, complete=False, **rejected)})
     with_volume = v1.Spec(image=NEXT, persistence=v1.Persistence())
 
-    assert (plan.image, plan.record) == (OURS, Record(OURS, NEXT))
+    assert (found.image, found.world.record) == (OURS, Record(OURS, NEXT))
     # The claim remembers when somebody deleted the Deployment.
-    plan = planned(hello(), with_volume, None, claim(**rejected))
-    assert plan.image == OURS
-    assert plan.claim is not None
-    assert recorded(plan.claim) == Record(OURS, NEXT)
+    found = planned(hello(), with_volume, None, claim(**rejected))
+    assert found.image == OURS
+    assert found.plan is not None
+    assert recorded(found.plan.claim) == Record(OURS, NEXT)
 
 
 def test_a_claim_of_somebody_else_is_no_record() -> None:
@@ -185,34 +195,47 @@ def test_without_a_record_the_deployment_says_whether_its_image_ever_ran() -> No
     assert known(claim(**{PROVEN: NEXT}), running=Running(OURS, True)) == Record(NEXT)
     # Proven once, and now on its way with another text: still what is gone back to.
     live = deployment(OURS, complete=False, reason="NewReplicaSetAvailable")
-    assert planned(hello(), v1.Spec(image=NEXT), live).record == Record(OURS)
+    assert planned(hello(), v1.Spec(image=NEXT), live).world.record == Record(OURS)
 
 
-def wish(**more: Any) -> Wish:
-    return Wish(hello(), v1.Spec(), OURS, **more)
+def applied(spec: dict[str, Any], *there: Any) -> tuple[Record, Any, list[str]]:
+    """The record of the Deployment after a reconcile, the Deployment, and what was written."""
+    found = reconcile(CONTROLLER, {**hello(), "spec": spec}, there)
+    live = found.child(DEPLOYMENTS, "x")
+    return recorded(live), live, found.writes
+
+
+def rolled_out(live: Any) -> Any:
+    proven = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
+    seen = live["metadata"]["generation"]
+    return {**live, "status": {"observedGeneration": seen, "conditions": [proven], **FULL}}
 
 
 def test_the_record_costs_a_deployment_no_write_of_its_own_while_nothing_is_exchanged() -> None:
-    first = desired.deployment(wish())
-    hash_ = first["metadata"]["annotations"][HASH]
-    settled = desired.deployment(wish(record=Record(OURS), hash=hash_))
-    spec = v1.Spec(greeting=v1.Greeting(message="another"))
-    changed = desired.deployment(Wish(hello(), spec, OURS, record=Record(OURS), hash=hash_))
-    again = changed["metadata"]["annotations"][HASH]
-    kept = desired.deployment(Wish(hello(), spec, OURS, record=Record(OURS), hash=again))
+    first, live, _ = applied({})
+    settled, same, writes = applied({}, rolled_out(live))
+    another = {"greeting": {"message": "another"}}
+    changed, live, _ = applied(another, rolled_out(same))
+    kept, _, again = applied(another, rolled_out(live))
 
-    assert settled == first
-    assert recorded(changed) == Record(OURS)
-    assert kept == changed
+    assert first == settled == EMPTY
+    assert "apply Deployment ns/x" not in writes
+    assert changed == kept == Record(OURS)
+    assert "apply Deployment ns/x" not in again
 
 
-@pytest.mark.parametrize("record", [Record(NEXT), Record(OURS, NEXT)])
-def test_what_the_pods_do_not_show_is_recorded_at_once(record: Record) -> None:
-    first = desired.deployment(wish())
-
-    made = desired.deployment(wish(record=record, hash=first["metadata"]["annotations"][HASH]))
-
-    assert recorded(made) == record
+def test_what_the_pods_do_not_show_is_recorded_at_once() -> None:
+    _, live, _ = applied({})
+    exchanged, live, _ = applied({"image": NEXT}, rolled_out(live))
+    assert exchanged == Record(OURS)
+    stuck = {"type": "Progressing", "status": "False", "message": "timed out"}
+    at = {"observedGeneration": live["metadata"]["generation"], "conditions": [stuck]}
+    rejected, live, _ = applied({"image": NEXT}, {**live, "status": at})
+    assert rejected == Record(OURS, NEXT)
+    # Then it is turned back.
+    back, live, _ = applied({"image": NEXT}, {**live, "status": at})
+    assert back == Record(OURS, NEXT)
+    assert live["spec"]["template"]["spec"]["containers"][0]["image"] == OURS
 
 
 def test_the_owner_may_say_that_an_image_needs_no_snapshot_first() -> None:
@@ -223,4 +246,3 @@ def test_the_owner_may_say_that_an_image_needs_no_snapshot_first() -> None:
 
     assert planned(hello(), spec, live, volume).image == OURS
     assert planned(noted, spec, live, volume).image == NEXT
-    assert SNAPSHOTS in new_stores()

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from helloworld_operator.api import v1
-from helloworld_operator.controller.observe import SNAPSHOTS
-from helloworld_operator.controller.retention import MADE_BY, OF_UID, RUN, Retention
-from helloworld_operator.controller.sources import new_stores
-from kopfkit.runtime.client import Client, Object, Resource
+from helloworld_operator.controller import helloworlds, retention
+from helloworld_operator.controller.retention import MADE_BY, OF_UID, RUN
+from helloworld_operator.controller.world import SNAPSHOTS, World
+from kopfkit.testing.reconcile import context
 
 NOW = datetime(2026, 1, 2, 12, 30, tzinfo=UTC)
 OWNER: dict[str, Any] = {
@@ -26,27 +26,11 @@ SPEC = msgspec.convert(
 )
 
 
-class Server(Client):
-    """Remembers what was made and deleted."""
-
-    def __init__(self) -> None:
-        self.manager = "helloworld-operator"
-        self.made: list[str] = []
-        self.deleted: list[str] = []
-
-    async def create(self, resource: Resource, namespace: str | None, body: Object) -> Object:
-        self.made.append(body["metadata"]["name"])
-        return {**body, "metadata": {**body["metadata"], "uid": "m", "resourceVersion": "9"}}
-
-    async def delete(
-        self, resource: Resource, namespace: str | None, name: str, *, uid: str
-    ) -> None:
-        self.deleted.append(name)
-
-
 def snapshot(name: str, run: str, *, of: str = "x", uid: str = "u") -> Any:
     ready = {"type": "Ready", "status": "True"}
     return {
+        "apiVersion": "test.jiaozi.com/v1",
+        "kind": "HelloWorldSnapshot",
         "metadata": {
             "name": name,
             "namespace": "ns",
@@ -60,34 +44,36 @@ def snapshot(name: str, run: str, *, of: str = "x", uid: str = "u") -> Any:
     }
 
 
-def looked(*snapshots: Any) -> Server:
+class Looked:
     """What one look at these does."""
-    server, stores = Server(), new_stores()
-    for each in snapshots:
-        stores[SNAPSHOTS].put(each)
-    retention = Retention(server, stores, now=lambda: NOW, wake=lambda _: None)
-    asyncio.run(retention(OWNER, SPEC, settled=True))
-    return server
+
+    def __init__(self, *snapshots: Any, before: str = "") -> None:
+        self.ctx = context(helloworlds.controller(None), OWNER, snapshots)
+        world = World(self.ctx._owner, SPEC)
+        if before:
+            self.taken = asyncio.run(retention.before_upgrade(world, self.ctx, NOW, before))
+        else:
+            asyncio.run(retention.keep(world, self.ctx, NOW, settled=True))
+        names = {each["metadata"]["name"] for each in self.ctx.list(SNAPSHOTS)}
+        given = {each["metadata"]["name"] for each in snapshots}
+        self.made, self.deleted = sorted(names - given), sorted(given - names)
 
 
 def test_a_run_of_the_future_ends_no_schedule_and_pushes_out_no_copy() -> None:
     real = snapshot("real", "202601021200")
     forged = snapshot("forged", "999901010000")
 
-    assert looked(real).made == []
+    assert Looked(real).made == []
     # It counts as of when it was made, before the real one: that stays, and the schedule goes on.
-    server = looked(real, forged)
-    assert "real" not in server.deleted
-    assert looked(forged).made == ["x-202601021200"]
+    both = Looked(real, forged)
+    assert both.deleted == ["forged"]
+    assert Looked(forged).made == ["x-202601021200"]
 
 
 def test_a_snapshot_of_something_else_is_nobodys_whatever_its_labels_say() -> None:
-    stores = new_stores()
-    stores[SNAPSHOTS].put(snapshot("x-upgrade-abc", "202601021200", of="y"))
-    retention = Retention(Server(), stores, now=lambda: NOW, wake=lambda _: None)
-
-    taken = asyncio.run(retention.before_upgrade(OWNER, SPEC, "upgrade-abc"))
+    other = snapshot("x-upgrade-abc", "202601021200", of="y")
+    taken = Looked(other, before="upgrade-abc").taken
 
     # A copy of another guest book is none of this one.
     assert (taken.ready, taken.failed) == (False, True)
-    assert looked(snapshot("other", "202601021200", of="y")).made == ["x-202601021200"]
+    assert Looked(snapshot("other", "202601021200", of="y")).made == ["x-202601021200"]

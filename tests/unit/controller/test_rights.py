@@ -1,35 +1,36 @@
-"""The uses that rights follow from are those of the tables that the controller works by."""
+"""What the operator may do, as its rights follow from its controllers."""
 
 from collections import defaultdict
 
-from helloworld_operator.controller.kinds import KINDS
-from helloworld_operator.controller.rights import USES
-from helloworld_operator.controller.sources import WATCHED
-from kopfkit.runtime.resources import Resource
+from helloworld_operator.controller.operator import operator
+
+READ = {"get", "list", "watch"}
 
 
-def uses() -> dict[Resource, set[str]]:
-    """The verbs by resource, subresources left out."""
-    found: dict[Resource, set[str]] = defaultdict(set)
-    for use in USES:
-        if not use.subresource:
-            found[use.resource].update(use.verbs)
-    return found
+def test_the_operator_may_do_what_its_controllers_say_and_no_more() -> None:
+    found: dict[str, set[str]] = defaultdict(set)
+    for use in operator(None).uses():
+        assert not use.names
+        name = "/".join(filter(None, (use.resource.plural, use.subresource)))
+        found[name].update(use.verbs)
 
-
-def test_what_is_watched_may_be_watched_and_nothing_else() -> None:
-    watched = {each.resource for each in WATCHED}
-    assert {resource for resource, verbs in uses().items() if "watch" in verbs} == watched
-    assert all({"get", "list", "watch"} <= uses()[resource] for resource in watched)
-
-
-def test_children_may_be_made_and_repaired_and_deleted_where_they_are_removed() -> None:
-    children = {kind.resource: kind.remove for kind in KINDS}
-    applied = {resource for resource, verbs in uses().items() if "patch" in verbs}
-    assert applied == set(children)
-    for resource, remove in children.items():
-        assert uses()[resource] - {"get", "list", "watch"} == {
-            "create",
-            "patch",
-            *(("delete",) if remove else ()),
-        }
+    assert found == {
+        "helloworlds": READ,
+        "helloworlds/status": {"patch"},
+        "helloworlds/finalizers": {"update"},
+        # Made before an upgrade and by the schedule, deleted by its retention.
+        "helloworldsnapshots": READ | {"create", "delete"},
+        "helloworldsnapshots/status": {"patch"},
+        "helloworldsnapshots/finalizers": {"update"},
+        "deployments": READ | {"create", "patch"},
+        "services": READ | {"create", "patch"},
+        # Never deleted: a volume goes with its owner, by the garbage collector.
+        "persistentvolumeclaims": READ | {"create", "patch"},
+        "horizontalpodautoscalers": READ | {"create", "patch", "delete"},
+        # Made and deleted, never changed.
+        "jobs": READ | {"create", "delete"},
+        "pods": {"list"},
+        "events": {"list"},
+        "limitranges": {"list"},
+        "resourcequotas": {"list"},
+    }

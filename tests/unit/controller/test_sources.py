@@ -6,14 +6,19 @@ from typing import Any
 
 import pytest
 
-from helloworld_operator.controller.observe import DEPLOYMENTS, HELLOWORLDS, SERVICES
-from helloworld_operator.controller.sources import SOURCES, new_stores
+from helloworld_operator.controller.operator import operator
+from kopfkit.controller import assembly, kinds
 from kopfkit.controller import sources as sources_module
 from kopfkit.controller.sources import Sources
 from kopfkit.runtime.client import Client, Resource
 from kopfkit.runtime.errors import Unavailable
 from kopfkit.runtime.queue import WorkQueue
 from kopfkit.runtime.store import Key
+
+OPERATOR = operator(None)
+SOURCES = assembly.sources(OPERATOR.name, OPERATOR.controllers)
+HELLOWORLDS = OPERATOR.controllers[0].resource
+DEPLOYMENTS, SERVICES = kinds.DEPLOYMENTS.resource, kinds.SERVICES.resource
 
 
 class Truth(Client):
@@ -48,17 +53,13 @@ def child(name: str, owner: str | None, version: int = 1) -> dict[str, Any]:
 
 
 def sources_of(truth: Client, queue: WorkQueue[Key], resync: float = 600.0) -> Sources:
-    queues = {HELLOWORLDS: queue}
-    return Sources(truth, new_stores(), SOURCES, queues, namespaces=(), resync=resync)
+    stores, queues = assembly.new_stores(SOURCES), {HELLOWORLDS: queue}
+    return Sources(truth, stores, SOURCES, queues, namespaces=(), resync=resync)
 
 
 def make() -> tuple[Truth, Recorder, Sources]:
     truth, queue = Truth(), Recorder()
-    return (
-        truth,
-        queue,
-        Sources(truth, new_stores(), SOURCES, {HELLOWORLDS: queue}, namespaces=(), resync=600.0),
-    )
+    return truth, queue, sources_of(truth, queue)
 
 
 async def test_an_event_that_is_no_news_wakes_nobody() -> None:

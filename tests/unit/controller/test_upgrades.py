@@ -2,7 +2,7 @@
 
 import pytest
 
-from helloworld_operator.controller.upgrades import Running, Step, is_own, running, step, token
+from helloworld_operator.controller.images import Running, Step, is_own, running, step, token
 
 OLD, NEW, THIRD = "hello:1", "hello:2", "hello:3"
 
@@ -71,9 +71,9 @@ def deployment(**status: object) -> dict[str, object]:
 def test_a_deployment_is_complete_when_all_its_pods_run_the_image_and_are_available() -> None:
     full = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
 
-    assert running(deployment(**full), "greeting") == Running(NEW, True, "", "7")
+    assert running(deployment(**full)) == Running(NEW, True, "", "7")
     for less in full:
-        found = running(deployment(**{**full, less: 1}), "greeting")
+        found = running(deployment(**{**full, less: 1}))
         assert found == Running(NEW, False, "", "7")
 
 
@@ -81,17 +81,15 @@ def test_what_a_deployment_says_about_the_template_before_does_not_count() -> No
     gone = {"type": "Progressing", "status": "False", "message": "deadline"}
     late = deployment(observedGeneration=2, conditions=[gone])
 
-    assert running(late, "greeting") == Running(NEW)
-    assert running(deployment(conditions=[gone]), "greeting") == Running(
-        NEW, stuck="deadline", revision="7"
-    )
+    assert running(late) == Running(NEW)
+    assert running(deployment(conditions=[gone])) == Running(NEW, stuck="deadline", revision="7")
 
 
 def test_no_pods_prove_no_image() -> None:
     asleep = deployment(replicas=0, updatedReplicas=0, availableReplicas=0)
     asleep["spec"]["replicas"] = 0  # type: ignore[index]
 
-    found = running(asleep, "greeting")
+    found = running(asleep)
     assert found is not None
     assert not found.complete
 

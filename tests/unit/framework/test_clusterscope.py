@@ -175,7 +175,7 @@ def test_limits_to_namespaces_are_refused_for_cluster_scoped_kinds() -> None:
         asyncio.run(operator.run(Settings(namespaces=("team-a",))))
     boxes = Operator("o", "1", [Controller(BOXES, V1, reconcile=nothing).watches(NODES)])
     boxes.check_namespaces(("team-a",))
-    with pytest.raises(KopfkitError, match=r"'team_\*', which is no namespace's name"):
+    with pytest.raises(KopfkitError, match=r"'team_\*', which is not a valid namespace name"):
         boxes.check_namespaces(("team_*",))
 
 

@@ -88,7 +88,7 @@ CONFIG: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a":
 
 def test_rights_and_caches_follow_from_what_is_made_and_read() -> None:
     uses: dict[str, set[str]] = {}
-    for each in assembly.uses([boxes(), LIDS]):
+    for each in (*boxes().uses(), *LIDS.uses()):
         if not each.subresource:
             uses.setdefault(each.resource.plural, set()).update(each.verbs)
 
@@ -398,3 +398,11 @@ def test_children_are_found_by_their_owner_also_when_that_is_asked_late() -> Non
     store.put(child(JOBS, "c"))
     store.forget(("default", "a"))
     assert [each["metadata"]["name"] for each in store.owned_by("uid")] == ["c"]
+
+
+def test_what_is_only_created_holds_no_status_back() -> None:
+    async def body(obj: Any, ctx: Context) -> None:
+        await ctx.create(JOB)
+        ctx.settle(None)
+
+    assert run(body, settle=True).writes == ["create Job default/copy", "status"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kopfkit.cli._simulation import converter_at
 from kopfkit.controller import Controller, Operator
 from kopfkit.conversion import Converter, Converters, Spoke, answer
 from kopfkit.crd import ConditionedStatus, CustomResource, Version
@@ -78,6 +79,12 @@ def test_what_no_converter_knows_fails_with_a_sentence(
     result = json.loads(done.body)["response"]["result"]
     assert result["status"] == "Failure"
     assert why in result["message"]
+
+
+def test_the_simulator_is_given_all_converters_of_an_operator(harbour: Any) -> None:
+    convert = converter_at("harbour.operator:OPERATOR.conversion")
+    made = convert(an("harbour.example.com/v1", "Crane", tons=2), "harbour.example.com/v1beta1")
+    assert made["spec"] == {"kilograms": 2000}
 
 
 def test_two_converters_of_one_kind_are_refused(harbour: Any) -> None:

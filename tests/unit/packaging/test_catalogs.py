@@ -82,9 +82,9 @@ OTHER = {**bundle(SECOND, "1.1.0"), "package": "other"}
     ("documents", "at", "rule", "why"),
     [
         ([{"name": "x"}, *GOOD], 0, "schema", "is missing"),
-        ([["x"], *GOOD], 0, "wrong-type", "is no object"),
+        ([["x"], *GOOD], 0, "wrong-type", "is not an object"),
         ([package(name=7), *GOOD[1:]], 0, "wrong-type", "is an integer"),
-        ([package(name="Shop"), *GOOD], 0, "package-name", "'Shop' is no DNS label"),
+        ([package(name="Shop"), *GOOD], 0, "package-name", "'Shop' is not a DNS label"),
         ([*GOOD, package()], 4, "package-twice", "'shop' is in "),
         ([*GOOD, OTHER], 4, "package-absent", "is of package 'other', which is not here"),
         ([*GOOD, channel(FIRST)], 4, "channel-listed-twice", "'stable' is in "),
@@ -97,7 +97,12 @@ OTHER = {**bundle(SECOND, "1.1.0"), "package": "other"}
             "bundle-in-no-channel",
             "is in no channel",
         ),
-        ([package(defaultChannel="fast"), *GOOD[1:]], 0, "default-channel", "'fast' is no channel"),
+        (
+            [package(defaultChannel="fast"), *GOOD[1:]],
+            0,
+            "default-channel",
+            "'fast' is not a channel",
+        ),
         ([package()], 0, "no-channel", "shop has no channel"),
         ([*GOOD[:3]], 1, "entry-without-bundle", "shop.v1.1.0 has no olm.bundle"),
         (
@@ -110,7 +115,7 @@ OTHER = {**bundle(SECOND, "1.1.0"), "package": "other"}
             [*GOOD, channel("till", name="x"), bundle("till", "v2")],
             5,
             "bundle-version",
-            "'v2' is no semantic version",
+            "'v2' is not a semantic version",
         ),
         (
             [*GOOD, channel("till", name="x"), bundle("till", "2.0.0", properties=[])],
@@ -122,7 +127,7 @@ OTHER = {**bundle(SECOND, "1.1.0"), "package": "other"}
             [*GOOD[:2], bundle(FIRST, image="UPPER"), GOOD[3]],
             2,
             "image-reference",
-            "'UPPER' is no image reference",
+            "'UPPER' is not an image reference",
         ),
         ([*GOOD[:3], bundle(SECOND, image="")], 3, "bundle-image", "shop.v1.1.0 names none"),
         (
@@ -141,7 +146,7 @@ OTHER = {**bundle(SECOND, "1.1.0"), "package": "other"}
             [package(), channel({"name": FIRST, "skipRange": "soon"}), bundle(FIRST)],
             1,
             "graph-skip-range",
-            "'soon' is no range",
+            "'soon' is not a range",
         ),
         ([package(), channel(FIRST, SECOND), *GOOD[2:]], 1, "graph-heads", "has 2 heads"),
         (
@@ -222,7 +227,7 @@ def test_who_stays_behind_is_one_warning_for_a_channel(tmp_path: Path) -> None:
     old = {"schema": "olm.deprecations", "package": "shop", "entries": [deprecation]}
     found = faults(tmp_path, [*documents, old])
     assert [one.rule for one in found] == ["graph-deprecated-head"] + ["graph-no-way"] * 3
-    assert "from 7 of the 7 releases below: these ways end at 1.8.0" in found[1].why
+    assert "from 7 of the 7 older releases; users stop at 1.8.0" in found[1].why
 
 
 def test_a_broken_document_is_told_with_its_line_and_the_others_are_read(tmp_path: Path) -> None:
@@ -337,14 +342,20 @@ def test_a_catalog_with_a_fault_ends_with_1_and_warnings_do_not(tmp_path: Path) 
                      str(tmp_path))  # fmt: skip
     assert code == 0
     assert {one["rule"] for one in json.loads(told)["findings"]} == {"graph-heads", "graph-no-way"}
+    _, told = run("catalog", "validate", "--no-opm", "--output=sarif", str(tmp_path))
+    places = [one["locations"][0] for one in json.loads(told)["runs"][0]["results"]]
+    assert {
+        "artifactLocation": {"uri": f"{tmp_path}/catalog.yaml"},
+        "region": {"startLine": 5},
+    } in [one["physicalLocation"] for one in places]
 
 
 @pytest.mark.parametrize(
     ("make", "why"),
     [
         (lambda place: None, "does not exist"),
-        (lambda place: place.mkdir(), "is no catalog: it holds nothing"),
-        (lambda place: place.write_text("", "utf-8"), "is no catalog: it holds nothing"),
+        (lambda place: place.mkdir(), "is not a catalog: it is empty"),
+        (lambda place: place.write_text("", "utf-8"), "is not a catalog: it is empty"),
     ],
 )
 def test_what_is_no_catalog_is_one_message(tmp_path: Path, make: Any, why: str) -> None:

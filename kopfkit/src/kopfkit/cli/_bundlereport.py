@@ -1,6 +1,7 @@
 """Findings about a bundle for people, for programs (JSON), and for code scanning (SARIF)."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -153,13 +154,21 @@ def _results(faults: Sequence[Fault]) -> list[dict[str, Any]]:
             "message": {"text": f"{one.field}: {one.why}" if one.field else one.why},
             "locations": [
                 {
-                    "physicalLocation": {"artifactLocation": {"uri": one.file}},
+                    "physicalLocation": _physical(one.file),
                     "logicalLocations": [{"fullyQualifiedName": one.field}],
                 }
             ],
         }
         for one in faults
     ]
+
+
+def _physical(file: str) -> dict[str, Any]:
+    """Where a file is, with the line that stands behind its name in a catalog's findings."""
+    match = re.fullmatch(r"(.+):([0-9]+)", file)
+    if match is None:
+        return {"artifactLocation": {"uri": file}}
+    return {"artifactLocation": {"uri": match[1]}, "region": {"startLine": int(match[2])}}
 
 
 def _rule(fault: Fault) -> str:

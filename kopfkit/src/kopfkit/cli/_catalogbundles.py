@@ -32,7 +32,7 @@ def two_bundles(source: str, package: str, old: str, new: str) -> tuple[Bundle, 
     holding = [one for one in among if _release(one, old) and _release(one, new)]
     if len(holding) > 1:
         why = f"has these in several packages ({', '.join(one.name for one in holding)})"
-        raise KopfkitError(source, why, "Name one with --package.")
+        raise KopfkitError(source, why, "Specify one with --package.")
     if not holding:
         missing = [name for name in (old, new) if not any(_release(one, name) for one in among)]
         why = f"has no package with {' and '.join(missing or (old, new))}"
@@ -56,8 +56,8 @@ def not_offered(history: History, old: Release, new: Release) -> str:
     ):
         return ""
     steps = _steps(history, old.version, new.version)
-    by = f"the way leads by {' -> '.join(steps)}" if steps else "and no way leads there"
-    return f"no channel of {history.package} offers {names[1]} to who has {names[0]}: {by}."
+    by = f"the upgrade path is {' -> '.join(steps)}" if steps else "there is no upgrade path"
+    return f"no channel of {history.package} offers {names[1]} to users of {names[0]}; {by}."
 
 
 def _steps(history: History, old: str, new: str) -> list[str]:

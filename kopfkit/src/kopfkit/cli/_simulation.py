@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def converter_at(reference: str) -> Convert:
     """
     module, _, attribute = reference.partition(":")
     try:
-        converter = getattr(importlib.import_module(module), attribute)
+        converter = attrgetter(attribute)(importlib.import_module(module))
         convert: Convert = converter.convert
     except (ImportError, AttributeError, ValueError) as error:
         raise KopfkitError(

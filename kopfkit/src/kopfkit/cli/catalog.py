@@ -1,10 +1,17 @@
 """`kopfkit catalog generate|validate|add|render|graph`."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from kopfkit.cli._generation import Checkout, check_option, overwrite_option
 from kopfkit.cli.graph import graph
 from kopfkit.errors import KopfkitError
+
+if TYPE_CHECKING:
+    from kopfkit.packaging.catalogs.importing import Imported
 
 
 @click.group()
@@ -159,6 +166,73 @@ def render(source: str, output: str) -> None:
     from kopfkit.cli._opm import rendered, shown
 
     click.echo(shown(rendered(source), output), nl=False)
+
+
+@catalog.command("import")
+@click.argument("source", metavar="CATALOG")
+@click.option("--package", default="", help="Its name, where CATALOG has several.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write catalog/ into this directory [default: the checkout].",
+)
+@overwrite_option
+def import_(source: str, package: str, output: Path | None, overwrite: bool) -> None:
+    """Write catalog/releases.yaml and catalog/published/ from a catalog that is published.
+
+    CATALOG is a file-based catalog (a directory, a file or an image) or a package of a
+    community-operators checkout. What is generated from it then has the same upgrade graph, and an
+    operator that was packaged by other means starts where it is.
+    """
+    from kopfkit.cli._catalogs import loaded
+    from kopfkit.packaging.catalogs import judged
+    from kopfkit.packaging.catalogs.importing import imported
+    from kopfkit.packaging.catalogs.sources import one_of
+    from kopfkit.packaging.checks import ERROR
+    from kopfkit.packaging.published import DIRECTORY
+    from kopfkit.packaging.releases import NAME
+    from kopfkit.packaging.writer import Output, write
+    from kopfkit.project import find_root
+
+    found, findings = loaded(source, whole=True)
+    wrong = [one for one in findings if one.severity == ERROR]
+    if not wrong:
+        chosen = one_of(found, package, source)
+        wrong = [one for one in judged(chosen) if one.severity == ERROR]
+    if wrong:
+        raise KopfkitError(
+            wrong[0].place,
+            f"{wrong[0].why} ({len(wrong)} such errors)",
+            f"opm rejects such a catalog; run kopfkit catalog validate {source}",
+        )
+    result = imported(chosen)
+    root = output or find_root()
+    outputs = [Output(root / NAME, {"": result.text})]
+    if result.published:
+        outputs.append(Output(root / DIRECTORY, result.published))
+    write(outputs, overwrite=overwrite)
+    count = len(result.history.releases)
+    click.echo(f"{root / NAME}: {count} releases in {len(result.history.channels)} channels")
+    for said in _remarks(result, count):
+        click.echo(said)
+
+
+def _remarks(result: "Imported", count: int) -> Iterator[str]:
+    if result.assumed:
+        yield (
+            f"note: the catalog does not say which API version is stored; of {result.assumed} "
+            "releases the most mature one is written: correct `stored` where it is another one"
+        )
+    if len(result.published) < count:
+        yield (
+            f"note: {count - len(result.published)} bundles have no image here; keep them with "
+            "kopfkit catalog add IMAGE"
+        )
+    if result.history.accepted:
+        yield (
+            f"note: {len(result.history.accepted)} faults of the published graph are listed as "
+            "accepted; take out what you mend"
+        )
 
 
 catalog.add_command(graph)

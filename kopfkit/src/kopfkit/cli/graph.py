@@ -20,17 +20,6 @@ def _renderer(form: str) -> Callable[[History], str]:
     return {"tree": graph.tree, "mermaid": graph.mermaid, "svg": picture.svg}[form]
 
 
-def _history(source: str, package: str) -> History:
-    from kopfkit.cli._catalogs import loaded
-    from kopfkit.packaging.catalogs.sources import one_of
-
-    found, findings = loaded(source)
-    if not found and findings:
-        first = findings[0]
-        raise KopfkitError(first.place, first.why, "kopfkit catalog validate names every fault.")
-    return one_of(found, package, source).history
-
-
 def _only(history: History, channels: tuple[str, ...]) -> History:
     for name in channels:
         if name not in history.channels:
@@ -72,9 +61,11 @@ def graph(
     community-operators checkout, in place of catalog/releases.yaml.
     """
     known = {".svg": "svg", ".mmd": "mermaid"}
+    from kopfkit.cli._catalogs import opened
+
     chosen = form or known.get(output.suffix if output else "", "tree")
     try:
-        history = _history(source, package) if source else Checkout().history
+        history = opened(source, package).history if source else Checkout().history
         text = _renderer(chosen)(_only(history, channels))
     except ValueError as error:
         raise KopfkitError(NAME, f"has a skipRange that is none ({error})") from None

@@ -12,16 +12,19 @@ An operator is its types, a reconcile for each kind, and one `Operator`:
 
 The manager runs leader election, caches, queues, health, metrics, traces, Events, storage version
 migration and the protection of the conversion. Public are the names of this module, which are
-imported when they are used, and the modules `kinds`, `limits` and `names`.
+imported when they are used, and the modules `commands`,
+`kinds`, `limits` and `names`.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kopfkit.controller.conditions import conditions_of, see
+    from kopfkit.controller.conditions import conditions_of, decide, is_true, see
     from kopfkit.controller.context import Context
     from kopfkit.controller.controllers import Controller
-    from kopfkit.controller.errors import InvalidSpec
+    from kopfkit.controller.decoding import decode_spec
+    from kopfkit.controller.errors import ApiError, InvalidSpec
+    from kopfkit.controller.identity import Identity
     from kopfkit.controller.objects import Metadata, Object, Undecoded
     from kopfkit.controller.operators import Operator
     from kopfkit.controller.outcome import (
@@ -34,12 +37,16 @@ if TYPE_CHECKING:
         Waiting,
     )
     from kopfkit.controller.owners import dig, items, owned_by
+    from kopfkit.controller.podrules import exclusive_pods
     from kopfkit.controller.rollouts import Rollout, rollout
     from kopfkit.controller.settings import Settings
+    from kopfkit.controller.volumeclaims import capacity, growing, infeasible, larger
 
 __all__ = [
+    "ApiError",
     "Context",
     "Controller",
+    "Identity",
     "InvalidSpec",
     "KindMissing",
     "Metadata",
@@ -54,17 +61,27 @@ __all__ = [
     "Terminal",
     "Undecoded",
     "Waiting",
+    "capacity",
     "conditions_of",
+    "decide",
+    "decode_spec",
     "dig",
+    "exclusive_pods",
+    "growing",
+    "infeasible",
+    "is_true",
     "items",
+    "larger",
     "owned_by",
     "rollout",
     "see",
 ]
 
 _MODULES = {
+    "ApiError": "errors",
     "Context": "context",
     "Controller": "controllers",
+    "Identity": "identity",
     "InvalidSpec": "errors",
     "KindMissing": "outcome",
     "Metadata": "objects",
@@ -79,9 +96,17 @@ _MODULES = {
     "Terminal": "outcome",
     "Undecoded": "objects",
     "Waiting": "outcome",
+    "capacity": "volumeclaims",
     "conditions_of": "conditions",
+    "decide": "conditions",
+    "decode_spec": "decoding",
+    "exclusive_pods": "podrules",
+    "growing": "volumeclaims",
+    "infeasible": "volumeclaims",
+    "is_true": "conditions",
     "dig": "owners",
     "items": "owners",
+    "larger": "volumeclaims",
     "owned_by": "owners",
     "rollout": "rollouts",
     "see": "conditions",

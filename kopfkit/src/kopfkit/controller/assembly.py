@@ -15,6 +15,7 @@ from kopfkit.controller.owners import controller_of, mapping, owner_key
 from kopfkit.controller.podreader import PodReader
 from kopfkit.controller.presence import Presence
 from kopfkit.controller.quotas import Quotas
+from kopfkit.controller.rollouts import REASONS
 from kopfkit.controller.runner import Runner
 from kopfkit.controller.settling import Patience
 from kopfkit.controller.sources import Concerns, Source, Target
@@ -24,12 +25,10 @@ from kopfkit.runtime.client import Resource
 from kopfkit.runtime.kopfsettings import Watched
 from kopfkit.runtime.managedfields import was_written_by
 from kopfkit.runtime.resources import Object as Raw
-from kopfkit.runtime.rights import Use, status_of
 from kopfkit.runtime.shapes import Shape
 from kopfkit.runtime.store import Key, Store, key_of
 from kopfkit.runtime.views import ViewingClient
 
-_READ: Final = ("get", "list", "watch")
 _ALL_LABELS: Final = Shape(("",))
 
 
@@ -80,26 +79,17 @@ def runner(
     recorder: Recorder,
     blocker: UpgradeBlocker,
     *,
-    presence: Presence | None = None,
-    quotas: Quotas | None = None,
-    wrote: Callable[[Target, Resource, Raw], None] = lambda *_: None,
-    patience: Patience | None = None,
     now: Callable[[], str] = utc_now,
+    **more: Any,
 ) -> Runner[Any, Any]:
     """The runner of one controller.
 
     Args:
-        presence: knows which kinds the cluster serves; all, without it.
-        quotas: knows what waits for room.
-        wrote: told of each write, by whose reconcile it was.
-        patience: how long statuses wait for children to settle.
         now: the time in RFC 3339.
+        more: as of `parts`.
     """
-    found = parts(
-        operator, controller, client, stores, recorder,
-        presence=presence, quotas=quotas, wrote=wrote, patience=patience,
-    )  # fmt: skip
-    return Runner(controller, client, found, blocker=blocker, now=now)
+    made = parts(operator, controller, client, stores, recorder, **more)
+    return Runner(controller, client, made, blocker=blocker, now=now)
 
 
 def parts(
@@ -114,7 +104,14 @@ def parts(
     wrote: Callable[[Target, Resource, Raw], None] = lambda *_: None,
     patience: Patience | None = None,
 ) -> Parts:
-    """The parts that all contexts of one controller share; arguments as of `runner`."""
+    """The parts of the contexts of one controller.
+
+    Args:
+        presence: knows which kinds the cluster serves; all, without it.
+        quotas: knows what waits for room.
+        wrote: told of each write, by whose reconcile it was.
+        patience: how long statuses wait for children to settle.
+    """
     resource, group = controller.resource, controller.custom_resource.group
     quotas = quotas if quotas is not None else Quotas(client, lambda *_: None)
 
@@ -160,28 +157,6 @@ def parts(
     )
 
 
-def uses(controllers: Iterable[Controller[Any, Any]]) -> tuple[Use, ...]:
-    """All uses of resources by the controllers: their rights follow from this."""
-    found: list[Use] = []
-    for each in controllers:
-        found.append(Use(each.resource, _READ))
-        status, owning = status_of(each.resource)
-        if each.reconcile is not None:
-            found.append(status)
-        if each.owned:
-            found.append(owning)
-        if each.finalize is not None:
-            found.append(Use(each.resource, ("patch",)))
-        for owned in each.owned.values():
-            verbs = ("create",) if owned.immutable else ("create", "patch")
-            delete = ("delete",) if owned.delete else ()
-            found.append(Use(owned.kind.resource, (*_READ, *verbs, *delete)))
-        found += [Use(watch.kind.resource, _READ) for watch in each.watched]
-        found += [Use(kind.resource, verbs) for kind, verbs in each.made.items()]
-        found += [Use(kind.resource, ("list",)) for kind in each.read]
-    return tuple(found)
-
-
 def _primary(controller: Controller[Any, Any]) -> Source:
     resource = controller.resource
     shape = Shape((f"{resource.group}/", "app.kubernetes.io/"))
@@ -222,7 +197,9 @@ def _concerns(
 
 
 def _was_complete(owner: Raw) -> bool:
-    """Whether the last reconcile of this generation made everything there is to make."""
-    conditions = conditions_of(mapping(owner.get("status")))
-    states = {conditions.get(kind, {}).get("status") for kind in ("Progressing", "Degraded")}
-    return asked_before(owner) and states == {"False"}
+    """Whether the last reconcile of this generation made everything there is to make: it has
+    succeeded, or told of the rollout of what it made."""
+    conditions = conditions_of(owner.get("status"))
+    progressing, degraded = (conditions.get(kind, {}) for kind in ("Progressing", "Degraded"))
+    settled = progressing.get("status") == degraded.get("status") == "False"
+    return asked_before(owner) and (settled or progressing.get("reason") in REASONS)

@@ -13,7 +13,7 @@ What others set and what contradicts ours is taken from them before the apply, w
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from kopfkit.controller.errors import Vanished
 from kopfkit.controller.owners import (
@@ -25,13 +25,16 @@ from kopfkit.controller.owners import (
     ownership,
 )
 from kopfkit.controller.statuswriter import Recorder, about, lives
-from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.contradictions import Contradiction, contradictions
 from kopfkit.runtime.errors import AlreadyExists, Conflict, Invalid, NotFound
 from kopfkit.runtime.fields import differences, project
 from kopfkit.runtime.managedfields import has, strays, take_over
+from kopfkit.runtime.resources import Object, Resource
 from kopfkit.runtime.schemas import Schema
 from kopfkit.runtime.store import Key, Store, key_of
+
+if TYPE_CHECKING:
+    from kopfkit.runtime.client import Client
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +95,7 @@ class Children:
 
     def __init__(
         self,
-        client: Client,
+        client: "Client",
         stores: Mapping[Resource, Store],
         owners: Resource,
         *,

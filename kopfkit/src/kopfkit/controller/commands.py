@@ -100,7 +100,7 @@ _RUN: Final = (
         type=click.FloatRange(min=1.0),
         default=Settings.watch_silence,
         show_default=True,
-        help="Seconds after which a silent watch is opened anew; the API server speaks every 60 s.",
+        help="Seconds of silence after which a watch is reopened; bookmarks come every 60 s.",
     ),
     click.option(
         "--manage-certificates",

@@ -1,17 +1,20 @@
 """Conditions (metav1.Condition) of a status, and the patch that stores a status."""
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from kopfkit.controller.owners import mapping
 from kopfkit.runtime.resources import Object
+
+T = TypeVar("T")
 
 # Characters of a message: metav1.Condition's limit.
 _MESSAGE = 32768
 
 
-def conditions_of(status: Object) -> dict[str, dict[str, Any]]:
-    """The conditions of a status by their type, whatever it holds."""
-    found = status.get("conditions")
+def conditions_of(status: Any) -> dict[str, dict[str, Any]]:
+    """The conditions of a status by their type, whatever it holds; none where there is none."""
+    found = mapping(status).get("conditions")
     return {
         str(item["type"]): item
         for item in (found if isinstance(found, list) else [])
@@ -19,10 +22,28 @@ def conditions_of(status: Object) -> dict[str, dict[str, Any]]:
     }
 
 
+def is_true(status: Any, kind: str) -> bool:
+    """Whether a status, whatever it holds, has the condition and it is True."""
+    return conditions_of(status).get(kind, {}).get("status") == "True"
+
+
 def see(kind: str) -> str:
     """The message of a condition whose reason another condition explains: a sentence stands once in
     a status."""
     return f"see the condition {kind}"
+
+
+def decide(checks: Iterable[Callable[..., T | None]], *seen: Any) -> T:
+    """The answer of the first check that has one, of an ordered chain.
+
+    Args:
+        checks: each answers, or says None; the last one always answers.
+        seen: what they look at.
+    """
+    for check in checks:
+        if (found := check(*seen)) is not None:
+            return found
+    raise AssertionError("no check of the chain answers")
 
 
 def condition(

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kopfkit.controller import refusals
 from kopfkit.controller.building import Builder
@@ -22,11 +22,14 @@ from kopfkit.controller.rollouts import rollout
 from kopfkit.controller.settling import Patience
 from kopfkit.controller.statuswriter import Recorder, about
 from kopfkit.controller.stores import OwnedStore
-from kopfkit.runtime.client import Client, Resource
 from kopfkit.runtime.errors import AlreadyExists, Forbidden, Invalid, NotFound, Unavailable
 from kopfkit.runtime.resources import Object as Raw
+from kopfkit.runtime.resources import Resource
 from kopfkit.runtime.shapes import cut
 from kopfkit.runtime.store import Key, Store, key_of
+
+if TYPE_CHECKING:
+    from kopfkit.runtime.client import Client
 
 # Between two looks at an obstacle that sends no events.
 _RECHECK: Final = timedelta(seconds=10)
@@ -38,7 +41,7 @@ _FAILURES: Final = 3
 class Parts:
     """The parts that all contexts of one controller share."""
 
-    client: Client
+    client: "Client"
     stores: Mapping[Resource, Store]
     recorder: Recorder
     children: Children
@@ -112,6 +115,7 @@ class Context:
             if error.status != 500 or self._failures + 1 < _FAILURES:
                 raise
             raise Refused("ServerError", f"{owned.kind.kind}: {error.sentence}", error) from error
+        self.wrote |= found.wrote
         return self._judge(found, wanted)
 
     async def create(self, child: Mapping[str, Any]) -> Raw:
@@ -179,7 +183,8 @@ class Context:
         Raises:
             Terminal: the controller makes no such kind.
             KindMissing: the cluster does not serve the kind.
-            ApiError: the API server refused or could not be reached.
+            Refused: the API server refuses the object.
+            ApiError: the API server could not be reached.
         """
         kind, body = self._parts.builder.unowned(self._owner, wanted)
         self._check_served(kind)
@@ -188,6 +193,8 @@ class Context:
             made = await self._parts.client.create(kind.resource, namespace, body)
         except AlreadyExists:
             return await self._parts.client.get(kind.resource, namespace, name)
+        except (Forbidden, Invalid) as error:
+            raise self._refused(kind, body, error) from error
         self._parts.stores[kind.resource].put(made)
         self._wrote(kind.resource, made)
         return made
@@ -230,6 +237,7 @@ class Context:
         for each in gone:
             namespace, name = key_of(each)
             await self._parts.children.remove(self._owner, kind.resource, name, namespace)
+            self.wrote = True
             self._wrote(kind.resource, each)
         return len(gone)
 
@@ -296,7 +304,9 @@ class Context:
         self._check_readable(kind)
         self._check_served(kind)
         store, of = self._parts.stores[kind.resource], self._namespace(kind, namespace)
-        found = (store.get(key) for key in sorted(store.known()) if not of or key[0] == of)
+        found = (
+            store.get(key) for key in sorted(key for key in store.known() if of in ("", key[0]))
+        )
         return [each for each in found if each is not None]
 
     async def pod_failures(
@@ -380,8 +390,9 @@ class Context:
         self.again = wanted if self.again is None else min(self.again, wanted)
 
     def settle(self, workload: Raw | None) -> None:
-        """Stop here, without a status, while the controller of a workload is about to make its
-        pods, for some seconds at most: one status is written instead of three.
+        """Stop here, without a status, while children were just applied or the controller of a
+        workload is about to make its pods, for some seconds at most: one status is written instead
+        of three.
 
         Raises:
             Settling: not to be caught.
@@ -423,7 +434,6 @@ class Context:
         self._kept.setdefault(kind, set()).add(key_of(wanted))
 
     def _wrote(self, resource: Resource, obj: Raw) -> None:
-        self.wrote = True
         self._parts.wrote(resource, self._owner, obj)
 
     def _judge(self, found: Result, wanted: Raw) -> Raw:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, Self, TypeAlias
+from typing import Final, Generic, Self, TypeAlias
 
 from kopfkit.controller.context import Context
 from kopfkit.controller.kinds import Kind, OwnedKind
@@ -14,6 +14,7 @@ from kopfkit.crd import CustomResource, Version
 from kopfkit.errors import KopfkitError
 from kopfkit.runtime.resources import Object as Raw
 from kopfkit.runtime.resources import Resource
+from kopfkit.runtime.rights import Use, status_of
 from kopfkit.runtime.schemas import Schema
 from kopfkit.runtime.store import Key
 
@@ -21,6 +22,8 @@ Reconcile: TypeAlias = Callable[[Object[SpecT, StatusT], Context], Awaitable[Res
 Finalize: TypeAlias = Callable[[Object[SpecT, StatusT], Context], Awaitable[None]]
 Undecodable: TypeAlias = Callable[[Undecoded[StatusT], Context], Awaitable[Result | None]]
 NamedBy: TypeAlias = Callable[[Object[SpecT, StatusT]], Iterable[str]]
+
+_READ: Final = ("get", "list", "watch")
 
 
 @dataclass(frozen=True)
@@ -202,6 +205,25 @@ class Controller(Generic[SpecT, StatusT]):
         if named_by is not None:
             self._names.append((kind, index, named_by))
         return self
+
+    def uses(self) -> tuple[Use, ...]:
+        """All uses of resources by the controller: its rights follow from this."""
+        status, owning = status_of(self.resource)
+        found = [Use(self.resource, _READ)]
+        if self.reconcile is not None:
+            found.append(status)
+        if self.owned:
+            found.append(owning)
+        if self.finalize is not None:
+            found.append(Use(self.resource, ("patch",)))
+        for owned in self.owned.values():
+            verbs = ("create",) if owned.immutable else ("create", "patch")
+            delete = ("delete",) if owned.delete else ()
+            found.append(Use(owned.kind.resource, (*_READ, *verbs, *delete)))
+        found += [Use(watch.kind.resource, _READ) for watch in self.watched]
+        found += [Use(kind.resource, verbs) for kind, verbs in self.made.items()]
+        found += [Use(kind.resource, ("list",)) for kind in self.read]
+        return tuple(found)
 
     def refer(self, obj: Object[SpecT, StatusT]) -> None:
         """Note what an object refers to."""

@@ -1,5 +1,9 @@
 """Failures of a reconcile that are expected. None of them knows kopf or HTTP."""
 
+from kopfkit.runtime.errors import ApiError
+
+__all__ = ["ApiError", "InvalidSpec", "Vanished"]
+
 
 class InvalidSpec(Exception):
     """A stored object's spec cannot be decoded; the message names the field."""

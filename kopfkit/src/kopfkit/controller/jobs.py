@@ -8,7 +8,7 @@ the namespace's limits have changed), there is room in the quota, or its time is
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kopfkit.controller import limits
 from kopfkit.controller.kinds import EVENTS, LIMIT_RANGES, PODS, RESOURCE_QUOTAS
@@ -16,8 +16,11 @@ from kopfkit.controller.outcome import Problem
 from kopfkit.controller.owners import controller_of, mapping
 from kopfkit.controller.podfailures import SHAPE, refusal
 from kopfkit.controller.quotas import Quotas, Waiter
-from kopfkit.runtime.client import Client, Object
+from kopfkit.runtime.resources import Object
 from kopfkit.runtime.shapes import Shape
+
+if TYPE_CHECKING:
+    from kopfkit.runtime.client import Client
 
 # Selects a Job's pods by the Job's uid (set by the Job's controller).
 _POD_LABEL: Final = "batch.kubernetes.io/controller-uid"
@@ -102,7 +105,7 @@ class JobReader:
             `limits.signature` spells them.
     """
 
-    def __init__(self, client: Client, quotas: Quotas, key: str) -> None:
+    def __init__(self, client: "Client", quotas: Quotas, key: str) -> None:
         self._client, self._quotas, self._key = client, quotas, key
 
     async def resources(self, namespace: str, wanted: Object) -> Object:

@@ -15,6 +15,8 @@ from typing import Final
 # RFC 1035 label as the API server checks Service names.
 _DNS_1035: Final = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 _LONGEST: Final = 63
+# Characters of an object's name, where it is not also a label's value.
+_LONGEST_OBJECT: Final = 253
 # Hexadecimal digits of SHA-256: 40 bits, a chance of 1 in 10^6 among a thousand such names.
 HASH: Final = 10
 _HASHED: Final = re.compile(rf".*-[0-9a-f]{{{HASH}}}")
@@ -34,3 +36,18 @@ def fitting(name: str, suffix: str = "", *, initial: str = "x") -> str:
         slug = f"{initial}-{slug}"
     digest = hashlib.sha256(name.encode()).hexdigest()[:HASH]
     return f"{slug[: room - HASH - 1].rstrip('-')}-{digest}{suffix}"
+
+
+def suffixed(name: str, suffix: str) -> str:
+    """`name-suffix` as the name of an object that is not also a label's value, cut with a hash of
+    the name where it has to be.
+
+    Args:
+        name: of the owner.
+        suffix: lower case letters, digits and "-".
+    """
+    room = _LONGEST_OBJECT - len(suffix) - 1
+    if len(name) <= room:
+        return f"{name}-{suffix}"
+    digest = hashlib.sha256(name.encode()).hexdigest()[:HASH]
+    return f"{name[: room - HASH - 1].rstrip('-.')}-{digest}-{suffix}"

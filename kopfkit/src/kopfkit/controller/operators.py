@@ -77,7 +77,7 @@ class Operator:
         Raises:
             KopfkitError: a handler of kopf's names no resource.
         """
-        found = [*assembly.uses(self.controllers), *self._uses]
+        found = [*(use for each in self.controllers for use in each.uses()), *self._uses]
         if (registry := self.registry) is not None:
             from kopfkit.controller import handlers
 
@@ -175,13 +175,13 @@ class Operator:
             return
         for name in namespaces:
             if not _NAMESPACE.fullmatch(name) or len(name) > 63:
-                text = f"it is to watch the namespace {name!r}, which is no namespace's name"
+                text = f"it is to watch the namespace {name!r}, which is not a valid namespace name"
                 hint = "Name namespaces: --namespace, or WATCH_NAMESPACE, separated by commas."
                 raise KopfkitError(f"operator {self.name}", text, hint)
         for each in self.controllers:
             if not each.namespaced:
                 text = f"{each.kind} is cluster-scoped, and only {namespaces[0]} is to be watched"
-                hint = "Leave --namespace and WATCH_NAMESPACE out: it needs all namespaces."
+                hint = "Do not set --namespace or WATCH_NAMESPACE: it needs all namespaces."
                 raise KopfkitError(f"controller of {each.kind}", text, hint)
 
     @property

@@ -6,6 +6,7 @@ children that are kept as wanted, see `children`.
 
 import logging
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from kopfkit.controller.children import Result
 from kopfkit.controller.owners import (
@@ -17,9 +18,12 @@ from kopfkit.controller.owners import (
     ownership,
 )
 from kopfkit.controller.statuswriter import about, lives
-from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import AlreadyExists, Conflict, NotFound
+from kopfkit.runtime.resources import Object, Resource
 from kopfkit.runtime.store import Store, key_of
+
+if TYPE_CHECKING:
+    from kopfkit.runtime.client import Client
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +40,7 @@ def metadata(owner: Object, name: str) -> Object:
 class Owned:
     """Makes and deletes such objects."""
 
-    def __init__(self, client: Client, stores: Mapping[Resource, Store]) -> None:
+    def __init__(self, client: "Client", stores: Mapping[Resource, Store]) -> None:
         self._client, self._stores = client, stores
 
     async def find(

@@ -117,8 +117,10 @@ def _scheduling(pod: Object, claim: Object | None) -> Problem | None:
         bound = mapping(mapping(claim).get("status")).get("phase") == "Bound"
         if claim is not None and not bound and "olume" in said:
             name = claim["metadata"]["name"]
-            return Problem("VolumePending", f"the volume of claim {name} is not there yet: {said}")
-        return Problem("Unschedulable", f"pods fit on no node: {said}")
+            return Problem(
+                "VolumePending", f"the volume of claim {name} is not provisioned yet: {said}"
+            )
+        return Problem("Unschedulable", f"no node fits the pods: {said}")
     return None
 
 

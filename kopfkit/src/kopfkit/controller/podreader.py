@@ -10,7 +10,7 @@ anew; that a container starts to fail late, after a long pull of its image, no w
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kopfkit.controller.conditions import conditions_of
 from kopfkit.controller.kinds import PODS
@@ -18,9 +18,12 @@ from kopfkit.controller.outcome import Problem
 from kopfkit.controller.owners import mapping
 from kopfkit.controller.podfailures import REASONS, SHAPE, failures
 from kopfkit.controller.rollouts import Rollout, rollout
-from kopfkit.runtime.client import Client, Object
 from kopfkit.runtime.errors import Forbidden
+from kopfkit.runtime.resources import Object
 from kopfkit.runtime.store import Key, key_of
+
+if TYPE_CHECKING:
+    from kopfkit.runtime.client import Client
 
 # Seconds a rollout gets before its pods are looked at.
 _PATIENCE: Final = 5.0
@@ -52,7 +55,7 @@ class PodReader:
         clock: monotonic seconds.
     """
 
-    def __init__(self, client: Client, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, client: "Client", *, clock: Callable[[], float] = time.monotonic) -> None:
         self._client, self._clock = client, clock
         self._states: dict[Key, _State] = {}
         # When the last look that was given away is due.

@@ -10,11 +10,14 @@ deleted, and a watch of what discovery still names would fail.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from kopfkit.controller.sources import Source
-from kopfkit.runtime.client import Client, Resource
 from kopfkit.runtime.errors import ApiError, NotFound
+from kopfkit.runtime.resources import Resource
+
+if TYPE_CHECKING:
+    from kopfkit.controller.sources import Source
+    from kopfkit.runtime.client import Client
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +41,11 @@ class Presence:
 
     def __init__(
         self,
-        client: Client,
-        sources: Iterable[Source],
+        client: "Client",
+        sources: "Iterable[Source]",
         primaries: Mapping[Resource, str],
         namespaces: Sequence[str],
-        changed: Callable[[Source], None] = lambda _: None,
+        changed: "Callable[[Source], None]" = lambda _: None,
     ) -> None:
         self._client, self._primaries, self._changed = client, primaries, changed
         self._namespaces = namespaces
@@ -102,7 +105,7 @@ class Presence:
                 except ApiError as error:
                     log.debug("cannot look for %s: %s", resource.plural, error)
 
-    def _named(self, source: Source) -> tuple[str, str]:
+    def _named(self, source: "Source") -> tuple[str, str]:
         """The controllers that need a kind, and the kind, as messages name them."""
         needed = [self._primaries[each] for each in source.users or self._primaries]
         who = f"controller{'s' if len(needed) > 1 else ''} of {' and '.join(needed)}"

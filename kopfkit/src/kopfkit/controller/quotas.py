@@ -11,17 +11,20 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kopfkit.controller.kinds import RESOURCE_QUOTAS
 from kopfkit.controller.owners import mapping
 from kopfkit.quantities import resource_quantity
 from kopfkit.repeats import Once
-from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import ApiError
 from kopfkit.runtime.looking import look_for_ever
+from kopfkit.runtime.resources import Object, Resource
 from kopfkit.runtime.shapes import Shape
 from kopfkit.runtime.store import Key
+
+if TYPE_CHECKING:
+    from kopfkit.runtime.client import Client
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +68,7 @@ class Quotas:
         wake: called with resource and key of what is to be reconciled, as there is room.
     """
 
-    def __init__(self, client: Client, wake: Callable[[Resource, Key], None]) -> None:
+    def __init__(self, client: "Client", wake: Callable[[Resource, Key], None]) -> None:
         self._client, self._wake, self._failures = client, wake, Once()
         # By the quota's key, and the way back.
         self._waits: dict[Key, dict[Waiter, _Wait]] = {}

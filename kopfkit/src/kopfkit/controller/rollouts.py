@@ -16,6 +16,10 @@ _REVISION: Final = "deployment.kubernetes.io/revision"
 _ROLLED_OUT: Final = "NewReplicaSetAvailable"
 
 
+# Reasons by which a rollout is told.
+REASONS: Final = ("RolloutComplete", "RollingOut", "RolloutStuck", "RolloutPaused")
+
+
 @dataclass(frozen=True)
 class Rollout:
     """The rollout of a Deployment or a StatefulSet.

@@ -6,14 +6,17 @@ What changed is logged. Events and what OLM is told are the caller's business.
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from kopfkit.controller.conditions import conditions_of, patch
 from kopfkit.controller.errors import Vanished
 from kopfkit.controller.owners import called_key, mapping
-from kopfkit.runtime.client import Client, Object, Resource
 from kopfkit.runtime.errors import Conflict, NotFound
+from kopfkit.runtime.resources import Object, Resource
 from kopfkit.runtime.store import Store, key_of
+
+if TYPE_CHECKING:
+    from kopfkit.runtime.client import Client
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +52,7 @@ def utc_now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-async def lives(client: Client, resource: Resource, obj: Object) -> bool:
+async def lives(client: "Client", resource: Resource, obj: Object) -> bool:
     """Whether exactly this object is still there."""
     try:
         now = await client.get(resource, *key_of(obj))
@@ -87,7 +90,7 @@ class StatusWriter:
     """
 
     def __init__(
-        self, client: Client, stores: Mapping[Resource, Store], resource: Resource
+        self, client: "Client", stores: Mapping[Resource, Store], resource: Resource
     ) -> None:
         self._client, self._stores, self._resource = client, stores, resource
 

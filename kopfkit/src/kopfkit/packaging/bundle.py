@@ -6,6 +6,7 @@ one table, because OLM and opm each read the one and expect the other to agree.
 
 from collections.abc import Sequence
 
+from kopfkit.errors import KopfkitError
 from kopfkit.packaging import crds, monitoring, rbac, scorecard, workloads
 from kopfkit.packaging.csv import csv
 from kopfkit.packaging.editions import edition
@@ -29,7 +30,8 @@ def check_inputs(
     check_version(faults, "--version", version)
     check_image(faults, "--img", image)
     faults.require(channels, "--channels", "is empty")
-    valid = [one for one in channels if check_channel(faults, "--channels", one)]
+    known = history.channels
+    valid = [one for one in channels if one in known or check_channel(faults, "--channels", one)]
     faults.require(len(set(valid)) == len(valid), "--channels", "names a channel twice")
     for channel in (*valid, *([default_channel] if default_channel else ())):
         faults.require(
@@ -58,7 +60,19 @@ def labels(project: Project, channels: Sequence[str], default_channel: str) -> d
 
 
 def manifests(project: Project, release: Release, image: str) -> dict[str, Object]:
-    """The objects of bundle/manifests by file name."""
+    """The objects of bundle/manifests by file name.
+
+    Raises:
+        KopfkitError: the release serves what the project no longer has.
+    """
+    known = {version.name for each in project.resources for version in each.versions}
+    for name in release.served:
+        if name not in known:
+            raise KopfkitError(
+                f"release {release.version}",
+                f"serves {name}, which is no version of the API any more",
+                "Keep its published bundle: kopfkit catalog add BUNDLE.",
+            )
     project = edition(project, release)
     found: dict[str, Object] = {
         f"{project.name}.clusterserviceversion.yaml": csv(project, release, image)

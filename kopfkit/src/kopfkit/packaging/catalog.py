@@ -64,15 +64,16 @@ def _package(project: Project, history: History) -> Object:
     }
 
 
-def _entry(package: str, release: Release) -> Object:
+def _entry(package: str, release: Release, channel: str) -> Object:
+    edges = release.entry(channel)
     entry: Object = {"name": release.name(package)}
-    if release.replaces:
+    if edges.replaces:
         # Also where the channel does not have that one: who comes from another channel is taken in.
-        entry["replaces"] = release.name(package, release.replaces)
-    if release.skips:
-        entry["skips"] = [release.name(package, version) for version in release.skips]
-    if release.skip_range:
-        entry["skipRange"] = release.skip_range
+        entry["replaces"] = release.name(package, edges.replaces)
+    if edges.skips:
+        entry["skips"] = [release.name(package, version) for version in edges.skips]
+    if edges.skip_range:
+        entry["skipRange"] = edges.skip_range
     return entry
 
 
@@ -84,7 +85,7 @@ def channels(history: History) -> list[Object]:
             "package": history.package,
             "name": channel,
             "entries": [
-                _entry(history.package, release)
+                _entry(history.package, release, channel)
                 for release in history.releases
                 if channel in release.channels
             ],

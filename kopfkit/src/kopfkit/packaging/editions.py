@@ -19,7 +19,7 @@ def edition(project: Project, release: Release) -> Project:
     resources = tuple(
         _resource(resource, release)
         for resource in project.resources
-        if any(version.name in release.served for version in resource.versions)
+        if any(each.name in release.apis_of(resource.crd_name).served for each in resource.versions)
     )
     kinds = {resource.kind for resource in resources}
     served = {
@@ -81,11 +81,12 @@ def _resource(resource: CustomResource, release: Release) -> CustomResource:
     A release names the versions of all its kinds together: a kind that has no version of the stored
     one's name keeps its own.
     """
-    known = {*release.known, *release.served, release.stored}
+    apis = release.apis_of(resource.crd_name)
+    known = {*release.known_of(resource.crd_name), *apis.served, apis.stored}
     versions = [each for each in resource.versions if each.name in known]
-    stores = release.stored in [each.name for each in versions]
+    stores = apis.stored in [each.name for each in versions]
     own = next((each.name for each in versions if each.storage), versions[0].name)
-    stored = release.stored if stores else own
+    stored = apis.stored if stores else own
     return replace(
         resource,
         versions=tuple(_version(resource, each, stored, release) for each in versions),
@@ -95,7 +96,11 @@ def _resource(resource: CustomResource, release: Release) -> CustomResource:
 def _version(
     resource: CustomResource, version: Version[Any, Any], stored: str, release: Release
 ) -> Version[Any, Any]:
-    found = replace(version, served=version.name in release.served, storage=version.name == stored)
+    found = replace(
+        version,
+        served=version.name in release.apis_of(resource.crd_name).served,
+        storage=version.name == stored,
+    )
     if version.name not in release.deprecated_versions or version.deprecation_warning is not None:
         return found
     # The wording of the API server's own warnings.

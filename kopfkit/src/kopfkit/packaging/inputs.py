@@ -22,10 +22,14 @@ REFERENCE = re.compile(
 CHANNEL = re.compile(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?", re.ASCII)
 
 
-def check_version(faults: Faults, place: str, version: object) -> bool:
-    """Note the fault unless `version` is a semantic version without a leading v."""
+def check_version(faults: Faults, place: str, version: object, *, build: bool = False) -> bool:
+    """Note the fault unless `version` is a semantic version without a leading v.
+
+    Args:
+        build: it may have build metadata.
+    """
     if isinstance(version, str) and SEMVER.fullmatch(version):
-        if "+" in version:
+        if "+" in version and not build:
             # Build metadata cannot be part of a tag or an object's name, and orders nothing.
             faults.add(
                 place, f"{version!r} has build metadata (+...), which no image tag can carry"

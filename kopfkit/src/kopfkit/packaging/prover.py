@@ -1,223 +1,53 @@
 """Proves the upgrade graph: from any release one comes to the head, and loses nothing on the way.
 
-Every installed version x every channel is walked as OLM v0 and OLM v1 would. A fault names the way
-that is bad, and what to change in catalog/releases.yaml. The rules about versions of the API are
-the API server's: what is in `status.storedVersions` must stay in the CRD, and whatever is not
-stored as it is asked for needs somebody to convert it (Kubernetes documentation, "Versions in
-CustomResourceDefinitions"). Deliberately not here: what is wrong with one entry alone (`releases`).
+A fault names the upgrade path that is bad, and what to change in catalog/releases.yaml. The rules
+about versions of the API are the API server's: what is in `status.storedVersions` must stay in the
+CRD, and whatever is not stored as it is asked for needs somebody to convert it (Kubernetes
+documentation, "Versions in CustomResourceDefinitions").
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 from kopfkit.crd import CustomResource
 from kopfkit.packaging.editions import edition
+from kopfkit.packaging.graphfaults import RANGE, VERSIONS, GraphFault, all_steps, graph_faults
 from kopfkit.packaging.releases import NAME, History, Release
-from kopfkit.packaging.routes import OLM_V0, OLM_V1, Route, steps_v0, steps_v1, walk
-from kopfkit.packaging.ways import (
-    SKIP_RANGE,
-    heads,
-    members,
-    off_the_chain,
-    offered,
-    ring,
-    sources,
-)
+from kopfkit.packaging.routes import Route, walk
+from kopfkit.packaging.ways import offered
 from kopfkit.project import Faults, Project
-from kopfkit.ranges import Range, order
-
-# Heads, ranges and rings are what opm refuses (see `ways`); the rest is what the resolvers make of
-# a graph that it takes (see `routes`).
-RANGE, DOWN, HEADS, RING, STRANDED, DEPRECATED, ARRIVES = (
-    "graph-skip-range",
-    "graph-down",
-    "graph-heads",
-    "graph-ring",
-    "graph-stranded",
-    "graph-deprecated-head",
-    "graph-no-way",
-)
-
-
-@dataclass(frozen=True)
-class GraphFault:
-    """What is wrong with the upgrade graph: a rule, the place, and why."""
-
-    rule: str
-    place: str
-    why: str
 
 
 def prove(project: Project, history: History) -> Faults:
     """Every fault of the graph; none means that it is proved."""
     faults = Faults(NAME)
     found = graph_faults(history)
+    if not any(one.rule == RANGE for one in found):
+        for resource in project.resources:
+            found += _faults_of(project, history, resource)
     for one in found:
-        faults.add(one.place, one.why)
-    if any(one.rule == RANGE for one in found):
-        return faults
-    kept: set[tuple[str, str, str]] = set()
-    stories = [(each, _story(project, history, each)) for each in project.resources]
-    for steps, resolver, channel in all_steps(history):
-        for installed in history.releases:
-            way = walk(steps, installed.version, resolver, channel)
-            for resource, story in stories:
-                _keeps(faults, project, resource, story, way, kept)
+        if f"{one.place}: {one.rule}" not in history.accepted:
+            faults.add(one.place, one.why)
     return faults
 
 
-def graph_faults(history: History) -> list[GraphFault]:
-    """Every fault that the graph has by itself, whatever its releases serve."""
-    found = edge_faults(history)
-    if any(one.rule == RANGE for one in found):
-        return found
-    told: set[tuple[str, str]] = set()
-    for steps, resolver, channel in all_steps(history):
-        found += _arrives(history, steps, resolver, channel, told)
-    return found
+def _faults_of(project: Project, history: History, resource: CustomResource) -> list[GraphFault]:
+    """The faults of the upgrade paths for the objects of one kind."""
+
+    def converts(release: Release) -> bool:
+        there = {*release.known, *release.served, release.stored}
+        versions = [each for each in resource.versions if each.name in there]
+        return project.conversion is not None and len(versions) > 1
+
+    several = sum(len(each.versions) > 1 for each in project.resources) > 1
+    label = f"{resource.kind} " if several else ""
+    return version_faults(_as_seen_by(project, history, resource), converts, label)
 
 
-def edge_faults(history: History) -> list[GraphFault]:
-    """The faults of single edges and of channels: what opm refuses, and what leads down."""
-    found = [one for release in history.releases for one in _ranges(release)]
-    if found:
-        return found
-    for release in history.releases:
-        found += _order(history, release)
-    for channel in history.channels:
-        found += _head(history, channel)
-    return found
-
-
-def all_steps(history: History) -> Iterator[tuple[dict[str, str], str, str]]:
-    """What each resolver makes of each channel, and OLM v1 of all."""
-    for channel in history.channels:
-        yield steps_v0(history, channel), OLM_V0, channel
-    for channel in ("", *history.channels):
-        yield steps_v1(history, channel), OLM_V1, channel
-
-
-def _order(history: History, release: Release) -> Iterator[GraphFault]:
-    """Edges lead from lower versions to higher ones."""
-    at = f"release {release.version}"
-    version = release.version
-    if any(one.skip_range and version in Range(one.skip_range) for one in release.entries_in()):
-        yield GraphFault(
-            DOWN,
-            f"{at}.{SKIP_RANGE}",
-            f"includes {version} itself, so that OLM v0 offers it again to its own users; "
-            f"end the skipRange below {version}",
-        )
-    for other, by in sources(history, release).items():
-        if order(other) >= order(version):
-            yield GraphFault(
-                DOWN,
-                f"{at}.{by}",
-                f"makes {other} upgrade down to {version}; end the {by} below {version}",
-            )
-
-
-def _head(history: History, channel: str) -> Iterator[GraphFault]:
-    found = [one.version for one in heads(history, channel)]
-    at = f"channel {channel}"
-    if len(found) > 1:
-        *others, head = found
-        yield GraphFault(
-            HEADS,
-            at,
-            f"has {len(found)} heads ({', '.join(found)}), and opm rejects it; "
-            f"have {head} replace or skip {', '.join(others)}",
-        )
-    elif not found and members(history, channel):
-        why = "has no head, since each release is replaced or skipped, and opm rejects it; "
-        yield GraphFault(HEADS, at, f"{why}do not replace or skip the newest one")
-    elif circle := ring(history, channel):
-        why = f"leads in a circle by replaces ({' -> '.join(circle)}), and opm rejects it; "
-        yield GraphFault(RING, at, f"{why}do not replace what is newer")
-    elif off := off_the_chain(history, channel):
-        yield GraphFault(
-            STRANDED,
-            at,
-            f"has no chain of replaces from its head {found[-1]} to {', '.join(off)}, and opm "
-            "rejects it; do not skip what is replaced, or skip those, too",
-        )
-    if found and history.release(found[-1]).deprecation:
-        yield GraphFault(
-            DEPRECATED,
-            at,
-            f"ends at {found[-1]}, which is deprecated; release a version that replaces it, or "
-            "take its deprecation away",
-        )
-
-
-def target_of(history: History, channel: str) -> str:
-    """The version that everybody has to come to, "" where there is none."""
-    there = list(members(history, channel) if channel else history.releases)
-    usable = [one for one in there if not one.deprecation] or there
-    return max((one.version for one in usable), key=order, default="")
-
-
-def _arrives(
-    history: History,
-    steps: dict[str, str],
-    resolver: str,
-    channel: str,
-    told: set[tuple[str, str]],
-) -> Iterator[GraphFault]:
-    target = target_of(history, channel)
-    ends: dict[str, str] = {}
-    for installed in history.releases:
-        start = installed.version
-        if not target or order(start) >= order(target):
-            continue  # newer than what is offered there, as with who leaves the candidate channel
-        end = end_of(steps, start, ends)
-        if end == target or (end, channel) in told:
-            continue
-        told.add((end, channel))
-        way = walk(steps, start, resolver, channel)
-        avoided = _avoided(history, way)
-        why = (
-            f" (it never upgrades to deprecated releases: {', '.join(avoided)})" if avoided else ""
-        )
-        above = "above that is not deprecated" if avoided else "above it"
-        users = f"users on {start} stop at {end}" if start != end else f"users on {start} are stuck"
-        yield GraphFault(
-            ARRIVES,
-            f"channel {channel}" if channel else "all channels",
-            f"{users}: {resolver} has no upgrade path from {end} to {target}{why}; "
-            f"name {end} in the replaces, skips or skipRange of a release {above}",
-        )
-
-
-def end_of(steps: Mapping[str, str], start: str, ends: dict[str, str]) -> str:
-    """Where a way ends, as `walk`; what is known of it is kept in `ends`."""
-    passed: dict[str, None] = {}
-    at = start
-    while at not in ends and at not in passed:
-        passed[at] = None
-        at = steps.get(at, at)
-    if at in ends:
-        end = ends[at]
-    elif steps.get(at, at) == at:
-        end = at
-    else:
-        return walk(steps, start, "", "").end  # a ring, whose end depends on the start
-    ends.update(dict.fromkeys(passed, end))
-    return end
-
-
-def _avoided(history: History, way: Route) -> list[str]:
-    """The deprecated releases by which a way would go on under OLM v0, and does not under v1."""
-    if way.resolver != OLM_V1:
-        return []
-    there = members(history, way.channel) if way.channel else history.releases
-    return [one.version for one in there if one.deprecation and offered(one, way.end, way.channel)]
-
-
-def _story(project: Project, history: History, resource: CustomResource) -> History:
-    """The history as one kind sees it, without the versions that only other kinds have. A release
-    that lacks the kind serves nothing of it."""
+def _as_seen_by(project: Project, history: History, resource: CustomResource) -> History:
+    """The history of one kind, without the versions that only other kinds have. A release that
+    lacks the kind serves nothing of it."""
     own = {each.name for each in resource.versions}
     others = {each.name for one in project.resources for each in one.versions} - own
 
@@ -225,82 +55,86 @@ def _story(project: Project, history: History, resource: CustomResource) -> Hist
         return tuple(name for name in names if name not in others)
 
     def seen(release: Release) -> Release:
+        apis = release.apis_of(resource.crd_name)
         there = [each for each in edition(project, release).resources if each.kind == resource.kind]
         stored = [each.name for kind in there for each in kind.versions if each.storage]
         return replace(
             release,
-            served=mine(release.served),
-            known=mine(release.known),
+            served=mine(apis.served),
+            known=mine(release.known_of(resource.crd_name)),
             deprecated_versions=mine(release.deprecated_versions),
-            stored="".join(stored) if release.stored in others else release.stored,
+            stored="".join(stored) if apis.stored in others else apis.stored,
+            apis={},
+            known_apis={},
         )
 
     return replace(history, releases=tuple(seen(each) for each in history.releases))
 
 
+def version_faults(
+    history: History, converts: Callable[[Release], bool], label: str = ""
+) -> list[GraphFault]:
+    """Every step on which stored objects or clients are lost.
+
+    Args:
+        converts: whether a release has a conversion.
+        label: how each sentence begins.
+    """
+    found: list[GraphFault] = []
+    told: set[tuple[str, str, str]] = set()
+    converting = {one.version: converts(one) for one in history.releases}
+    # CRDs that have other versions than the rest are looked at by themselves.
+    crds = {"": label} | {crd: f"{crd} " for one in history.releases for crd in one.apis}
+    for steps, resolver, channel in all_steps(history):
+        for installed in history.releases:
+            way = walk(steps, installed.version, resolver, channel)
+            for crd, begins in crds.items():
+                found += _keeps(history, way, crd, begins, converting, told)
+    return found
+
+
 def _keeps(
-    faults: Faults,
-    project: Project,
-    resource: CustomResource,
     history: History,
     way: Route,
+    crd: str,
+    label: str,
+    converting: Mapping[str, bool],
     told: set[tuple[str, str, str]],
-) -> None:
-    """What is stored of a kind stays readable at each step, and somebody converts where its
-    versions meet."""
+) -> Iterator[GraphFault]:
+    """What is stored stays readable at each step, and somebody converts where versions meet."""
     stored: set[str] = set()
-    several = sum(len(each.versions) > 1 for each in project.resources) > 1
     for name_from, name_to in pairwise(way.versions):
         old, new = history.release(name_from), history.release(name_to)
-        if not old.served:
+        was, now = old.apis_of(crd), new.apis_of(crd)
+        if not was.served:
             continue  # the kind comes with this step, or later
-        stored |= {old.stored, new.stored}
-        if (name_from, name_to, resource.kind) in told:
+        stored |= {was.stored, now.stored} - {""}
+        if (name_from, name_to, crd) in told or not now.served:
             continue
-        step, why = f"{name_from} -> {name_to}", ""
-        there = {*new.known, *new.served, new.stored}
-        versions = [each for each in resource.versions if each.name in there]
-        converts = project.conversion is not None and len(versions) > 1
-        if lost := stored - {*new.known, *new.served}:
+        why = ""
+        if lost := stored - {*new.known_of(crd), *now.served}:
             why = (
                 f"drops {', '.join(sorted(lost))}, in which objects may be stored "
                 f"(status.storedVersions); keep it among the versions of {name_to}"
             )
-        elif len(stored | set(new.served)) > 1 and not converts:
+        elif len(stored | set(now.served)) > 1 and not converting[name_to]:
             why = (
-                f"stores {', '.join(sorted(stored))} and serves {', '.join(new.served)}, and "
+                f"stores {', '.join(sorted(stored))} and serves {', '.join(now.served)}, and "
                 f"nothing converts between them in {name_to}; declare a conversion"
             )
-        elif new.stored != old.stored and new.stored not in old.served:
+        elif now.stored != was.stored and now.stored not in was.served:
             why = (
-                f"stores {new.stored}, which {name_from} does not serve: until the webhook of "
+                f"stores {now.stored}, which {name_from} does not serve: until the webhook of "
                 f"{name_to} runs, every request of its clients fails; pass a release that serves "
-                f"{new.stored} and still stores {old.stored}, and take {name_from} out of the "
+                f"{now.stored} and still stores {was.stored}, and take {name_from} out of the "
                 f"{offered(new, name_from)} of {name_to}"
             )
-        elif gone := set(old.served) - set(new.served) - set(old.deprecated_versions):
+        elif gone := set(was.served) - set(now.served) - set(old.deprecated_versions):
             why = (
                 f"does not serve {', '.join(sorted(gone))}, which {name_from} serves without a "
                 f"warning; deprecate it in a release that everybody passes (deprecatedVersions)"
             )
         if why:
-            told.add((name_from, name_to, resource.kind))
-            of = f"{resource.kind} " if several else ""
-            faults.add(step, f"{of}{why} (upgrade path {way}, {way.resolver})")
-
-
-def _unreadable(skip_range: str) -> str:
-    """Why a skipRange is none; "" where it is one, or absent."""
-    try:
-        Range(skip_range or ">=0.0.0")
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-def _ranges(release: Release) -> Iterator[GraphFault]:
-    for entry in dict.fromkeys(release.entries_in()):
-        if error := _unreadable(entry.skip_range):
-            place = f"release {release.version}.skipRange"
-            why = f"{entry.skip_range!r} is not a range such as '>=0.1.0 <0.4.0' ({error})"
-            yield GraphFault(RANGE, place, why)
+            told.add((name_from, name_to, crd))
+            where = f"(upgrade path {way}, {way.resolver})"
+            yield GraphFault(VERSIONS, f"{name_from} -> {name_to}", f"{label}{why} {where}")

@@ -77,7 +77,10 @@ def check(
         raise KopfkitError(
             where, "names no bundle image", "Specify it: --bundle-img, preferably by digest."
         )
-    served = {(one.get("kind"), one.get("version")) for one in values.get("olm.gvk", [])}
+    # What the project had once and has no more is not looked at.
+    known = {(each.kind, one.name) for each in project.resources for one in each.versions}
+    listed = {(one.get("kind"), one.get("version")) for one in values.get("olm.gvk", [])}
+    served = listed & known
     wanted = {
         (resource.kind, one.name)
         for resource in edition(project, release).resources

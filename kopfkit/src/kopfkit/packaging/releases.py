@@ -9,9 +9,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from kopfkit.errors import KopfkitError
-from kopfkit.ranges import SEMVER
+from kopfkit.ranges import SEMVER, Range
 
 NAME = "catalog/releases.yaml"
+# Rules of the graph by which no tool refuses a catalog, so that a fault may stay.
+ACCEPTABLE = frozenset(
+    {"channel-spelling", "graph-down", "graph-deprecated-head", "graph-no-way", "graph-versions"}
+)
 # The date of a release of which nobody says it.
 NO_DAY = datetime.date.min
 
@@ -75,6 +79,14 @@ class Release:
     known: tuple[str, ...] = ()
     known_apis: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
 
+    def apis_of(self, crd: str) -> Apis:
+        """The API versions of a CRD, by its name."""
+        return self.apis.get(crd) or Apis(self.served, self.stored)
+
+    def known_of(self, crd: str) -> tuple[str, ...]:
+        """The API versions of a CRD that it or an earlier release serves."""
+        return self.known_apis.get(crd, self.known)
+
     def entry(self, channel: str = "") -> Entry:
         """Whose users it is offered to in a channel."""
         usual = Entry(self.replaces, self.skips, self.skip_range)
@@ -99,17 +111,38 @@ class Release:
 
 @dataclass(frozen=True)
 class History:
-    """All releases of a package, oldest first, and its channels."""
+    """All releases of a package, oldest first, and its channels.
+
+    Attributes:
+        accepted: faults of the graph that stay, as "<place>: <rule>".
+    """
 
     package: str
     default_channel: str
     channels: tuple[str, ...]
     releases: tuple[Release, ...]
+    accepted: frozenset[str] = frozenset()
 
     @cached_property
     def by_version(self) -> Mapping[str, Release]:
         """The releases by version."""
         return {one.version: one for one in self.releases}
+
+    @cached_property
+    def place(self) -> Mapping[str, int]:
+        """Where each version stands in the history."""
+        return {version: at for at, version in enumerate(self.by_version)}
+
+    @cached_property
+    def _within(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
+    def within(self, skip_range: str) -> tuple[str, ...]:
+        """The versions in a range, in the history's order. ValueError says why it is none."""
+        if skip_range not in self._within:
+            inside = Range(skip_range)
+            self._within[skip_range] = tuple(one for one in self.by_version if one in inside)
+        return self._within[skip_range]
 
     def release(self, version: str) -> Release:
         """The release of that version; KopfkitError if it is not in the history."""

@@ -16,7 +16,7 @@ from kopfkit.ranges import Range
 REPLACES: Final = "replaces"
 SKIPS: Final = "skips"
 SKIP_RANGE: Final = "skipRange"
-_ORDER: Final = (REPLACES, SKIPS, SKIP_RANGE)
+ORDER: Final = (REPLACES, SKIPS, SKIP_RANGE)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def offered(target: Release, source: str, channel: str = "") -> str:
     found = (
         by for entry in target.entries_in(channel) if (by := _by(entry, source, target.version))
     )
-    return min(found, key=_ORDER.index, default="")
+    return min(found, key=ORDER.index, default="")
 
 
 def _by(entry: Entry, source: str, target: str) -> str:
@@ -72,21 +72,20 @@ def sources(
         beyond: versions to look at that are not in the history.
     """
     found: dict[str, str] = {}
-    known = dict.fromkeys((*history.by_version, *beyond)) if beyond else history.by_version
-    for entry in target.entries_in(channel):
+    for entry in dict.fromkeys(target.entries_in(channel)):
         new = dict.fromkeys(entry.skips, SKIPS)
         if entry.replaces:
             new[entry.replaces] = REPLACES
         if entry.skip_range:
-            within = Range(entry.skip_range)
-            new = {one: SKIP_RANGE for one in known if one in within} | new
-        for version, by in new.items():
-            if version in known and version != target.version:
-                found[version] = min(by, found.get(version, SKIP_RANGE), key=_ORDER.index)
-    if len(found) < 2:
-        return found
-    place = {version: at for at, version in enumerate(known)}
-    return {version: found[version] for version in sorted(found, key=place.__getitem__)}
+            inside = Range(entry.skip_range)
+            others = (one for one in beyond if one in inside)
+            new = dict.fromkeys((*history.within(entry.skip_range), *others), SKIP_RANGE) | new
+        found = new | {one: min(by, new.get(one, by), key=ORDER.index) for one, by in found.items()}
+    found.pop(target.version, None)
+    place = history.place
+    known = {*place, *beyond} if beyond else place.keys()
+    there = sorted(found.keys() & known, key=lambda one: place.get(one, len(place)))
+    return {version: found[version] for version in there}
 
 
 def edges(history: History, channel: str) -> list[Edge]:

@@ -109,7 +109,9 @@ def _deployment(index: int, one: Deployment, faults: Faults) -> None:
     at = f"deployments[{index}]"
     for place, text in (("name", one.name), ("container", one.container)):
         faults.require(
-            LABEL.fullmatch(text) and len(text) <= 63, f"{at}.{place}", f"{text!r} is no DNS label"
+            LABEL.fullmatch(text) and len(text) <= 63,
+            f"{at}.{place}",
+            f"{text!r} is not a DNS label",
         )
     faults.require(one.replicas >= 1, f"{at}.replicas", f"{one.replicas} is less than 1")
     faults.require(0 < one.health_port < 65536, f"{at}.health_port", "is no port (1 to 65535)")
@@ -219,7 +221,7 @@ def _monitoring(project: Project, faults: Faults) -> None:
     faults.require(
         not monitoring.generated or _is_url(monitoring.generated),
         "monitoring.generated",
-        f"{monitoring.generated!r} is no URL",
+        f"{monitoring.generated!r} is not a URL",
     )
     faults.require(monitoring.interval_seconds > 0, "monitoring.interval_seconds", "is not above 0")
     _unique(faults, "monitoring.alerts", [alert.name for alert in monitoring.alerts])

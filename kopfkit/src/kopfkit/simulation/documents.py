@@ -18,15 +18,14 @@ def read_documents(path: Path) -> list[Object]:
         KopfkitError: nothing is there, or a file is not readable, or holds something else.
     """
     if path.is_dir():
-        files = sorted(each for each in path.rglob("*") if each.suffix in yamls.ENDINGS)
-    elif path.is_file():
+        # A pipe would be waited for.
+        found = (each for each in path.rglob("*") if each.suffix in yamls.ENDINGS)
+        files = sorted(each for each in found if each.is_file())
+    elif path.exists():
         files = [path]
     else:
         raise KopfkitError(str(path), "does not exist")
-    found: list[Object] = []
-    for file in files:
-        found += _objects(file)
-    return found
+    return [one for file in files for one in _objects(file)]
 
 
 def _objects(file: Path) -> list[Object]:

@@ -16,10 +16,12 @@ from typing import Any
 
 from kopfkit.controller import assembly
 from kopfkit.controller.conditions import conditions_of
+from kopfkit.controller.context import Context, Parts
 from kopfkit.controller.controllers import Controller
 from kopfkit.controller.kinds import Kind
 from kopfkit.controller.owners import called_key
 from kopfkit.controller.presence import Presence
+from kopfkit.controller.runner import Runner
 from kopfkit.controller.settling import Patience
 from kopfkit.controller.stores import OwnedStore
 from kopfkit.runtime.client import Resource
@@ -99,6 +101,71 @@ def reconcile(
     return asyncio.run(_reconcile(controller, obj, there, times, missing, settle=settle))
 
 
+def context(
+    controller: Controller[Any, Any],
+    obj: Mapping[str, Any],
+    there: Iterable[Mapping[str, Any]] = (),
+) -> Context:
+    """The context of a reconcile of given objects, for tests of a part of it.
+
+    Args:
+        controller: whose reconcile it is of.
+        obj, there: as of `reconcile`.
+    """
+    prepared = _Prepared(controller, obj, there)
+    return Context(prepared.owner, prepared.parts(_NoPatience()))
+
+
+class _Prepared:
+    """A controller on given objects."""
+
+    def __init__(
+        self,
+        controller: Controller[Any, Any],
+        obj: Mapping[str, Any],
+        there: Iterable[Mapping[str, Any]],
+        missing: Iterable[Kind] = (),
+    ) -> None:
+        of, resource = controller.custom_resource, controller.resource
+        owner: Raw = {
+            "apiVersion": f"{of.group}/{resource.version}",
+            "kind": of.kind,
+            **copy.deepcopy(dict(obj)),
+        }
+        defaults = {"uid": "uid", "generation": 1, "resourceVersion": "1"}
+        place = {"namespace": "default"} if controller.namespaced else {}
+        owner["metadata"] = {**place, **defaults, **owner["metadata"]}
+        found = [controller.own, *assembly.kinds([controller]), *controller.read]
+        kinds = {each.kind: each for each in found}
+        server = _Given({each.resource: each.kind for each in kinds.values()})
+        stores = assembly.new_stores(assembly.sources(_OPERATOR, [controller]))
+        for kind in controller.read:
+            stores.setdefault(kind.resource, OwnedStore())
+        server.keep(resource, owner)
+        stores[resource].put(server.objects[resource, key_of(owner)])
+        for each in there:
+            known = kinds[each["kind"]].resource
+            server.keep(known, copy.deepcopy(dict(each)))
+            stores[known].put(server.objects[known, key_of(dict(each))])
+        self.result = Reconciled(None, server.noted)
+        self.controller, self.server, self.stores = controller, server, stores
+        self.told, self.owner = _Told(self.result), server.objects[resource, key_of(owner)]
+        self.presence = Presence(server, (), {}, ())
+        self.presence.missing |= {each.resource for each in missing}
+
+    def parts(self, patience: Patience) -> Parts:
+        """The parts of its contexts."""
+        return assembly.parts(
+            _OPERATOR,
+            self.controller,
+            self.server,
+            self.stores,
+            self.told,
+            presence=self.presence,
+            patience=patience,
+        )
+
+
 async def _reconcile(
     controller: Controller[Any, Any],
     obj: Mapping[str, Any],
@@ -108,51 +175,18 @@ async def _reconcile(
     *,
     settle: bool,
 ) -> Reconciled:
-    of, resource = controller.custom_resource, controller.resource
-    owner: Raw = {
-        "apiVersion": f"{of.group}/{resource.version}",
-        "kind": of.kind,
-        **copy.deepcopy(dict(obj)),
-    }
-    defaults = {"uid": "uid", "generation": 1, "resourceVersion": "1"}
-    place = {"namespace": "default"} if controller.namespaced else {}
-    owner["metadata"] = {**place, **defaults, **owner["metadata"]}
-    found = [controller.own, *assembly.kinds([controller]), *controller.read]
-    kinds = {each.kind: each for each in found}
-    server = _Given({each.resource: each.kind for each in kinds.values()})
-    stores = assembly.new_stores(assembly.sources(_OPERATOR, [controller]))
-    for kind in controller.read:
-        stores.setdefault(kind.resource, OwnedStore())
-    server.keep(resource, owner)
-    stores[resource].put(server.objects[resource, key_of(owner)])
-    for each in there:
-        known = kinds[each["kind"]].resource
-        server.keep(known, copy.deepcopy(dict(each)))
-        stores[known].put(server.objects[known, key_of(dict(each))])
-    result = Reconciled(None, server.noted)
-    told = _Told(result)
-    presence = Presence(server, (), {}, ())
-    presence.missing |= {each.resource for each in missing}
-    patience = Patience() if settle else _NoPatience()
-    runner = assembly.runner(
-        _OPERATOR,
-        controller,
-        server,
-        stores,
-        told,
-        told,
-        presence=presence,
-        patience=patience,
-        now=lambda: _NOW,
-    )
+    prepared = _Prepared(controller, obj, there, missing)
+    parts = prepared.parts(Patience() if settle else _NoPatience())
+    result, server, key = prepared.result, prepared.server, key_of(prepared.owner)
+    runner = Runner(controller, server, parts, blocker=prepared.told, now=lambda: _NOW)
     for _ in range(times):
         result.error = result.requeue_after = None
         try:
-            again = await runner(key_of(owner))
+            again = await runner(key)
             result.requeue_after = timedelta(seconds=again) if again is not None else None
         except Exception as error:
             result.error = error
-    result.object = server.objects.get((resource, key_of(owner)))
+    result.object = server.objects.get((controller.resource, key))
     owned = {each.resource for each in (*controller.owned, *controller.made)}
     result.children = [each for (of_it, _), each in server.objects.items() if of_it in owned]
     return result
@@ -236,7 +270,12 @@ class _Given(ViewingClient):
 
     async def apply(self, resource: Resource, namespace: str | None, body: Raw) -> Raw:
         self._note("apply", resource, *key_of(body))
-        return self.keep(resource, _merged(self.objects[resource, key_of(body)], body))
+        before = self.objects[resource, key_of(body)]
+        made = _merged(before, body)
+        if made.get("spec") != before.get("spec"):
+            generation = before["metadata"].get("generation", 0) + 1
+            made["metadata"] = {**made["metadata"], "generation": generation}
+        return self.keep(resource, made)
 
     async def merge(
         self,

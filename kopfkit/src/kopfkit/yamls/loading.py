@@ -5,6 +5,7 @@ YAMLOrJSONDecoder does, by its content and not by the file's name. The parser is
 PyYAML has it, else PyYAML's own, with the same results.
 """
 
+import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -78,10 +79,12 @@ def each(path: Path, name: str = "") -> Iterator[tuple[int, Any]]:
 def _bytes(path: Path, name: str) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
+            # A file says its size at once, a pipe does not.
+            known = os.fstat(file.fileno()).st_size
+            data = b"" if known > LARGEST else file.read(LARGEST + 1)
     except OSError as error:
         raise DocumentError(name, 0, f"cannot be read ({error.strerror})") from None
-    if len(data) > LARGEST:
+    if max(known, len(data)) > LARGEST:
         raise DocumentError(name, 0, f"is larger than {LARGEST >> 20} MiB", "Split the file.")
     return data
 

@@ -14,15 +14,38 @@ import msgspec
 import pytest
 
 from helloworld_operator.api import v1
-from helloworld_operator.controller.observe import SNAPSHOTS
-from helloworld_operator.controller.retention import Kept, Retention
+from helloworld_operator.controller import helloworlds, retention
+from helloworld_operator.controller.names import MANAGER
+from helloworld_operator.controller.world import SNAPSHOTS, World
+from kopfkit.controller import Context, Problem, assembly
+from kopfkit.controller.sources import Target
 from kopfkit.runtime import credentials
-from kopfkit.runtime.client import Client, Resource
-from kopfkit.runtime.store import Store
+from kopfkit.runtime.client import Resource
+from kopfkit.runtime.store import key_of
+from kopfkit.runtime.views import ViewingClient
 from kopfkit.testing.client import Api
 
 HWS = "helloworldsnapshots"
+CONTROLLER = helloworlds.controller(None)
 OWNER_LABEL = "test.jiaozi.com/helloworld-uid"
+
+
+class Quiet:
+    """Takes Events."""
+
+    def normal(self, obj: Any, reason: str, note: str) -> None:
+        pass
+
+    warning = normal
+
+
+@dataclass
+class Kept:
+    """What one look told."""
+
+    again: float | None
+    problem: Problem | None
+    last: Any
 
 
 @dataclass
@@ -30,24 +53,35 @@ class Clockwork:
     """One HelloWorld, and the part of an operator that looks after its snapshots."""
 
     api: Api
-    client: Client
+    client: ViewingClient
     world: Any
     owner: Any
     now: datetime
     woken: list[Any] = field(default_factory=list)
 
+    async def context(self) -> Context:
+        """The context of an operator that was just started."""
+
+        def wrote(by: Target, resource: Resource, obj: Any) -> None:
+            self.woken.append(key_of(obj))
+
+        stores = assembly.new_stores(assembly.sources(MANAGER, [CONTROLLER]))
+        found, version = await self.client.list(SNAPSHOTS.resource, self.world.namespace)
+        stores[SNAPSHOTS.resource].replace(found, version)
+        parts = assembly.parts(MANAGER, CONTROLLER, self.client, stores, Quiet(), wrote=wrote)
+        return Context(self.owner, parts)
+
     async def look(self, *, settled: bool = True, keep: int = 2, cron: str = "@hourly") -> Kept:
         """One look by an operator that was just started."""
-        store = Store()
-        found, version = await self.client.list(SNAPSHOTS, self.world.namespace)
-        store.replace(found, version)
-        stores: dict[Resource, Store] = {SNAPSHOTS: store}
-        retention = Retention(self.client, stores, now=lambda: self.now, wake=self.woken.append)
         spec = {
             "persistence": {"size": "1Mi", "storageClassName": "fixed"},
             "snapshots": {"schedule": cron, "keep": keep},
         }
-        return await retention(self.owner, msgspec.convert(spec, v1.Spec), settled=settled)
+        ctx, seen = await self.context(), World(self.owner, msgspec.convert(spec, v1.Spec))
+        await retention.keep(seen, ctx, self.now, settled=settled)
+        problem = seen.problems[0] if seen.problems else None
+        again = ctx.again.total_seconds() if ctx.again is not None else None
+        return Kept(again, problem, msgspec.to_builtins(seen.last_snapshot))
 
     def finish(self, name: str, *, ready: bool = True) -> None:
         """What the Job's end makes of a snapshot."""
@@ -75,7 +109,7 @@ async def clockwork(
 ) -> AsyncIterator[Clockwork]:
     # With the rights that the operator ships with, and no more.
     monkeypatch.setenv("KUBECONFIG", str(plane.kubeconfig("clockwork")[0]))
-    client = Client(credentials.load, manager="helloworld-operator")
+    client = ViewingClient(credentials.load, manager=MANAGER)
     await client.open()
     owner = hello(replicas=0).get()
     made = datetime.fromisoformat(owner["metadata"]["creationTimestamp"])
@@ -225,13 +259,8 @@ async def test_the_snapshot_before_an_upgrade_is_taken_anew_when_it_is_old(
     spec = msgspec.convert({"persistence": {"storageClassName": "fixed"}}, v1.Spec)
 
     async def before() -> Any:
-        store = Store()
-        found, version = await clockwork.client.list(SNAPSHOTS, clockwork.world.namespace)
-        store.replace(found, version)
-        retention = Retention(
-            clockwork.client, {SNAPSHOTS: store}, now=lambda: clockwork.now, wake=lambda _: None
-        )
-        return await retention.before_upgrade(clockwork.owner, spec, "upgrade-1")
+        ctx, seen = await clockwork.context(), World(clockwork.owner, spec)
+        return await retention.before_upgrade(seen, ctx, clockwork.now, "upgrade-1")
 
     assert not (await before()).ready
     uid = clockwork.world.get(HWS, "x-upgrade-1")["metadata"]["uid"]

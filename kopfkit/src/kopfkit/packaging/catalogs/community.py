@@ -41,15 +41,18 @@ def bundles(directory: Path) -> list[Path]:
     return [each.parent for each in sorted(directory.glob("*/manifests")) if each.is_dir()]
 
 
-def read(directory: Path) -> tuple[list[Blob], list[Finding]]:
+def read(directory: Path, *, whole: bool = False) -> tuple[list[Blob], list[Finding]]:
     """The documents of the catalog that the package comes to, and what cannot be read.
+
+    Args:
+        whole: as in `reading.read`.
 
     Raises:
         KopfkitError: ci.yaml names no mode that there is.
     """
     catalog = _catalog(directory)
     if catalog is not None:
-        return reading.read(catalog)
+        return reading.read(catalog, whole=whole)
     findings: list[Finding] = []
     found = [one for each in bundles(directory) for one in _bundle(each, findings)]
     mode = _mode(directory)
@@ -174,7 +177,7 @@ def _mode(directory: Path) -> str:
     mode = str(_ci(directory).get("updateGraph") or MODES[0])
     if mode not in MODES:
         raise KopfkitError(
-            str(file), f"names updateGraph {mode!r}", f"There are: {', '.join(MODES)}."
+            str(file), f"names updateGraph {mode!r}", f"Valid values: {', '.join(MODES)}."
         )
     return mode
 

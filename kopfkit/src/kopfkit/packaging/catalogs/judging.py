@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from kopfkit.packaging.catalogs.packages import Package
 from kopfkit.packaging.checks import Finding
-from kopfkit.packaging.prover import ARRIVES, all_steps, edge_faults, end_of, target_of
+from kopfkit.packaging.graphfaults import ARRIVES, all_steps, edge_faults, end_of, target_of
 from kopfkit.packaging.releases import History
 from kopfkit.packaging.ways import members
 from kopfkit.ranges import order
@@ -51,14 +51,14 @@ def _left_behind(history: History) -> Iterator[tuple[str, str]]:
         lost = {one: end for one in below if (end := end_of(steps, one, known)) != target}
         if lost:
             ends = ", ".join(_some(list(dict.fromkeys(lost.values()))))
-            who = f"{len(lost)} of the {len(below)} releases below" if len(below) > 1 else below[0]
-            why = f"never to {target} from {who}: these ways end at {ends}"
+            who = f"{len(lost)} of the {len(below)} older releases" if len(below) > 1 else below[0]
+            why = f"no upgrade path to {target} from {who}; users stop at {ends}"
             found[channel, why].append(resolver)
     for (channel, why), resolvers in found.items():
-        leads = f"{' and '.join(resolvers)} lead{'s' if len(resolvers) == 1 else ''}"
+        who = f"{' and '.join(resolvers)} {'has' if len(resolvers) == 1 else 'have'}"
         yield (
             channel,
-            f"{leads} {why}; name these in the replaces, skips or skipRange of a release above",
+            f"{who} {why}; name these in the replaces, skips or skipRange of a newer release",
         )
 
 

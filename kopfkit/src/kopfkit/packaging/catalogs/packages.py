@@ -81,7 +81,7 @@ def _package(found: dict[str, Package], blob: Blob) -> Iterator[Finding]:
         yield blob.found("name", f"{name!r} is in {_place(found[name].blob)}, too", "package-twice")
         return
     if not _LABEL.fullmatch(name):
-        yield blob.found("name", f"{name!r} is no DNS label", "package-name")
+        yield blob.found("name", f"{name!r} is not a DNS label", "package-name")
     found[name] = Package(name, blob)
 
 
@@ -114,7 +114,9 @@ def _bundle(package: Package, blob: Blob) -> Iterator[Finding]:
     places += [(f"relatedImages[{at}].image", one.get("image", "")) for at, one in related]
     for place, image in places:
         if image and not REFERENCE.fullmatch(image):
-            yield blob.found(place, f"{name}: {image!r} is no image reference", "image-reference")
+            yield blob.found(
+                place, f"{name}: {image!r} is not an image reference", "image-reference"
+            )
     named = blob.values("olm.package")
     if len(named) != 1:
         why = f"{name} has {len(named)} properties olm.package, not one"
@@ -126,7 +128,7 @@ def _bundle(package: Package, blob: Blob) -> Iterator[Finding]:
         yield blob.found("properties", why, "bundle-version")
     version, release = str(one.get("version", "")), one.get("release", "")
     if not SEMVER.fullmatch(version):
-        why = f"{name}: {version!r} is no semantic version"
+        why = f"{name}: {version!r} is not a semantic version"
         yield blob.found("properties", why, "bundle-version")
     elif release and name != f"{package.name}-v{version}-{release}":
         why = f"{name!r} has a release, and is not named {package.name}-v{version}-{release}"
@@ -195,7 +197,7 @@ def _entries(package: Package) -> Iterator[Finding]:
             yield package.blob.found("", f"{package.name} has no channel", "no-channel")
         default = package.default_channel
         if default not in package.channels:
-            why = f"{default!r} is no channel of {package.name}" if default else "is missing"
+            why = f"{default!r} is not a channel of {package.name}" if default else "is missing"
             yield package.blob.found("defaultChannel", why, "default-channel")
     yield from _history(package, entries)
 
@@ -249,14 +251,17 @@ def release(version: str, bundle: Blob, entries: dict[str, Entry]) -> Release:
 
 
 def day(bundle: Blob) -> datetime.date:
-    """The day of the annotation createdAt; NO_DAY where it is none."""
-    for value in bundle.values("olm.csv.metadata"):
-        text = str(value.get("annotations", {}).get("createdAt", ""))[:10]
-        try:
-            return datetime.date.fromisoformat(text)
-        except ValueError:
-            continue
-    return NO_DAY
+    """The day of a bundle's annotation createdAt; NO_DAY where it is none."""
+    found = (day_of(one.get("annotations")) for one in bundle.values("olm.csv.metadata"))
+    return next((one for one in found if one != NO_DAY), NO_DAY)
+
+
+def day_of(annotations: Object | None) -> datetime.date:
+    """As `day`, of a CSV's annotations."""
+    try:
+        return datetime.date.fromisoformat(str((annotations or {}).get("createdAt", ""))[:10])
+    except ValueError:
+        return NO_DAY
 
 
 def maturity(version: str) -> tuple[int, int, int, int]:
@@ -282,7 +287,7 @@ def _no_range(text: str) -> str:
     try:
         Range(text)
     except ValueError as error:
-        return f"{text!r} is no range such as '>=0.1.0 <0.4.0' ({error})"
+        return f"{text!r} is not a range such as '>=0.1.0 <0.4.0' ({error})"
     return ""
 
 

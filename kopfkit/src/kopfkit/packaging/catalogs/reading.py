@@ -100,7 +100,7 @@ def read(path: Path, *, whole: bool = False) -> tuple[list[Blob], list[Finding]]
     for file in _files(path):
         name = str(file)
         if not file.is_file():
-            findings.append(Finding(name, "", "is no regular file", "unreadable"))
+            findings.append(Finding(name, "", "is not a regular file", "unreadable"))
             continue
         try:
             for line, document in yamls.each(file, name):
@@ -111,10 +111,12 @@ def read(path: Path, *, whole: bool = False) -> tuple[list[Blob], list[Finding]]
     return blobs, findings
 
 
-def of_documents(name: str, documents: list[Object]) -> tuple[list[Blob], list[Finding]]:
+def of_documents(
+    name: str, documents: list[Object], *, whole: bool = False
+) -> tuple[list[Blob], list[Finding]]:
     """As `read`, of documents that are read already: what opm makes of an image."""
     findings: list[Finding] = []
-    blobs = [one for each in documents for one in _blob(name, 0, each, findings, False)]
+    blobs = [one for each in documents for one in _blob(name, 0, each, findings, whole)]
     return blobs, findings
 
 
@@ -138,7 +140,7 @@ def _blob(
         findings.append(Finding(f"{name}:{line}" if line else name, field, why, "wrong-type"))
 
     if not isinstance(document, dict):
-        tell("", "is no object")
+        tell("", "is not an object")
         return
     schema = document.get("schema")
     if not isinstance(schema, str) or not schema:

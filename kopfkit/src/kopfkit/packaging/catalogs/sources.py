@@ -10,8 +10,11 @@ from kopfkit.packaging.checks import Finding
 Packages = dict[str, Package]
 
 
-def load(path: Path) -> tuple[Packages, list[Finding]]:
+def load(path: Path, *, whole: bool = False) -> tuple[Packages, list[Finding]]:
     """The packages at a path, and what is wrong with them before their graphs are looked at.
+
+    Args:
+        whole: keep everything that the documents say.
 
     Raises:
         KopfkitError: there is none.
@@ -19,13 +22,13 @@ def load(path: Path) -> tuple[Packages, list[Finding]]:
     if not path.exists():
         raise KopfkitError(str(path), "does not exist")
     read = community.read if community.bundles(path) else reading.read
-    blobs, unread = read(path)
+    blobs, unread = read(path, whole=whole)
     found, wrong = packages(blobs)
     if not blobs and not unread:
         raise KopfkitError(
             str(path),
-            "is no catalog: it holds nothing",
-            "Name a file-based catalog (a directory or a file), or a package of a "
+            "is not a catalog: it is empty",
+            "Specify a file-based catalog (a directory or a file), or a package of a "
             "community-operators checkout.",
         )
     return found, [*unread, *wrong]
@@ -41,5 +44,5 @@ def one_of(found: Packages, name: str, source: str) -> Package:
             source, f"has no package {name}".strip(), f"It has {known}." * bool(found)
         )
     if len(found) > 1:
-        raise KopfkitError(source, f"has several packages ({known})", "Name one with --package.")
+        raise KopfkitError(source, f"has several packages ({known})", "Specify one with --package.")
     return next(iter(found.values()))

@@ -107,7 +107,10 @@ class _Reading:
             self._tell(self._name(place), "no-manifests")("", "holds no manifests")
             return None, self.findings
         for path in paths:
-            self._manifests(path)
+            if path.is_file():
+                self._manifests(path)
+            else:
+                self._tell(self._name(path), "unreadable")("", "is no regular file")
         self._annotations()
         if dockerfile is not None:
             self.read.dockerfile = self._name(dockerfile)

@@ -103,11 +103,14 @@ RULES: Final[dict[str, Rule]] = {
     "entry-without-bundle": Rule(ERROR, _FBC),
     "entry-skips": Rule(ERROR, _MODEL),
     "deprecations": Rule(ERROR, _FBC),
-    "graph-skip-range": Rule(ERROR, f"{_MODEL}, Bundle.Validate"),
+    "graph-skip-range": Rule(
+        WARNING, f"{_RESOLVER}/source_registry.go passes over it; {_MODEL} refuses it after v1.61.0"
+    ),
     "graph-heads": Rule(ERROR, f"{_MODEL}, Channel.Head"),
     "graph-ring": Rule(ERROR, f"{_MODEL}, validateReplacesChain"),
     "graph-stranded": Rule(ERROR, f"{_MODEL}, validateReplacesChain"),
     "graph-down": Rule(WARNING, f"{_RESOLVER}: nothing there asks which version is higher"),
     "graph-deprecated-head": Rule(WARNING, _RESOLVERS),
     "graph-no-way": Rule(WARNING, _RESOLVERS),
+    "graph-versions": Rule(WARNING, f"{_API}: status.storedVersions, and spec.conversion"),
 }

@@ -10,8 +10,10 @@ import base64
 import gzip
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from kopfkit.packaging.checks.files import Bundle, Finding, Object
+from kopfkit.yamls import LARGEST
 
 _OBJECT = 3 << 19
 _ANNOTATIONS = 256 << 10
@@ -42,8 +44,15 @@ def unpacked_size(bundle: Bundle) -> int:
     for part in ("manifests", "metadata"):
         for path in (bundle.directory / part).glob("*"):
             if path.is_file() and path.name != "annotations.yaml":
-                total += len(base64.b64encode(gzip.compress(path.read_bytes(), 6)))
+                total += _compressed(path)
     return total
+
+
+def _compressed(path: Path) -> int:
+    # What cannot be read as a manifest either is far beyond every limit.
+    if path.stat().st_size > LARGEST:
+        return path.stat().st_size
+    return len(base64.b64encode(gzip.compress(path.read_bytes(), 6)))
 
 
 def _object(file: str, one: Object) -> Iterator[Finding]:

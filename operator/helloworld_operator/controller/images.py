@@ -1,21 +1,53 @@
 """Which image runs now: the wished one, or still (or again) the one that worked. Pure.
 
-The state is in the cluster, on children (`records`): the image that was last rolled out completely,
-and the one that was given up. The status shows both and decides nothing. An image that does not
-become ready within the Deployment's progress deadline is given up; it is not tried again until
-another one is wished. With a volume, a snapshot comes before the first pod of another image.
+An image that does not become ready within the Deployment's progress deadline is given up; it is not
+tried again until another one is wished. With a volume, a snapshot comes before the first pod of
+another image. Each step is decided from what is there, so a killed operator goes on where it was.
+The rejection is stored before the Deployment is turned back: the other order would try the same
+image again.
 
-Each step is decided from what is there, so a killed operator goes on where it was. The rejection is
-stored before the Deployment is turned back: the other order would try the same image again.
+Which image worked and which was given up is recorded where only the operator writes. A HelloWorld's
+status cannot say it: a tenant who may only write HelloWorlds can make an object whose status no
+operator wrote (a restored backup, an annotation that a conversion turned into status). So the facts
+are annotations of a child, which such a tenant cannot write: of the claim where there is a volume,
+since it outlives a Deployment that somebody deletes, else of the Deployment. Where nothing is
+recorded yet, the Deployment's own controller says whether its image was ever rolled out.
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from helloworld_operator.controller.observe import mapping
-from kopfkit.controller import rollout
+from kopfkit.controller import dig, items, rollout
+
+# The one container of a pod.
+CONTAINER: Final = "greeting"
+# The image that was last rolled out completely, and the one that did not become ready in time.
+PROVEN: Final = "test.jiaozi.com/proven-image"
+REJECTED: Final = "test.jiaozi.com/rejected-image"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of the images of one HelloWorld.
+
+    Attributes:
+        good: the image that was last rolled out completely, or None.
+        rejected: the image that was given up, or None.
+    """
+
+    good: str | None = None
+    rejected: str | None = None
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        """The annotations of the child that carries the record."""
+        said = {PROVEN: self.good, REJECTED: self.rejected}
+        return {name: image for name, image in said.items() if image}
+
+
+EMPTY: Final = Record()
 
 
 @dataclass(frozen=True)
@@ -68,7 +100,7 @@ def step(
 
     Args:
         wished: the image that is asked for.
-        good: the image that was last rolled out completely, from a child (`records.known`).
+        good: the image that was last rolled out completely, from a child (`known`).
         rejected: the image that was given up, from the same child.
         running: the Deployment as it is, or None.
         persistent: whether there is a volume.
@@ -91,30 +123,45 @@ def step(
     return Step(wished, good, None)
 
 
-def running(deployment: Mapping[str, Any] | None, container: str) -> Running | None:
-    """The Deployment as it is, or None where there is none.
+def image_of(deployment: Mapping[str, Any] | None) -> str:
+    """The image a Deployment asks for, or ""."""
+    containers = items(dig(deployment, "spec", "template", "spec", "containers"))
+    return next(
+        (str(one.get("image", "")) for one in containers if one.get("name") == CONTAINER), ""
+    )
 
-    Args:
-        deployment: as read.
-        container: name of the container whose image is meant.
-    """
+
+def running(deployment: dict[str, Any] | None) -> Running | None:
+    """The Deployment as it is, or None where there is none."""
     if deployment is None:
         return None
-    spec = mapping(deployment.get("spec"))
-    template = mapping(mapping(spec.get("template")).get("spec"))
-    image = next(
-        (
-            str(each.get("image", ""))
-            for each in map(mapping, template.get("containers") or [])
-            if each.get("name") == container
-        ),
-        "",
-    )
-    at = rollout(dict(deployment))
+    image, at = image_of(deployment), rollout(deployment)
     if not at.seen:
         return Running(image)  # what it says is about the template before
     complete = at.wanted > 0 and at.complete
     return Running(image, complete, at.stalled, at.revision, at.rolled_out)
+
+
+def recorded(child: Mapping[str, Any] | None) -> Record:
+    """What a child of ours (None: there is none) carries."""
+    good, rejected = (
+        dig(child, "metadata", "annotations", note) or None for note in (PROVEN, REJECTED)
+    )
+    return Record(good, rejected)
+
+
+def known(*carriers: Mapping[str, Any] | None, running: Running | None) -> Record:
+    """What is known: the first record found, else what the Deployment itself shows.
+
+    Args:
+        carriers: our children that may carry the record, the weightiest first.
+        running: the Deployment as it is, or None.
+    """
+    for found in map(recorded, carriers):
+        if found.good:
+            return found
+    shown = running is not None and (running.complete or running.proven)
+    return Record(running.image if running is not None and shown and running.image else None)
 
 
 def token(uid: str, good: str, wished: str, revision: str) -> str:

@@ -1,14 +1,13 @@
-"""What of a child is the operator's alone, beyond the fields that it sets.
+"""What of a workload's pods is the operator's alone, beyond the fields that it sets.
 
-What a pod may do is ours to say: which identity it has, what of the node it sees, what runs in the
-greeting container. The rest may be added to: scheduling, probes' timings, containers beside ours
-with volumes of their own. The table for people is in docs/reference/repair.md.
+What a pod may do is the operator's to say: which identity it has, what of the node it sees, what
+runs in its containers. The rest may be added to: scheduling, probes' timings, containers beside the
+operator's with volumes of their own. The table for people is in docs/reference/repair.md.
 """
 
 from typing import Final
 
-from helloworld_operator.controller.desired import CONTAINER
-from kopfkit.runtime.schemas import AUTOSCALER, CLAIM, DEPLOYMENT, SERVICE, Schema, reserve
+from kopfkit.runtime.schemas import DEPLOYMENT, Schema, reserve
 
 _POD: Final = "spec.template.spec"
 _APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io"
@@ -50,9 +49,13 @@ def _container(place: str) -> dict[str, frozenset[str] | bool]:
     }
 
 
-DEPLOYMENTS: Final[Schema] = reserve(
-    DEPLOYMENT,
-    {
+def exclusive_pods(*containers: str) -> Schema:
+    """The rules of a Deployment in whose pods nobody else may add to what they may do.
+
+    Args:
+        containers: the names of the operator's own containers.
+    """
+    reserved: dict[str, frozenset[str] | bool] = {
         _POD: frozenset(
             {
                 "hostNetwork",
@@ -71,11 +74,10 @@ DEPLOYMENTS: Final[Schema] = reserve(
         f"{_POD}.volumes[].persistentVolumeClaim": True,
         f"{_POD}.volumes[].emptyDir": True,
         # The older form of securityContext.appArmorProfile.
-        "spec.template.metadata.annotations": frozenset({f"{_APPARMOR}/{CONTAINER}"}),
-    },
+        "spec.template.metadata.annotations": frozenset(
+            f"{_APPARMOR}/{name}" for name in containers
+        ),
+    }
     # A container that starts before ours and runs beside it is a sidecar (KEP-753).
-    unless={f"{_POD}.initContainers": {"restartPolicy": "Always"}},
-)
-SERVICES: Final[Schema] = SERVICE
-AUTOSCALERS: Final[Schema] = AUTOSCALER
-CLAIMS: Final[Schema] = CLAIM
+    sidecar = {f"{_POD}.initContainers": {"restartPolicy": "Always"}}
+    return reserve(DEPLOYMENT, reserved, unless=sidecar)

@@ -7,15 +7,13 @@ from typing import Any
 import pytest
 
 from helloworld_operator.api import v1
-from helloworld_operator.controller import desired, volumes
-from helloworld_operator.controller.claims import DEPLOYMENTS
-from helloworld_operator.controller.wish import NOTHING, Wish
+from helloworld_operator.controller import desired
+from helloworld_operator.controller.desired import Desired
+from helloworld_operator.controller.images import CONTAINER
+from kopfkit.controller import exclusive_pods
 from kopfkit.runtime.contradictions import contradictions, written
 
-OWNER: dict[str, Any] = {
-    "apiVersion": "test.jiaozi.com/v1",
-    "metadata": {"name": "x", "namespace": "ns", "uid": "u"},
-}
+DEPLOYMENTS = exclusive_pods(CONTAINER)
 POD = "spec.template.spec"
 OURS = f"{POD}.containers[greeting]"
 APPARMOR = "container.apparmor.security.beta.kubernetes.io/greeting"
@@ -23,11 +21,8 @@ EXEC = {"exec": {"command": ["true"]}}
 
 
 def wanted(*, image: str | None = None, persistent: bool = True) -> dict[str, Any]:
-    parts = volumes.parts(OWNER) if persistent else NOTHING
-    spec = v1.Spec(image=image)
-    return desired.deployment(
-        Wish(OWNER, spec, image or "i:1", own_image=image is None, replicas=1, parts=parts)
-    )
+    spec = v1.Spec(image=image, persistence=v1.Persistence() if persistent else None)
+    return desired.deployment(Desired("x", spec, image or "i:1", own_image=image is None))
 
 
 def found(change: Callable[[Any], None], **more: Any) -> list[str]:
