@@ -14,9 +14,9 @@ from kopfkit.controller.jobs import JobReader, JobState
 from kopfkit.controller.kinds import PERSISTENT_VOLUME_CLAIMS, Kind
 from kopfkit.controller.outcome import KindMissing, Problem, Refused, Settling, Terminal, Waiting
 from kopfkit.controller.owned import Owned as Creator
+from kopfkit.controller.owners import called_kind
 from kopfkit.controller.podfailures import refused
 from kopfkit.controller.podreader import PodReader
-from kopfkit.controller.presence import Presence, called_kind
 from kopfkit.controller.quotas import Quotas, Waiter
 from kopfkit.controller.rollouts import rollout
 from kopfkit.controller.settling import Patience
@@ -29,6 +29,7 @@ from kopfkit.runtime.shapes import cut
 from kopfkit.runtime.store import Key, Store, key_of
 
 if TYPE_CHECKING:
+    from kopfkit.controller.presence import Presence
     from kopfkit.runtime.client import Client
 
 # Between two looks at an obstacle that sends no events.
@@ -50,7 +51,7 @@ class Parts:
     readable: frozenset[Kind]
     deletable: frozenset[Kind]
     primary: Resource
-    presence: Presence
+    presence: "Presence"
     quotas: Quotas
     pods: PodReader
     jobs: JobReader

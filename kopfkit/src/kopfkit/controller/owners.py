@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Any
 
-from kopfkit.runtime.resources import Object
+from kopfkit.runtime.resources import Object, Resource
 from kopfkit.runtime.store import Key, key_of
 
 
@@ -102,6 +102,12 @@ def called(child: Object) -> str:
 def called_key(key: Key) -> str:
     """A key as log lines and messages name it: "default/x", or "x" without a namespace."""
     return "/".join(filter(None, key))
+
+
+def called_kind(kind: str, resource: Resource) -> str:
+    """A kind as messages name it: "Widget (widgets.example.com, v1)"."""
+    named = ".".join(filter(None, (resource.plural, resource.group)))
+    return f"{kind or resource.plural} ({named}, {resource.version})"
 
 
 def collision(what: str, live: Object) -> str:

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from kopfkit.controller.owners import called_kind
 from kopfkit.runtime.errors import ApiError, NotFound
 from kopfkit.runtime.resources import Resource
 
@@ -110,9 +111,3 @@ class Presence:
         needed = [self._primaries[each] for each in source.users or self._primaries]
         who = f"controller{'s' if len(needed) > 1 else ''} of {' and '.join(needed)}"
         return who, called_kind(source.kind, source.watched.resource)
-
-
-def called_kind(kind: str, resource: Resource) -> str:
-    """A kind as messages name it: "Widget (widgets.example.com, v1)"."""
-    named = ".".join(filter(None, (resource.plural, resource.group)))
-    return f"{kind or resource.plural} ({named}, {resource.version})"
