@@ -119,3 +119,18 @@ def test_what_is_no_bundle_directory_is_told_what_to_do(
     assert isinstance(done.exception, KopfkitError)
     assert why in str(done.exception)
     assert hint in str(done.exception)
+
+
+def test_what_has_to_be_built_first_is_said_before_with_the_way_to_do_without(
+    documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
+) -> None:
+    bundle = write(tmp_path / "bundle", documents)
+    # No tools, no Go, and nowhere to get one from: the first build fails at once.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(KopfkitError, match="^Go: "):
+        kopfkit.main(["bundle", "validate", str(bundle)], standalone_mode=False)
+    said = capfd.readouterr().err
+    assert "operator-sdk and kube-apiserver and etcd must be built first: about ten minutes" in said
+    assert "--skip operator-sdk --skip api-server" in said
