@@ -1,6 +1,7 @@
 """What init and create api write; that it works is shown in tests/integration/scaffold."""
 
 import ast
+import os
 import subprocess
 import sys
 import tomllib
@@ -73,6 +74,21 @@ def test_a_project_of_any_style_is_as_ruff_wants_it(tmp_path: Path, style: str) 
         ruff = [sys.executable, "-m", "ruff", *command, "--no-cache"]
         done = subprocess.run(ruff, cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_packages_that_no_index_has_are_told_with_the_way_to_name_their_directory(
+    root: Path, tmp_path: Path
+) -> None:
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    environment = {"PATH": os.environ["PATH"], "PIP_NO_INDEX": "1"}
+    done = subprocess.run(
+        ["make", "test", f"VENV={venv}"], cwd=root, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "error: the packages of pyproject.toml cannot be installed" in done.stderr
+    assert "export PIP_FIND_LINKS=DIRECTORY" in done.stderr
+    assert not (root / "build/.tools").exists()
 
 
 def test_a_project_of_one_kind_has_few_files(root: Path) -> None:
