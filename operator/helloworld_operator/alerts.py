@@ -23,8 +23,8 @@ OWN: Final = (
         ),
         minutes=15,
         severity="warning",
-        summary="{{ $value }} HelloWorlds do not answer ({{ $labels.reason }}).",
-        description="Their greeting cannot be had. `kubectl get hw -A` shows which.",
+        summary="{{ $value }} HelloWorlds are unavailable ({{ $labels.reason }}).",
+        description="No pod answers with their greeting. `kubectl get hw -A` shows which.",
     ),
     Alert(
         name="HelloWorldDegraded",
@@ -45,8 +45,8 @@ OWN: Final = (
         ),
         minutes=1,
         severity="warning",
-        summary="{{ $value }} HelloWorlds went back to their previous image.",
-        description="The new image did not become ready. The old one serves; data are unharmed.",
+        summary="{{ $value }} HelloWorlds were rolled back to their previous image.",
+        description="The new image did not become ready. The old one serves; no data is lost.",
     ),
     Alert(
         name="HelloWorldSnapshotFailed",
@@ -57,7 +57,7 @@ OWN: Final = (
         minutes=5,
         severity="warning",
         summary="{{ $value }} HelloWorldSnapshots failed ({{ $labels.reason }}).",
-        description="There is no copy of that moment. Older snapshots are unharmed.",
+        description="The guest book was not copied. Older snapshots are intact.",
     ),
 )
 ALERTS: Final = (
