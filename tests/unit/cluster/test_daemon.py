@@ -71,6 +71,25 @@ def test_a_damaged_pid_file_means_not_running(tmp_path: Path, junk: str) -> None
     assert not found.stop()
 
 
+def test_the_environment_of_a_process_is_there_as_soon_as_its_start_has_returned() -> None:
+    # Linux tells whoever starts a process that it runs a moment before its environment is there.
+    marked = {**os.environ, daemon.OWNER: "here"}
+    for _ in range(200):
+        with subprocess.Popen(["/bin/sleep", "1000"], env=marked) as process:
+            found = daemon.environment(process.pid)
+            process.kill()
+        assert f"{daemon.OWNER}=here".encode() in found
+
+
+def test_a_process_without_an_environment_or_a_program_is_nobodys() -> None:
+    with subprocess.Popen(["/bin/sleep", "1000"], env={}) as process:
+        assert daemon.environment(process.pid) == [b""]
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # a zombie from here on
+        with pytest.raises(OSError, match="No such"):
+            daemon.environment(process.pid)
+
+
 def test_sweep_finds_a_process_whose_pid_file_is_lost(sleeper: Daemon, tmp_path: Path) -> None:
     pid = sleeper.pid()
     (sleeper.directory / "sleeper.pid").unlink()

@@ -24,6 +24,8 @@ from kopfkit.errors import KopfkitError
 OWNER = "KOPFKIT_DAEMON_OF"
 # Seconds a process gets to end after SIGTERM before SIGKILL.
 GRACE = 10.0
+# Looks, a hundredth of a second apart, at a process that is about to have an environment.
+_EXECS = 100
 # The parent's death ends the daemon: what the pytest fixtures want, whatever ends pytest.
 _TIED = (
     "import ctypes,os,signal,sys;ctypes.CDLL(None).prctl(1,signal.SIGKILL);"
@@ -185,11 +187,31 @@ def owned(directory: Path) -> Iterator[int]:
     mark = f"{OWNER}={directory}".encode()
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            variables = (entry / "environ").read_bytes().split(b"\0")
+            variables = environment(int(entry.name))
         except OSError:
             continue  # gone, or another user's
         if any(text == mark or text.startswith(mark + b"/") for text in variables):
             yield int(entry.name)
+
+
+def environment(pid: int) -> list[bytes]:
+    """The environment variables of a process, as "NAME=value".
+
+    Within execve(2) a process shows none for a moment, although whoever started it has been told
+    that it runs. A kernel thread and a zombie have no program, and no environment either.
+
+    Raises:
+        OSError: there is no such process, it has no program, or it is another user's.
+    """
+    entry = Path(f"/proc/{pid}")
+    for _ in range(_EXECS):
+        # Read first: a process with arguments is past execve, whatever its environment is.
+        has_begun = (entry / "cmdline").read_bytes() != b""
+        found = (entry / "environ").read_bytes()
+        if found or has_begun or not os.readlink(entry / "exe"):
+            return found.split(b"\0")
+        time.sleep(0.01)
+    return []
 
 
 def sweep(directory: Path, grace: float = GRACE) -> list[int]:
