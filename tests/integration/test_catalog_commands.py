@@ -121,7 +121,7 @@ def deprecate(checkout: Path, version: str) -> None:
 def test_a_deprecation_on_which_somebody_would_wait_for_ever_is_refused(checkout: Path) -> None:
     deprecate(checkout, "0.2.0")
     said = kopfkit(checkout, "generate", fails=True)
-    assert "OLM v1 leads who has 0.1.0 by 0.1.0 and no further" in said
+    assert "users on 0.1.0 are stuck: OLM v1 has no upgrade path from 0.1.0" in said
 
 
 def test_a_deprecation_is_in_the_catalog_and_opm_takes_it(checkout: Path) -> None:

@@ -130,10 +130,8 @@ class Service(msgspec.Struct, rename="camel", omit_defaults=True):
 
 
 class Autoscaling(msgspec.Struct, rename="camel", omit_defaults=True):
-    """A HorizontalPodAutoscaler that sets the number of pods by their CPU utilization.
-
-    While it is set, replicas is ignored.
-    """
+    """A HorizontalPodAutoscaler that sets the number of pods by their CPU utilization, and by which
+    replicas is ignored."""
 
     kubernetes_rules: ClassVar = (
         Rule(

@@ -114,4 +114,4 @@ def test_an_operator_of_handlers_alone_makes_children_and_takes_nobody_elses(
     again.says("'fill' succeeded")
     assert [write for write in again.writes(namespace) if "configmaps" in write] == []
     assert again.stop() == 0, again.logs()
-    assert process.faults() + again.faults() == []
+    assert process.faults() + again.faults() == [], process.logs() + again.logs()

@@ -41,7 +41,7 @@ def test_a_kind_that_comes_and_goes_stops_nobody_and_is_picked_up(
     widgets, gadgets = module.PARTS
     process = start()
     process.says(MISSING)
-    process.says("leads")
+    process.says("Became leader")
     (port,) = re.findall(r"health port (\d+)", process.logs())
     eventually(lambda: _answers(f"http://127.0.0.1:{port}/readyz"))
 

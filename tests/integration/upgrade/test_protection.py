@@ -151,7 +151,7 @@ async def test_a_policy_of_somebody_else_with_that_name_is_left_alone(
         protection = Protection(client, hello.name, may=lambda: True, interval=0.01)
         looking = asyncio.create_task(protection.run())
         async with asyncio.timeout(60):
-            while "is not ours" not in caplog.text:  # noqa: ASYNC110 - it is logged
+            while "is not managed by this operator" not in caplog.text:  # noqa: ASYNC110 - it is logged
                 await asyncio.sleep(0.02)
         await asyncio.sleep(0.5)  # many looks
         looking.cancel()

@@ -39,9 +39,14 @@ MAKE = {"MAKELEVEL": "1"}
         ("Generate it: make bundle catalog", "Generate it: make bundle catalog"),
     ],
 )  # fmt: skip
-def test_make_hears_of_variables_and_targets(said: str, to_make: str, root: Path) -> None:
-    assert fitting(said, MAKE, root) == to_make
-    assert fitting(said, {}, root) == said
+def test_make_hears_of_variables_and_targets(
+    said: str, to_make: str, root: Path, tmp_path: Path
+) -> None:
+    shutil.copy(root / "Makefile", tmp_path)
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/kopfkit").touch()
+    assert fitting(said, MAKE, tmp_path) == to_make
+    assert fitting(said, {}, tmp_path) == said
 
 
 def test_a_variable_that_the_makefile_does_not_have_is_not_named(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_what_has_to_be_built_first_is_said_before_with_the_way_to_do_without(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(KopfkitError, match="^Go: "):
+    with pytest.raises(KopfkitError, match=r"^Go: "):
         kopfkit.main(["bundle", "validate", str(bundle)], standalone_mode=False)
     said = capfd.readouterr().err
     assert "operator-sdk and kube-apiserver and etcd must be built first: about ten minutes" in said
