@@ -1,5 +1,7 @@
 """kopf's handlers beside controllers: which rights they take, and which are refused."""
 
+import logging
+from types import SimpleNamespace
 from typing import Any
 
 import kopf
@@ -7,10 +9,12 @@ import pytest
 from msgspec import Struct
 
 from kopfkit.controller import Context, Controller, Object, Operator
+from kopfkit.controller.errors import Vanished
 from kopfkit.controller.handlerchildren import HandlerChildren
 from kopfkit.controller.kinds import CONFIG_MAPS
 from kopfkit.crd import ConditionedStatus, CustomResource, Version
 from kopfkit.errors import KopfkitError
+from kopfkit.runtime.errors import Conflict, NotKnownYet, Unavailable
 from kopfkit.runtime.resources import Resource
 from kopfkit.runtime.rights import Use
 
@@ -89,6 +93,30 @@ async def test_memo_apply_is_for_kinds_without_a_reconcile() -> None:
     owner = {"apiVersion": "example.com/v1", "kind": "Box", "metadata": {"name": "one"}}
     with pytest.raises(KopfkitError, match="no controller of that kind, or it has a reconcile"):
         await children.apply({"apiVersion": "v1", "kind": "ConfigMap"}, owner=owner)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (NotKnownYet("cannot find RESTMapping"), "ConfigMap: cannot find RESTMapping"),
+        (Unavailable("no route to host"), "ConfigMap: no route to host"),
+        (Conflict("it was changed"), "ConfigMap: it was changed"),
+        (Vanished("its namespace is being deleted"), "the owner is gone"),
+    ],
+)
+async def test_what_keeps_a_child_from_being_applied_is_tried_again_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+) -> None:
+    async def apply(self: Context, child: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(Context, "apply", apply)
+    parts: Any = SimpleNamespace(log=logging.getLogger("box"))
+    owner = {"apiVersion": "example.com/v1", "kind": "Box", "metadata": {"name": "one"}}
+    with pytest.raises(kopf.TemporaryError, match=said):
+        await HandlerChildren({("example.com", "Box"): parts}).apply(
+            {"apiVersion": "v1", "kind": "ConfigMap"}, owner=owner
+        )
 
 
 @pytest.mark.parametrize("selector", [("pods",), ("apps", "Deployment"), (kopf.EVERYTHING,)])

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kopfkit.controller.context import Context, Parts
+from kopfkit.controller.errors import Vanished
 from kopfkit.controller.outcome import Refused, Terminal, Waiting
 from kopfkit.controller.owners import group_of
 from kopfkit.errors import KopfkitError
+from kopfkit.runtime.errors import ApiError
 from kopfkit.runtime.kopfsettings import load_kopf
 from kopfkit.runtime.resources import Object
 
@@ -34,7 +36,8 @@ class HandlerChildren:
 
         Raises:
             kopf.TemporaryError: the name belongs to somebody else's object, the controller does not
-                own such children, or the API server refuses this one.
+                own such children, or the API server refuses this one or cannot be reached. kopf
+                calls the handler again, without a traceback in the log.
             KopfkitError: the owner's kind has no controller without a reconcile.
         """
         kind = str(owner.get("kind"))
@@ -50,3 +53,8 @@ class HandlerChildren:
         except (Terminal, Waiting, Refused) as error:
             text = f"{error.reason}: {error.message}"
             raise load_kopf().TemporaryError(text, delay=_DELAY) from error
+        except ApiError as error:
+            text = f"{child.get('kind')}: {error.sentence}"
+            raise load_kopf().TemporaryError(text, delay=error.retry_after or _DELAY) from error
+        except Vanished as error:
+            raise load_kopf().TemporaryError(f"the owner is gone: {error}", delay=_DELAY) from error
