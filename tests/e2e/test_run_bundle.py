@@ -98,7 +98,7 @@ def test_a_bundle_is_run_upgraded_and_cleaned_up(
     # A second run of the same is fine; another bundle is no second installation.
     kopfkit_run("run", "bundle", bundles[OLD])
     eventually(lambda: phases(kubectl) == {csv(OLD): "Succeeded"})
-    with pytest.raises(KopfkitError, match=r"installed in .* already") as refused:
+    with pytest.raises(KopfkitError, match="is already installed in") as refused:
         kopfkit_run("run", "bundle", bundles[NEW])
     assert "run bundle-upgrade" in refused.value.hint
     with pytest.raises(KopfkitError, match=f"OLM: still manages {PROJECT.namespace}"):
