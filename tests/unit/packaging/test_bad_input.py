@@ -130,7 +130,7 @@ def test_a_circle_is_a_sentence(tmp_path: Path) -> None:
     file(circle)(tmp_path / "catalog")
     code, said = run("catalog", "validate", "--no-opm", str(tmp_path / "catalog"))
     assert code == 1
-    assert "in a circle by replaces (1.2.0 -> 1.1.0 -> 1.0.0 -> 1.2.0)" in said
+    assert "has a cycle of replaces (1.2.0 -> 1.1.0 -> 1.0.0 -> 1.2.0)" in said
     assert run("catalog", "graph", str(tmp_path / "catalog"))[0] == 0
 
 

@@ -168,7 +168,7 @@ OTHER = {**bundle(SECOND, "1.1.0"), "package": "other"}
             ],
             1,
             "graph-ring",
-            "in a circle by replaces (1.1.0 -> 1.0.0 -> 1.1.0)",
+            "has a cycle of replaces (1.1.0 -> 1.0.0 -> 1.1.0)",
         ),
         (
             [

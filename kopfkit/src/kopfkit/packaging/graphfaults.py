@@ -122,8 +122,8 @@ def _head(history: History, channel: str) -> Iterator[GraphFault]:
     elif not found and members(history, channel):
         why = "has no head, since each release is replaced or skipped, and opm rejects it; "
         yield GraphFault(HEADS, at, f"{why}do not replace or skip the newest one")
-    elif circle := ring(history, channel):
-        why = f"leads in a circle by replaces ({' -> '.join(circle)}), and opm rejects it; "
+    elif cycle := ring(history, channel):
+        why = f"has a cycle of replaces ({' -> '.join(cycle)}), and opm rejects it; "
         yield GraphFault(RING, at, f"{why}do not replace what is newer")
     elif off := off_the_chain(history, channel):
         yield GraphFault(

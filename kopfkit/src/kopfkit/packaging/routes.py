@@ -1,4 +1,4 @@
-"""Where OLM leads whoever has a release, step by step.
+"""The upgrade path that OLM takes from an installed release, step by step.
 
 OLM v0 looks at one channel: of the releases on its chain (`ways`) that are offered to the installed
 one it takes the one nearest to the head (operator-lifecycle-manager, pkg/controller/registry/
@@ -45,7 +45,7 @@ class Route:
 
 
 def steps_v0(history: History, channel: str, *beyond: str) -> dict[str, str]:
-    """Where OLM v0 leads next, by the installed version, for who subscribes to a channel.
+    """The next version under OLM v0, by the installed one, for a Subscription to a channel.
 
     Args:
         beyond: installed versions that the history does not have.
@@ -58,8 +58,8 @@ def steps_v0(history: History, channel: str, *beyond: str) -> dict[str, str]:
 
 
 def steps_v1(history: History, channel: str = "", *beyond: str) -> dict[str, str]:
-    """Where OLM v1 leads next, by the installed version, for who names a channel, or none; as
-    `steps_v0`."""
+    """The next version under OLM v1, by the installed one; in all channels unless one is named.
+    Arguments as of `steps_v0`."""
     among = members(history, channel) if channel else history.releases
     best = {one.version: one for one in among}
     for target in among:
@@ -69,12 +69,12 @@ def steps_v1(history: History, channel: str = "", *beyond: str) -> dict[str, str
 
 
 def route_v0(history: History, channel: str, installed: str) -> Route:
-    """Where OLM v0 leads who has `installed` and subscribes to a channel."""
+    """The upgrade path under OLM v0 from `installed`, with a Subscription to a channel."""
     return walk(steps_v0(history, channel, installed), installed, OLM_V0, channel)
 
 
 def route_v1(history: History, installed: str, channel: str = "") -> Route:
-    """Where OLM v1 leads who has `installed` and names a channel, or none."""
+    """The upgrade path under OLM v1 from `installed`; in all channels unless one is named."""
     return walk(steps_v1(history, channel, installed), installed, OLM_V1, channel)
 
 
