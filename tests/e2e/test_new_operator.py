@@ -3,7 +3,6 @@ kopfkit's wheel in a fresh environment outside of any checkout to Deployments an
 """
 
 import os
-import re
 import subprocess
 import sys
 import sysconfig
@@ -13,18 +12,12 @@ from pathlib import Path
 
 import pytest
 
+import pages
 from kopfkit.cluster import toolchain
 from kopfkit.cluster.state import ClusterState
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs/how-to/new-operator.md"
-
-
-def lines(section: str) -> list[str]:
-    """The commands of a section of the page; "" for what comes before the first heading."""
-    parts = re.split(r"^## (.*)$", PAGE.read_text("utf-8"), flags=re.MULTILINE)
-    text = dict(zip(["", *parts[1::2]], parts[::2], strict=True))[section]
-    return [line[2:] for line in text.splitlines() if line.startswith("$ ")]
+PAGE = "how-to/new-operator.md"
 
 
 class Walk:
@@ -52,16 +45,7 @@ class Walk:
 
     def do(self, line: str) -> "subprocess.CompletedProcess[str]":
         """Run a line of the page to its end."""
-        return subprocess.run(
-            ["bash", "-c", line],
-            cwd=self.path,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=900,
-        )
+        return pages.run(["bash", "-c", line], self.path, self._environment)
 
     def check(self, *lines: str) -> None:
         """Run lines that have to succeed."""
@@ -92,4 +76,4 @@ def walk(kind_cluster: ClusterState, tmp_path: Path) -> Iterator[Walk]:
 def test_a_new_project_is_deployed_and_subscribed_to_with_nothing_edited(walk: Walk) -> None:
     where = walk.do("python -c 'import kopfkit; print(kopfkit.__file__)'").stdout.strip()
     assert not Path(where).is_relative_to(ROOT), where
-    walk.check(*lines(""), *lines("Install it"))
+    walk.check(*pages.lines(PAGE, ""), *pages.lines(PAGE, "Install it"))

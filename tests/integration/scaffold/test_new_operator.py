@@ -1,7 +1,6 @@
 """docs/how-to/new-operator.md as somebody follows it, in a folder outside of any checkout."""
 
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -9,17 +8,16 @@ from pathlib import Path
 
 import pytest
 
+import pages
 from kopfkit.cluster.controlplane import ControlPlane
 
-PAGE = Path(__file__).parents[3] / "docs/how-to/new-operator.md"
+PAGE = "how-to/new-operator.md"
 BIN = Path(sys.executable).parent
 
 
 def commands(section: str) -> list[list[str]]:
-    """The commands of a section of the page; "" for what comes before the first heading."""
-    parts = re.split(r"^## (.*)$", PAGE.read_text("utf-8"), flags=re.MULTILINE)
-    text = dict(zip(["", *parts[1::2]], parts[::2], strict=True))[section]
-    return [shlex.split(line[2:]) for line in text.splitlines() if line.startswith("$ ")]
+    """The commands of a section of the page."""
+    return [shlex.split(line) for line in pages.lines(PAGE, section)]
 
 
 class Folder:
@@ -32,16 +30,7 @@ class Folder:
 
     def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end."""
-        return subprocess.run(
-            command,
-            cwd=self.path,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=900,
-        )
+        return pages.run(command, self.path, self._environment)
 
     def check(self, *command: str) -> str:
         """Run a command that has to succeed; its output."""
