@@ -4,20 +4,21 @@ import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from bench import bundles, conversion, operators, report
+from bench import bundles, conversion, operators, peerbuild, report
 from bench.measure import Bench, Sample
 from bench.operators import NAMES, Operator
 from bench.plane import plane
 from kopfkit.cli._signals import sigterm_like_ctrl_c
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
+from kopfkit.toolchain import toolchain
 
 PARTS = ("conversion", "bundle", "operators")
 # Seconds for each object of a burst, where none of that size was run yet.
@@ -51,7 +52,7 @@ PLANS = {
         bundle=7,
         settle=20,
         settle_rounds=1,
-        bursts=((1000, 1, ("ours", "go1")), (100, 5, ("ours", "go1", "kopf0"))),
+        bursts=((1000, 1, ("ours", "go1", "rs")), (100, 5, ("ours", "go1", "rs", "kopf0"))),
         limit=270.0,
     ),
     # About two hours on two processors.
@@ -60,7 +61,7 @@ PLANS = {
         bundle=15,
         settle=300,
         settle_rounds=3,
-        bursts=((100, 7, ("ours", "go1")), (1000, 7, NAMES), (10_000, 1, ("ours", "go1"))),
+        bursts=((100, 7, ("ours", "go1", "rs")), (1000, 7, NAMES), (10_000, 1, ("ours", "go1"))),
     ),
 }
 
@@ -130,6 +131,7 @@ def _run(
 ) -> None:
     """Run what `parts` names; samples and what was left out are added as they come."""
     progress = Progress()
+    _build(parts, wanted, progress)
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kopfkit-bench-")))
@@ -147,6 +149,23 @@ def _run(
                 progress.say(f"  left out: {name}: {why}")
             limit = began + plan.limit if plan.limit else None
             _bursts(plan, ready, Bench(control, work), progress, samples, limit)
+
+
+def _build(parts: Sequence[str], wanted: Sequence[str], progress: Progress) -> None:
+    """Build the peers that are not there yet, before the time of the quick form begins."""
+    needed: list[Callable[[], object]] = []
+    if "bundle" in parts:
+        needed.append(lambda: toolchain.ensure(["kubectl", "operator-sdk"], progress))
+    if "conversion" in parts:
+        needed.append(lambda: peerbuild.go("webhook", operators.HERE / "go", progress))
+    if "operators" in parts and {"go1", "go16"} & {*wanted}:
+        needed.append(lambda: peerbuild.go("operator", operators.HERE / "go", progress))
+    if "operators" in parts and "rs" in wanted:
+        needed.append(lambda: peerbuild.rust(operators.HERE / "rs", progress))
+    for build in needed:
+        # What cannot be built is left out, and told, by the part that needs it.
+        with contextlib.suppress(KopfkitError):
+            build()
 
 
 def _bursts(

@@ -18,9 +18,9 @@ from typing import Final
 
 from bench.measure import Sample
 from bench.operators import ROOT
-from kopfkit.cluster import toolchain
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
+from kopfkit.toolchain import toolchain
 
 NAMES: Final = ("ours", "sdk", "kustomize+sdk")
 _PACKAGE: Final = "helloworld-operator"

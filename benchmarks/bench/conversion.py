@@ -17,8 +17,8 @@ from bench import listing, machine, reviews, webhooks
 from bench.measure import Sample
 from bench.plane import Plane
 from bench.webhooks import Webhook
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
 
 # Conversions before the clock starts: both have warm connections and caches by then.
 _WARM: Final = 200

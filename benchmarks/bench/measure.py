@@ -16,7 +16,7 @@ from bench.audit import AuditLog, Request
 from bench.operators import Operator, Running
 from bench.plane import Plane
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.fields import differences
+from kopfkit.runtime.api.fields import differences
 
 # Seconds without a request and almost without processor time after which an operator is idle.
 QUIET: Final = 2.0

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bench import gobuild, machine, sites
+from bench import machine, peerbuild, sites
 from bench.plane import ACCOUNTS
-from kopfkit.cluster import ports
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host import ports
+from kopfkit.host.progress import Progress
 
 HERE: Final = Path(__file__).parents[1]
 ROOT: Final = HERE.parent
@@ -172,7 +172,7 @@ def _kopf(name: str, title: str, needs: Sequence[str], kopfkit: bool) -> "_Maker
 
 def _go(workers: int) -> "_Maker":
     def make(python: Path, work: Path, progress: Progress) -> Operator:
-        executable = gobuild.operator(HERE / "go", progress)
+        executable = peerbuild.go("operator", HERE / "go", progress)
         argv = [str(executable), f"--workers={workers}", f"--lease-namespace={ACCOUNTS}"]
         title = f"controller-runtime, {workers} worker{'s' if workers > 1 else ''}"
         return Operator(f"go{workers}", title, lambda: argv)
@@ -180,11 +180,17 @@ def _go(workers: int) -> "_Maker":
     return make
 
 
+def _rs(python: Path, work: Path, progress: Progress) -> Operator:
+    argv = [str(peerbuild.rust(HERE / "rs", progress))]
+    return Operator("rs", "kube-rs, 16 workers", lambda: argv)
+
+
 _Maker = Callable[[Path, Path, Progress], Operator]
 _MAKERS: Final[dict[str, _Maker]] = {
     "ours": _ours,
     "go1": _go(1),
     "go16": _go(16),
+    "rs": _rs,
     "kopf0": _kopf("kopf0", "plain kopf, as its tutorial", ["kopf", "kubernetes"], False),
     "kopf-handlers": _kopf(
         "kopf_handlers", "kopf change handlers, tuned", ["kopf", "kopfkit"], True

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from helloworld_operator.api import HELLOWORLD, SNAPSHOT
 from kopfkit import yamls
-from kopfkit.cluster.controlplane import ControlPlane
-from kopfkit.cluster.progress import Progress
+from kopfkit.controlplane.controlplane import ControlPlane
 from kopfkit.crd import custom_resource_definition
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
 from kopfkit.testing.client import Api, ApiError
 
 # The namespace of the operators' service accounts and Leases.

@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bench import gobuild, reviews, sites
+from bench import peerbuild, reviews, sites
 from bench.operators import HERE, ROOT, Operator, Running, bare_python
 from bench.reviews import Client
 from kopfkit import pki
-from kopfkit.cluster import ports
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host import ports
+from kopfkit.host.progress import Progress
 
 NAMES: Final = ("ours", "go")
 # Seconds until a webhook must answer.
@@ -155,7 +155,7 @@ def _ours(port: int, certificates: Path, work: Path, progress: Progress) -> Oper
 
 
 def _go(port: int, certificates: Path, work: Path, progress: Progress) -> Operator:
-    executable = gobuild.webhook(HERE / "go", progress)
+    executable = peerbuild.go("webhook", HERE / "go", progress)
     argv = [str(executable), f"--cert-dir={certificates}", f"--port={port}"]
     return Operator("go", "controller-runtime", lambda: argv)
 

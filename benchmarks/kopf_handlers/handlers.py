@@ -15,10 +15,10 @@ from typing import Any
 import kopf
 
 import greeting
-from kopfkit.runtime import credentials
-from kopfkit.runtime.client import Client, Resource
-from kopfkit.runtime.errors import AlreadyExists, NotFound
-from kopfkit.runtime.fields import differences
+from kopfkit.runtime.api import credentials
+from kopfkit.runtime.api.client import Client, Resource
+from kopfkit.runtime.api.errors import AlreadyExists, NotFound
+from kopfkit.runtime.api.fields import differences
 
 IMAGE = os.environ["RELATED_IMAGE_HELLOWORLD"]
 HELLOWORLDS = Resource(greeting.GROUP, greeting.VERSION, greeting.PLURAL)
