@@ -12,10 +12,12 @@ BUNDLE_IMG       ?= $(IMAGE_TAG_BASE)-bundle:v$(VERSION)## the bundle image
 CATALOG_IMG      ?= $(IMAGE_TAG_BASE)-catalog:v$(VERSION)## the catalog image
 CHANNELS         ?=## channels of the bundle, comma separated; default: the release's
 DEFAULT_CHANNEL  ?= stable## channel of a Subscription that names none
+GUARD_IMG        ?= $(IMAGE_TAG_BASE)-guard:v$(VERSION)## the image of the conversion guard for other operators
 CONTAINER_TOOL   ?= docker## docker, or podman
 BASE_IMAGE       ?=## base of the operator image; default: the public Python image, or one made here
 CLUSTER          ?= auto## auto, existing, kind or control-plane
 CLUSTER_NAME     ?= kopfkit## name of the cluster that cluster-up makes
+SITE_PORT        ?= 8000## port of make site-serve
 PYTHON           ?= python3## a Python of at least 3.11
 DEBUG_PORT       ?= 2345## port that make debug listens on
 KEY              ?=## PEM file of the key that signs a release; without one sign it later
@@ -43,6 +45,9 @@ BIN := $(VENV)/bin
 KOPFKIT := $(BIN)/kopfkit
 # Any target that needs Python starts here: the stamp is newer than the lock, or .venv is made anew.
 STAMP := $(VENV)/.complete
+# Beside .venv, not in it: tests and releases need none of it. In .venv's versions where both have a package.
+SITE_PACKAGES := build/docs-packages
+SITE_STAMP := $(SITE_PACKAGES)/.complete
 # Images are named to a generator where somebody named them here: the history may say which image of
 # a release was published, by digest.
 WITH_IMG = $(if $(filter-out file,$(origin IMG) $(origin IMAGE_TAG_BASE)),--img $(IMG))
@@ -77,7 +82,7 @@ demo: can-demo $(STAMP) ## Full demo: create a cluster, OLM, images, a Subscript
 .PHONY: venv
 venv: $(STAMP) ## Install the locked Python packages into .venv.
 
-$(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml kopfkit/pyproject.toml
+$(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml kopfkit/pyproject.toml kopfkit-sdk/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "error: $(PYTHON) is not a Python of at least 3.11" >&2; \
 	  echo "  hint: install one and name it: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
@@ -91,7 +96,7 @@ $(STAMP): requirements/dev.txt requirements/uv.txt pyproject.toml kopfkit/pyproj
 	@$(UV_INSTALL) --require-hashes -r requirements/dev.txt || { \
 	  echo "uv cannot install them (see above); installing with pip instead (2 minutes)" >&2; \
 	  $(PIP_INSTALL) --require-hashes -r requirements/dev.txt; }
-	@$(UV_INSTALL) --no-deps --no-build-isolation -e . -e kopfkit
+	@$(UV_INSTALL) --no-deps --no-build-isolation -e . -e kopfkit -e kopfkit-sdk
 	@touch $@
 PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check
 # As pip does, uv trusts the certificate authorities of the machine: a proxy may have its own.
@@ -102,8 +107,9 @@ lock: $(STAMP) ## Resolve the dependencies and lock them with hashes.
 	$(BIN)/uv pip compile --quiet --upgrade $(UV_FLAGS) pyproject.toml -o requirements/operator.txt
 	$(BIN)/uv pip compile --quiet --upgrade $(UV_FLAGS) --group pyproject.toml:dev pyproject.toml -o requirements/dev.txt
 	echo uv | $(BIN)/uv pip compile --quiet $(UV_FLAGS) --constraint requirements/dev.txt - -o requirements/uv.txt
+	$(BIN)/uv pip compile --quiet $(UV_FLAGS) --constraint requirements/dev.txt requirements/docs.in -o requirements/docs.txt
 UV_FLAGS := --universal --python-version 3.11 --generate-hashes --no-header \
-  --no-emit-package kopfkit --no-emit-package helloworld-operator
+  --no-emit-package kopfkit --no-emit-package kopfkit-sdk --no-emit-package helloworld-operator
 
 .PHONY: clean
 clean: ## Remove build output in this directory (neither clusters nor the tools' cache).
@@ -112,14 +118,22 @@ clean: ## Remove build output in this directory (neither clusters nor the tools'
 ##@ Development
 
 .PHONY: generate
-generate: manifests ## Generate everything that follows from the types and the project description.
+generate: manifests chart ## Generate everything that follows from the types and the project description.
 
 .PHONY: manifests
 manifests: $(STAMP) ## Write config/: CRD, RBAC, Deployments, samples.
 	@$(KOPFKIT) manifests $(WITH_IMG) --version $(VERSION)
 
+.PHONY: chart
+chart: $(STAMP) ## Write chart/: the Helm chart, with values, their schema and a README.
+	@$(KOPFKIT) chart generate $(WITH_IMG) --version $(VERSION)
+
+.PHONY: chart-package
+chart-package: $(STAMP) ## Pack the Helm chart as dist/NAME-VERSION.tgz.
+	@$(KOPFKIT) chart package $(WITH_IMG) --version $(VERSION)
+
 .PHONY: test
-test: $(STAMP) ## Unit, integration (real kube-apiserver and etcd) and e2e tests (kind and OLM).
+test: $(STAMP) $(SITE_STAMP) ## Unit, integration (real kube-apiserver and etcd) and e2e tests (kind and OLM).
 	@$(BIN)/python hack/suite.py $(TESTS)
 
 .PHONY: lint
@@ -132,6 +146,18 @@ lint: $(STAMP) ## Lint, types and import layers.
 .PHONY: check
 check: lint ## Run before a commit: lint, types, unit tests. Needs neither root nor Docker.
 	@$(BIN)/pytest --quiet -n auto tests/unit
+
+.PHONY: test-olm-v1
+test-olm-v1: $(STAMP) ## Install and upgrade the operator by OLM v1 (ClusterExtension) on a kind cluster.
+	@CI=true $(BIN)/pytest -s tests/e2e/upgrade/test_olm_v1.py
+
+.PHONY: test-guard
+test-guard: $(STAMP) ## Upgrade an operator in Go by OLM under load, without and with the injected guard.
+	@CI=true $(BIN)/pytest -s tests/e2e/upgrade/test_guard_of_others.py
+
+.PHONY: test-tutorial
+test-tutorial: $(STAMP) ## Follow the tutorial in a kind cluster: deployed, installed by OLM, upgraded under load.
+	@CI=true $(BIN)/pytest -s tests/e2e/test_tutorial.py
 
 .PHONY: soak
 soak: $(STAMP) ## All tests with their full budgets and the whole upgrade history (hours); writes docs/soak.md.
@@ -150,15 +176,39 @@ bench: $(STAMP) ## Compare operator, webhook and make bundle with plain kopf, co
 .PHONY: verify
 verify: lint ## Check that generated files are up to date and valid; lint, types, import layers.
 	@$(KOPFKIT) manifests --check
+	@$(KOPFKIT) chart generate --check
 	@$(KOPFKIT) bundle generate --check
 	@$(KOPFKIT) catalog generate --check
 	@$(BIN)/python hack/conditions.py --check
+	@$(BIN)/python hack/api.py --check
+	@$(BIN)/python hack/commands.py --check
+	@$(BIN)/python hack/picture.py --check
 	@$(KOPFKIT) bundle validate
 	@$(KOPFKIT) catalog validate
 
 .PHONY: docs
-docs: $(STAMP) ## Write the tables of docs/reference/conditions.md.
+docs: $(STAMP) ## Write the generated parts of docs/: conditions, public names, commands, the README's picture.
 	@$(BIN)/python hack/conditions.py
+	@$(BIN)/python hack/api.py
+	@$(BIN)/python hack/commands.py
+	@$(BIN)/python hack/picture.py
+
+.PHONY: site
+site: $(SITE_STAMP) ## Build the documentation site into build/site; a broken link or anchor fails.
+	@PYTHONPATH=$(SITE_PACKAGES) $(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --jobs auto \
+	  -d build/site-doctrees docs build/site
+	@echo "The site is in build/site; open index.html there, or make site-serve"
+
+.PHONY: site-serve
+site-serve: site ## Build the site and serve it on 127.0.0.1:SITE_PORT.
+	@echo "http://127.0.0.1:$(SITE_PORT)/; press Ctrl-C to stop"
+	@trap exit INT; $(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site $(SITE_PORT)
+
+$(SITE_STAMP): requirements/docs.txt $(STAMP)
+	@rm -rf $(SITE_PACKAGES)
+	@$(UV_INSTALL) --target $(SITE_PACKAGES) --require-hashes -r requirements/docs.txt || \
+	  $(PIP_INSTALL) --target $(SITE_PACKAGES) --require-hashes -r requirements/docs.txt
+	@touch $@
 
 .PHONY: fmt
 fmt: $(STAMP) ## Format the code and fix what the linter can.
@@ -190,8 +240,8 @@ uninstall: $(STAMP) ## Delete the CRD, and with it every HelloWorld.
 	@$(KUBECTL) delete --ignore-not-found -k config/crd
 
 .PHONY: run
-run: $(STAMP) ## Run operator and webhook on this machine; the CRD's conversion points here. Ctrl-C stops it.
-	@env -u KUBECONFIG $(KOPFKIT) run local --name $(CLUSTER_NAME) --operand-image $(IMG)
+run: $(STAMP) ## Run operator and webhook on this machine, anew after each saved file; the CRD's conversion points here.
+	@env -u KUBECONFIG $(KOPFKIT) run local --watch --name $(CLUSTER_NAME) --operand-image $(IMG)
 
 .PHONY: debug
 debug: $(STAMP) ## Like run, with the operator waiting for a debugger on DEBUG_PORT.
@@ -210,6 +260,10 @@ deploy: $(STAMP) ## Deploy the operator image IMG with kustomize.
 undeploy: $(STAMP) ## Remove the deployed operator, the CRD and every HelloWorld.
 	@$(KUBECTL) delete --ignore-not-found -k config/default
 
+.PHONY: dev
+dev: $(STAMP) ## Deploy the operator image IMG and run this checkout's code in its pods, anew after each saved file.
+	@env -u KUBECONFIG $(KOPFKIT) dev --name $(CLUSTER_NAME) --img $(IMG)
+
 ##@ Images
 
 .PHONY: image-root
@@ -223,6 +277,14 @@ docker-build: image-root ## Build the operator image IMG.
 .PHONY: docker-push
 docker-push: $(STAMP) ## Push the operator image.
 	@$(KOPFKIT) image push $(IMG)
+
+.PHONY: guard-build
+guard-build: $(STAMP) ## Build the image GUARD_IMG of the guard that kopfkit guard inject puts into a bundle.
+	@$(KOPFKIT) guard image --tag $(GUARD_IMG) $(if $(BASE_IMAGE),--base-image $(BASE_IMAGE))
+
+.PHONY: guard-push
+guard-push: $(STAMP) ## Push the image of the guard.
+	@$(KOPFKIT) image push $(GUARD_IMG)
 
 ##@ Deployment mode 3: OLM
 

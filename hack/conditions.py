@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import generatedpage
 from states import STATES, State
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "conditions.md"
@@ -38,21 +39,5 @@ def written(page: str) -> str:
     return page
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Write the page, or check it; returns the exit code."""
-    before = PAGE.read_text()
-    try:
-        after = written(before)
-    except ValueError as error:
-        print(f"error: {PAGE}: {error}", file=sys.stderr)
-        return 1
-    if "--check" not in arguments:
-        PAGE.write_text(after)
-        return 0
-    if after != before:
-        print(f"error: {PAGE} differs from hack/states.py\n  hint: make docs", file=sys.stderr)
-    return int(after != before)
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(generatedpage.main(PAGE, written, "hack/states.py", sys.argv[1:]))

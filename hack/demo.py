@@ -13,12 +13,13 @@ from pathlib import Path
 
 from helloworld_operator.api import HELLOWORLD
 from helloworld_operator.project import PROJECT
-from kopfkit.cluster import manager, subscription, unsubscription
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.process import CommandFailed
-from kopfkit.cluster.progress import Progress
-from kopfkit.cluster.state import ClusterState
+from kopfkit.cluster import manager
 from kopfkit.errors import KopfkitError
+from kopfkit.host.process import CommandFailed
+from kopfkit.host.progress import Progress
+from kopfkit.host.state import ClusterState
+from kopfkit.olm import subscription, unsubscription
+from kopfkit.toolchain.kubectl import Kubectl
 from publish import ROOT, Images, publish
 
 NAMESPACE = "helloworld-demo"

@@ -28,12 +28,14 @@ class Part:
         command: the program and its arguments.
         needs: parts that must have succeeded before; without them this one is left out.
         after: parts that must have ended before, however.
+        environment: variables that this part has beside those of all parts.
     """
 
     name: str
     command: Sequence[str | Path]
     needs: Sequence[str] = ()
     after: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -124,7 +126,7 @@ class Run:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=dict(self.environment),
+                env={**self.environment, **part.environment},
                 start_new_session=True,
             )
         self._running[part.name] = process, time.monotonic()

@@ -16,9 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kopfkit import yamls
-from kopfkit.cluster import digests, process
-from kopfkit.cluster.progress import Progress, Step
 from kopfkit.errors import KopfkitError
+from kopfkit.host import process
+from kopfkit.host.progress import Progress, Step
+from kopfkit.image import digests
 from kopfkit.packaging import releases
 
 ROOT = Path(__file__).resolve().parent.parent

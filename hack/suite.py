@@ -2,8 +2,8 @@
 
 What runs when stands in `plan` and nowhere else. Unit and integration tests keep every processor
 busy; a kind cluster beside them loses its leases and is started again, so its tests come after
-them, in two processes, as they mostly wait. Any other choice of tests than whole directories
-(`make test TESTS="tests/unit/crd -k cel"`) is pytest's own.
+them. These mostly wait, so they share two clusters: one has an operator at a time. Any other choice
+of tests than whole directories (`make test TESTS="tests/unit/crd -k cel"`) is pytest's own.
 """
 
 import fcntl
@@ -18,14 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import results
-from kopfkit.cluster import paths, state
 from kopfkit.errors import KopfkitError
+from kopfkit.host import paths, state
+from kopfkit.testing.kind import DEFAULT, VARIABLE
 from parts import Part, Run
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 LOGS = ROOT / "build" / "suite"
-CLUSTER = os.environ.get("KOPFKIT_TEST_CLUSTER") or "kopfkit-test"
+CLUSTER = os.environ.get(VARIABLE) or DEFAULT
+SECOND = f"{CLUSTER}-2"
 LAYERS = ("tests/unit", "tests/integration", "tests/e2e")
 # Workers that mostly compute, and workers that also wait for an API server.
 COMPUTING = max(2, os.cpu_count() or 2)
@@ -38,8 +40,23 @@ BESIDE = (
     "tests/e2e/test_scorecard.py",
     "tests/e2e/test_new_operator.py",
 )
-# e2e tests that take a node or OLM away from all others.
-ALONE = ("tests/e2e/deployed", "tests/e2e/test_olm_lifecycle.py")
+# e2e tests that take OLM away from all others.
+ALONE = ("tests/e2e/test_olm_lifecycle.py",)
+# e2e tests in the second cluster; some take a node away from all others there.
+ON_SECOND = (
+    "tests/e2e/test_examples.py",
+    "tests/e2e/test_moved_in.py",
+    "tests/e2e/test_dev.py",
+    "tests/e2e/deployed",
+)
+# Those of OLM v1 and of an operator in Go, whose programs take minutes to build, and the chapters
+# of the tutorial in a cluster, whose parts other tests try: `make test-olm-v1`, `make test-guard`,
+# `make test-tutorial`.
+APART = (
+    "tests/e2e/upgrade/test_olm_v1.py",
+    "tests/e2e/upgrade/test_guard_of_others.py",
+    "tests/e2e/test_tutorial.py",
+)
 # Bytes that a run from nothing takes: tools and their build, images, a cluster's volumes.
 ROOM = 12 << 30
 
@@ -54,24 +71,32 @@ def plan(layers: Sequence[str]) -> list[Part]:
         command = pytest("integration", "tests/integration", *spread)
         parts.append(Part("integration", command, needs=["tools"], after=["unit"]))
     if "tests/e2e" in layers:
-        up = ["cluster", "up", "--kind=kind", "--olm", "--workers=1", f"--name={CLUSTER}"]
+        first, second = ({VARIABLE: name} for name in (CLUSTER, SECOND))
+        # The second comes after the first, which may have to make the node image.
         parts += [
-            Part(
-                "cluster",
-                [BIN / "kopfkit", *up],
-                needs=["tools"],
-                after=["unit", "integration"],
-            ),
-            Part("e2e-olm", pytest("e2e-olm", *_others()), needs=["cluster"]),
-            Part("e2e-beside", pytest("e2e-beside", *BESIDE), needs=["cluster"]),
+            Part("cluster", _up(CLUSTER), needs=["tools"], after=["unit", "integration"]),
+            Part("cluster-2", _up(SECOND), needs=["cluster"]),
+            Part("e2e-olm", pytest("e2e-olm", *_others()), ["cluster"], environment=first),
+            Part("e2e-second", pytest("e2e-second", *ON_SECOND), ["cluster-2"], environment=second),
+            Part("e2e-beside", pytest("e2e-beside", *BESIDE), ["cluster"], environment=first),
             Part(
                 "e2e-alone",
                 pytest("e2e-alone", *ALONE),
                 needs=["cluster"],
                 after=["e2e-olm", "e2e-beside"],
+                environment=first,
             ),
         ]
     return parts
+
+
+def _up(cluster: str) -> list[str | Path]:
+    words = ("cluster", "up", "--kind=kind", "--olm", "--workers=1", f"--name={cluster}")
+    return [BIN / "kopfkit", *words]
+
+
+def _down(cluster: str) -> list[str | Path]:
+    return [BIN / "kopfkit", "cluster", "down", f"--name={cluster}"]
 
 
 def pytest(name: str, *arguments: str) -> list[str | Path]:
@@ -80,9 +105,9 @@ def pytest(name: str, *arguments: str) -> list[str | Path]:
 
 
 def _others() -> list[str]:
-    """All e2e tests but those that are named above: they install the operator by OLM."""
+    """All e2e tests but those that are named above: they install the operator by OLM v0."""
     files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests/e2e").rglob("test_*.py"))
-    return [path for path in files if not path.startswith((*BESIDE, *ALONE))]
+    return [path for path in files if not path.startswith((*BESIDE, *ALONE, *ON_SECOND, *APART))]
 
 
 class Watch:
@@ -123,13 +148,14 @@ def run_parts(parts: Sequence[Part]) -> int:
         print(f"  {part.name:<14}{known:>14}   log: {LOGS.relative_to(ROOT) / part.name}.log")
     if shutil.disk_usage(paths.cache_dir()).free < ROOM:
         print(f"  less than {ROOM >> 30} GB are free: a run from nothing needs that much")
-    keep = (known := state.load(CLUSTER)) is not None and known.ready
-    run = Run(parts, LOGS, {**os.environ, "KOPFKIT_TEST_CLUSTER": CLUSTER, "COLUMNS": "100"})
+    clusters = {part.environment[VARIABLE] for part in parts if VARIABLE in part.environment}
+    # Those that run already belong to somebody, who goes on with them.
+    ours = [name for name in clusters if (known := state.load(name)) is None or not known.ready]
+    run = Run(parts, LOGS, {**os.environ, "COLUMNS": "100"})
     try:
         run(Watch())
     finally:
-        if any(part.name == "cluster" for part in parts) and not keep:
-            Run([Part("down", _down())], LOGS, os.environ)(lambda _: None)
+        Run([Part(f"down {name}", _down(name)) for name in ours], LOGS, os.environ)(lambda _: None)
     return tell(run, times, last)
 
 
@@ -160,10 +186,6 @@ def tell(run: Run, times: Path, last: dict[str, float]) -> int:
     times.write_text(json.dumps({**last, **done}))
     print(f"\n{results.closing(every)}")
     return 1 if bad or not every else 0
-
-
-def _down() -> list[str | Path]:
-    return [BIN / "kopfkit", "cluster", "down", f"--name={CLUSTER}"]
 
 
 def main(arguments: Sequence[str]) -> int:

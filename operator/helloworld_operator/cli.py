@@ -1,19 +1,18 @@
-"""The `helloworld-operator` command: one image, three processes and two commands of
-Jobs. Each imports only what it needs."""
+"""The `helloworld-operator` command, whose processes and Jobs import only what they need."""
 
 import logging
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
-from helloworld_operator.settings import default_image
+from kopfkit import termination
 from kopfkit.controller import commands
-from kopfkit.errors import KopfkitError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 @click.group(invoke_without_command=True)
@@ -42,23 +41,27 @@ def run(context: click.Context, /, namespaces: tuple[str, ...], **options: Any) 
     from kopfkit.controller import Settings
 
     commands.set_up_logs(*context.obj)
-    if (image := default_image()) is None:
+    # The name that OLM's relatedImages use.
+    if not (image := os.environ.get("RELATED_IMAGE_HELLOWORLD", "").strip()):
         text = "RELATED_IMAGE_HELLOWORLD is not set: HelloWorlds without spec.image stay Degraded"
         logging.getLogger(__name__).warning(text)
-    asyncio.run(operator(image).run(Settings(namespaces=namespaces, **options)))
+    asyncio.run(operator(image or None).run(Settings(namespaces=namespaces, **options)))
 
 
 @cli.command()
 @commands.webhook_options
 @click.pass_context
 def webhook(context: click.Context, /, **options: Any) -> None:
-    """Serve the conversion webhook."""
+    """Serve the conversion and admission webhooks."""
     from helloworld_operator.api import HELLOWORLD
+    from helloworld_operator.api.admission import ADMISSION
     from helloworld_operator.api.conversion import CONVERTER
     from helloworld_operator.identity import IDENTITY
 
     commands.set_up_logs(*context.obj)
-    commands.serve_webhook(IDENTITY, CONVERTER, HELLOWORLD.crd_name, **options)
+    commands.serve_webhook(
+        IDENTITY, CONVERTER, HELLOWORLD.crd_name, admission=[ADMISSION], **options
+    )
 
 
 @cli.command()
@@ -69,15 +72,15 @@ def serve() -> None:
     operand.serve()
 
 
+def _directory(name: str, attribute: str, text: str) -> Callable[[Command], Command]:
+    """An option that names an existing directory."""
+    kind = click.Path(path_type=Path, exists=True, file_okay=False)
+    return click.option(name, attribute, type=kind, required=True, help=text)
+
+
 @cli.command()
 @click.option("--from", "url", required=True, help="URL of the greeting server, without a path.")
-@click.option(
-    "--to",
-    "directory",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    required=True,
-    help="Directory that the copy is written to; a complete one in it is left as it is.",
-)
+@_directory("--to", "directory", "Directory to write to; a complete copy in it is left as it is.")
 @click.option(
     "--patience",
     type=click.FloatRange(min=0),
@@ -87,57 +90,28 @@ def serve() -> None:
 )
 def snapshot(url: str, directory: Path, patience: float) -> None:
     """Fetch a consistent copy of a running guest book."""
-    from helloworld_operator.copies import outcome
     from helloworld_operator.copies.fetch import fetch
 
-    with _outcome():
+    with termination.failures_told():
         made = fetch(url, directory, patience=patience)
-        outcome.tell(outcome.success(made))
+        termination.tell(asdict(made))
         click.echo(f"has {made.entries} entries in {made.bytes} bytes, SHA-256 {made.sha256}")
 
 
 @cli.command()
-@click.option(
-    "--from",
-    "source",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    required=True,
-    help="Directory of the copy.",
-)
-@click.option(
-    "--to",
-    "directory",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    required=True,
-    help="Directory to fill; one that has a guest book is left as it is.",
-)
+@_directory("--from", "source", "Directory of the copy.")
+@_directory("--to", "directory", "Directory to fill; one that has a guest book is left as it is.")
 @click.option("--sha256", default="", help="Restore only the copy with this checksum.")
 def restore(source: Path, directory: Path, sha256: str) -> None:
     """Fill an empty volume from a copy."""
-    from helloworld_operator.copies import outcome
     from helloworld_operator.copies.restore import restore as fill
 
-    with _outcome():
+    with termination.failures_told():
         known, written = fill(source, directory, sha256=sha256)
-        outcome.tell(outcome.success(known, restored=written))
+        termination.tell({**asdict(known), "restored": written})
         click.echo(
             f"restored {known.entries} entries" if written else "there is data: nothing was changed"
         )
-
-
-@contextmanager
-def _outcome() -> Iterator[None]:
-    """Tell a failure to the kubelet before it ends the process; exit code 3 if it is final."""
-    from helloworld_operator.copies import outcome
-
-    try:
-        yield
-    except KopfkitError as error:
-        outcome.tell(outcome.failure(error))
-        if isinstance(error, outcome.Hopeless):
-            click.echo(f"error: {error}", err=True)
-            sys.exit(outcome.HOPELESS)
-        raise
 
 
 def main(argv: list[str] | None = None) -> None:

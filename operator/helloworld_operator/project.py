@@ -4,24 +4,14 @@ Nothing that runs in the cluster imports it.
 """
 
 from helloworld_operator.alerts import ALERTS, WEBHOOK
-from helloworld_operator.api import HELLOWORLD, KIND, SNAPSHOT
 from helloworld_operator.api.samples import SAMPLES
-from helloworld_operator.controller import helloworlds, snapshots
-from kopfkit.project import (
-    Child,
-    Conversion,
-    Deployment,
-    Icon,
-    Link,
-    Maintainer,
-    Monitoring,
-    Project,
-    Provider,
-    RelatedImage,
-    rights,
-)
+from helloworld_operator.controller.operator import operator
+from helloworld_operator.identity import IDENTITY
+from kopfkit.project import Icon, Link, Maintainer, Monitoring, Provider, RelatedImage, derived
 
-NAME = "helloworld-operator"
+__all__ = ["NAME", "PROJECT", "WEBHOOK"]
+
+NAME = IDENTITY.name
 # Placeholders on names reserved for examples (RFC 2606): set both where the operator is published.
 REPOSITORY = "https://example.com/helloworld-operator"
 EMAIL = "maintainers@example.com"
@@ -75,59 +65,9 @@ objects first if the greetings are to go: without the operator nothing converts 
 versions.
 """
 
-CONTROLLER = Deployment(
-    name=NAME,
-    container="operator",
-    args=("run", "--health-port=8080", "--metrics-port=8081"),
-    component="controller",
-    # The leader by Lease, and one that waits with its caches filled.
-    replicas=2,
-    health_port=8080,
-    metrics_port=8081,
-    cpu="20m",
-    memory="64Mi",
-    # The goal is 120 MB with 10,000 objects; twice that, so that a burst is no OOM kill.
-    memory_limit="256Mi",
-    env={"LOG_FORMAT": "json"},
-    scratch=True,
-    certificate_args=("--manage-certificates",),
-)
-
-CONVERTER = Deployment(
-    name=WEBHOOK,
-    container="webhook",
-    args=("webhook", "--port=9443", "--health-port=8080", "--metrics-port=8081"),
-    component="webhook",
-    replicas=2,
-    health_port=8080,
-    metrics_port=8081,
-    cpu="20m",
-    memory="48Mi",
-    memory_limit="192Mi",
-    env={"LOG_FORMAT": "json"},
-    # The converter is pure: it calls no API.
-    api_access=False,
-    # 5 s until every API server has seen the endpoint go, then 25 s to answer what is open.
-    pre_stop_seconds=5,
-    grace_seconds=30,
-)
-
-CONVERSION = Conversion(deployment=WEBHOOK)
-
-USES = (*helloworlds.controller(None).uses(), *snapshots.controller(None).uses())
-# What the processes say they do, and nothing else. The rights to the webhook's certificate follow
-# from the declared conversion.
-PERMISSIONS = (
-    rights.main(NAME, (*USES, rights.events())),
-    rights.storage_migration(NAME, HELLOWORLD),
-    rights.protection(NAME, HELLOWORLD),
-    rights.leader_election(NAME, lease=NAME),
-    rights.monitoring(NAME, project=NAME),
-)
-
-PROJECT = Project(
-    name=NAME,
-    namespace="helloworld-operator-system",
+# Resources, Deployments, rights, conversion and the kinds of children follow from the operator.
+PROJECT = derived.project(
+    operator(None),
     display_name="HelloWorld Operator",
     summary="Keeps a greeting service running for each HelloWorld object",
     description=DESCRIPTION,
@@ -146,21 +86,8 @@ PROJECT = Project(
     min_kube_version="1.30.0",
     repository=REPOSITORY,
     image_base="localhost:5001/helloworld-operator",
-    resources=(HELLOWORLD, SNAPSHOT),
-    deployments=(CONTROLLER, CONVERTER),
-    permissions=PERMISSIONS,
     samples=SAMPLES,
-    children=(
-        Child("v1", "Deployment", KIND),
-        Child("v1", "Service", KIND),
-        Child("v2", "HorizontalPodAutoscaler", KIND),
-        Child("v1", "PersistentVolumeClaim"),
-        Child("v1", "Job", SNAPSHOT.kind),
-        # Named with its version, or operator-sdk warns that events.k8s.io had one that was removed.
-        Child("v1", "Event"),
-    ),
     related_images=(RelatedImage("helloworld", "RELATED_IMAGE_HELLOWORLD"),),
-    conversion=CONVERSION,
     # Images are named by digest or variable, and none is fetched from elsewhere.
     features=frozenset({"disconnected"}),
     monitoring=Monitoring(

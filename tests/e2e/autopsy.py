@@ -4,7 +4,7 @@ the cluster of a CI run is gone when somebody reads."""
 from typing import Final
 
 from helloworld_operator.project import PROJECT
-from kopfkit.cluster.kubectl import Kubectl
+from kopfkit.toolchain.kubectl import Kubectl
 
 # What a person would type first. "{tests}" is the namespace of the test.
 LOOKS: Final = (

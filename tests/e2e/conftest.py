@@ -1,6 +1,6 @@
 """The cluster with OLM, this checkout's images in its registry, and a namespace per test.
 
-A HelloWorld operator is in the cluster for one module, or for the directory `deployed`, at a time:
+A HelloWorld operator is in a cluster for one module, or for the directory `deployed`, at a time:
 each installs it and removes it again.
 """
 
@@ -18,12 +18,12 @@ import pytest
 
 from helloworld_operator.api import HELLOWORLD
 from helloworld_operator.project import PROJECT
-from kopfkit.cluster import unsubscription
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.progress import Progress
-from kopfkit.cluster.state import ClusterState
+from kopfkit.host.progress import Progress
+from kopfkit.host.state import ClusterState
+from kopfkit.olm import unsubscription
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain.kubectl import Kubectl
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "hack"))

@@ -11,12 +11,16 @@ import pytest
 from click.testing import CliRunner
 
 from kopfkit.cli import kopfkit
-from kopfkit.cluster import baseimage, context, manager, olm, priority, toolchain
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.progress import Progress
-from kopfkit.cluster.state import ClusterState
+from kopfkit.cluster import manager
+from kopfkit.docker import context, engines, priority
+from kopfkit.docker.engine import Engine
+from kopfkit.host.progress import Progress
+from kopfkit.host.state import ClusterState
+from kopfkit.image import baseimage
+from kopfkit.olm import olm
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain import toolchain
+from kopfkit.toolchain.kubectl import Kubectl
 
 # Seconds for a pod to be pulled, started and ended; 3 on idle cores.
 POD = 120.0
@@ -31,7 +35,7 @@ def kube(kind_cluster: ClusterState) -> Kubectl:
 @pytest.fixture(scope="module")
 def engine(kind_cluster: ClusterState) -> Engine:
     """The engine that the cluster runs on."""
-    found = Engine.detect()
+    found = engines.detect()
     assert found is not None
     return found
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import pages
-from kopfkit.cluster import toolchain
-from kopfkit.cluster.state import ClusterState
+from kopfkit.host.state import ClusterState
+from kopfkit.toolchain import toolchain
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "how-to/new-operator.md"
@@ -33,7 +33,7 @@ class Walk:
     def __init__(self, path: Path, wheels: Path, venv: Path, cluster: ClusterState) -> None:
         tools = [str(venv / "bin"), str(toolchain.tool("kubectl").parent), os.environ["PATH"]]
         self.path = path
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if name != "MAKEFLAGS"},
             "PATH": os.pathsep.join(tools),
             "VIRTUAL_ENV": str(venv),
@@ -45,7 +45,7 @@ class Walk:
 
     def do(self, line: str) -> "subprocess.CompletedProcess[str]":
         """Run a line of the page to its end."""
-        return pages.run(["bash", "-c", line], self.path, self._environment)
+        return pages.run(["bash", "-c", line], self.path, self.environment)
 
     def check(self, *lines: str) -> None:
         """Run lines that have to succeed."""
@@ -60,7 +60,8 @@ def walk(kind_cluster: ClusterState, tmp_path: Path) -> Iterator[Walk]:
     wheels, venv, path = tmp_path / "wheels", tmp_path / "venv", tmp_path / "cache-operator"
     path.mkdir()
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
-    subprocess.run([*build, "--directory", str(wheels)], cwd=ROOT / "kopfkit", check=True)
+    for kit in ("kopfkit", "kopfkit-sdk"):
+        subprocess.run([*build, "--directory", str(wheels)], cwd=ROOT / kit, check=True)
     subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
     pip = [str(venv / "bin/pip"), "--quiet", "install", "--no-deps", "--no-index"]
     subprocess.run([*pip, *map(str, wheels.iterdir())], check=True)
@@ -74,6 +75,6 @@ def walk(kind_cluster: ClusterState, tmp_path: Path) -> Iterator[Walk]:
 
 
 def test_a_new_project_is_deployed_and_subscribed_to_with_nothing_edited(walk: Walk) -> None:
-    where = walk.do("python -c 'import kopfkit; print(kopfkit.__file__)'").stdout.strip()
+    where = walk.do("python -c 'import kopfkit.cli as it; print(it.__file__)'").stdout.strip()
     assert not Path(where).is_relative_to(ROOT), where
     walk.check(*pages.lines(PAGE, ""), *pages.lines(PAGE, "Install it"))

@@ -12,12 +12,12 @@ import pytest
 
 from helloworld_operator.api import HELLOWORLD, SNAPSHOT
 from helloworld_operator.project import PROJECT
-from kopfkit.cluster import subscription, unsubscription
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
+from kopfkit.olm import subscription, unsubscription
 from kopfkit.testing.client import Api, ApiError
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain.kubectl import Kubectl
 
 V1, V1ALPHA1 = (f"{HELLOWORLD.plural}.{v}.{HELLOWORLD.group}" for v in ("v1", "v1alpha1"))
 CSVS = "clusterserviceversions.operators.coreos.com"

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from kopfkit.cluster import olm
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.state import ClusterState
+from kopfkit.host.state import ClusterState
+from kopfkit.olm import olm
+from kopfkit.toolchain.kubectl import Kubectl
 
 Say = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -22,18 +22,18 @@ import pytest
 
 from budgets import examples
 from helloworld_operator.project import PROJECT
-from kopfkit.cluster import baseimage, context, digests
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.olmobjects import SUBSCRIPTIONS
-from kopfkit.cluster.progress import Progress
-from kopfkit.cluster.state import ClusterState
+from kopfkit.docker import context, engines
+from kopfkit.host.progress import Progress
+from kopfkit.host.state import ClusterState
+from kopfkit.image import baseimage, digests
+from kopfkit.olm.olmobjects import SUBSCRIPTIONS
 from kopfkit.packaging.catalog import catalog_dockerfile, channels, deprecations
 from kopfkit.packaging.releases import History, Release
 from kopfkit.packaging.routes import route_v0
 from kopfkit.packaging.ways import heads, off_the_chain
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain.kubectl import Kubectl
 from kopfkit.yamls import dump
 
 Object = dict[str, Any]
@@ -218,7 +218,7 @@ def csv(name: str, version: str) -> Object:
 @pytest.fixture(scope="module")
 def catalog(kind_cluster: ClusterState) -> str:
     """The catalog's image, pushed; by digest."""
-    engine = Engine.detect()
+    engine = engines.detect()
     assert engine is not None
     image = f"{kind_cluster.registry}/e2e/resolver:{time.time_ns()}"
     opm = baseimage.ensure_opm(engine, Progress())

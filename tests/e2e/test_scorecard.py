@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 from helloworld_operator.api import HELLOWORLD
 from kopfkit import yamls
 from kopfkit.cli import kopfkit
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.state import ClusterState
+from kopfkit.host.state import ClusterState
 from kopfkit.packaging.checks import CHECKS
 from kopfkit.packaging.scorecard import TESTS
+from kopfkit.toolchain.kubectl import Kubectl
 
 ROOT = Path(__file__).resolve().parents[2]
 CSV = "manifests/helloworld-operator.clusterserviceversion.yaml"

@@ -7,6 +7,7 @@ the object exactly as it is sent.
 import itertools
 import json
 import ssl
+import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -19,6 +20,9 @@ import pytest
 
 from helloworld_operator.api import HELLOWORLD
 from kopfkit.crd import CustomResource, custom_resource_definition
+from kopfkit.host import ports
+from kopfkit.testing import waiting
+from kopfkit.toolchain import toolchain
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 # Seconds; a CRD is served within one, a loaded machine gets far more.
@@ -28,17 +32,24 @@ PATIENCE = 240.0
 # The files that take longest, first in a parallel run: one that begins last ends last, with nothing
 # beside it. The order costs nothing where it is out of date.
 LONGEST = (
-    "controller/stateful/test_kill_points.py",
-    "reliability/test_kill_points.py",
+    "scaffold/test_new_operator.py",
+    "test_run_watch.py",
+    "test_tutorial.py",
+    "test_drills.py",
     "releasing/test_release.py",
     "test_run_local.py",
+    "upgrade/test_nothing_converts.py",
+    "test_preview.py",
+    "scaffold/test_two_conversions.py",
+    "test_existing_operator.py",
+    "simulation/test_schema_pairs.py",
+    "upgrade/test_protection.py",
+    "subscription/test_subscription.py",
+    "test_served_catalog.py",
+    "controller/stateful/test_kill_points.py",
     "controller/stateful/test_upgrades.py",
+    "reliability/test_kill_points.py",
     "cluster/test_controlplane.py",
-    "reliability/test_outages.py",
-    "reliability/test_leadership.py",
-    "controller/test_controller_process.py",
-    "cluster/test_cluster_command.py",
-    "test_bundle_validate.py",
 )
 
 
@@ -235,3 +246,25 @@ def install(raw_api: RawApi) -> Iterator[Install]:
     yield new
     for name in names:
         raw_api("DELETE", f"{CRDS}/{name}")
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """host:port of a registry of crane's."""
+    place = tmp_path_factory.mktemp("registry")
+    port = ports.free(1)[0]
+    words = [toolchain.tool("crane"), "registry", "serve", f"--address=127.0.0.1:{port}"]
+    with subprocess.Popen([*words, f"--disk={place}"], stderr=subprocess.DEVNULL) as child:
+
+        def answers() -> bool:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=5):
+                    return True
+            except OSError as error:
+                raise AssertionError("no registry yet") from error
+
+        try:
+            waiting.eventually(answers)
+            yield f"localhost:{port}"
+        finally:
+            child.terminate()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bench import conversion, webhooks
 from bench.reviews import stored
-from kopfkit.cluster.progress import Progress
+from kopfkit.host.progress import Progress
 
 
 def test_our_webhook_is_measured_over_tls_and_ends_with_the_block(tmp_path: Path) -> None:

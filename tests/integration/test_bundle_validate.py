@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from kopfkit import yamls
 from kopfkit.cli import kopfkit
 from kopfkit.cluster import dryrun
-from kopfkit.cluster.progress import Progress
+from kopfkit.host.progress import Progress
 
 ROOT = Path(__file__).parents[2]
 CSV = "bundle/manifests/helloworld-operator.clusterserviceversion.yaml"

@@ -16,9 +16,9 @@ from budgets import budget
 from frozen import HISTORY
 from helloworld_operator.project import PROJECT
 from kopfkit import yamls
-from kopfkit.cluster import toolchain
 from kopfkit.packaging import catalog, prover
 from kopfkit.packaging.releases import History, Release
+from kopfkit.toolchain import toolchain
 
 BUNDLE = "localhost:5001/helloworld-operator-bundle"
 DIGEST = f"{BUNDLE}@sha256:{'7' * 64}"

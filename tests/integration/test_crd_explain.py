@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from helloworld_operator.api import HELLOWORLD, SNAPSHOT
-from kopfkit.cluster import process, toolchain
+from kopfkit.host import process
+from kopfkit.toolchain import toolchain
 
 if TYPE_CHECKING:
-    from kopfkit.cluster.controlplane import ControlPlane
+    from kopfkit.controlplane.controlplane import ControlPlane
 
 VERSIONS = [
     (resource, version.name) for resource in (HELLOWORLD, SNAPSHOT) for version in resource.versions

@@ -16,12 +16,13 @@ import pytest
 
 from helloworld_operator.project import PROJECT
 from kopfkit import yamls
-from kopfkit.cluster import process, toolchain
+from kopfkit.host import process
 from kopfkit.packaging.catalog import bundle_entry
 from kopfkit.packaging.releases import History
+from kopfkit.toolchain import toolchain
 
 if TYPE_CHECKING:
-    from kopfkit.cluster.controlplane import ControlPlane
+    from kopfkit.controlplane.controlplane import ControlPlane
     from kopfkit.testing.client import Api
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +30,7 @@ CONFIG = ROOT / "config"
 Object = dict[str, Any]
 # kinds that are in no namespace
 CLUSTER_KINDS = {"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
+CLUSTER_KINDS |= {"ValidatingWebhookConfiguration"}
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,10 @@ from tests.budgets import budget
 from tests.listings import VERSIONS, Object, bundle_name, catalog, listings
 
 from kopfkit import yamls
-from kopfkit.cluster import toolchain
 from kopfkit.packaging.catalogs import judged
 from kopfkit.packaging.catalogs.sources import load
 from kopfkit.packaging.checks import ERROR
+from kopfkit.toolchain import toolchain
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,11 @@ import pytest
 from frozen import HISTORY
 from helloworld_operator.api import GROUP, HELLOWORLD
 from helloworld_operator.project import PROJECT
-from kopfkit.cluster import process, toolchain
+from kopfkit.host import process
 from kopfkit.packaging import releases
 from kopfkit.packaging.bundle import bundle_tree, manifests
 from kopfkit.packaging.catalog import bundle_entry
+from kopfkit.toolchain import toolchain
 
 if TYPE_CHECKING:
     from kopfkit.testing.client import Api

@@ -2,156 +2,30 @@
 
 import json
 import os
-import queue
 import re
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dap import Debugger
 from helloworld_operator.project import PROJECT
-from kopfkit.cluster import controlplane, daemon, ports, toolchain
-from kopfkit.cluster.controlplane import ControlPlane
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.localconversion import LocalConversion
 from kopfkit.errors import KopfkitError
-from kopfkit.testing.client import Api
+from kopfkit.host import daemon, ports
+from kopfkit.host.process import CommandFailed
+from kopfkit.local.localconversion import LocalConversion
+from kopfkit.testing.client import ApiError
 from kopfkit.testing.waiting import eventually
-
-ROOT = Path(__file__).resolve().parents[2]
-CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/helloworlds.test.jiaozi.com"
-PATIENCE = 240.0
-
-
-class Run:
-    """One `kopfkit run local`, and what it has printed."""
-
-    def __init__(self, world: "World", *flags: str) -> None:
-        self.world = world
-        self.port = ports.free(1)[0]
-        self.lines: list[str] = []
-        self._fresh: queue.Queue[str | None] = queue.Queue()
-        words = ["run", "local", f"--webhook-port={self.port}", *flags]
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from kopfkit.cli import main; main()", *words],
-            cwd=ROOT,
-            env=world.env,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def line(self, text: str) -> str:
-        """The next line with `text`."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                found = self._fresh.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                found = None
-            assert found is not None, f"no {text!r} in\n{self.output}"
-            if text in found:
-                return found
-
-    @property
-    def output(self) -> str:
-        """All that it has printed."""
-        return "\n".join(self.lines)
-
-    def ready(self) -> "Run":
-        """Wait until it says that everything runs."""
-        self.line("all processes are running")
-        return self
-
-    def children(self) -> dict[str, int]:
-        """The pids of its processes by their command."""
-        found = {}
-        for pid in daemon.owned(self.world.state):
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-            if "helloworld_operator" in words:
-                found[words[words.index("helloworld_operator") + 1]] = pid
-        return found
-
-    def interrupt(self) -> int:
-        """Ctrl-C; the exit status."""
-        self.process.send_signal(signal.SIGINT)
-        return self.wait()
-
-    def wait(self) -> int:
-        """Wait for its end; the exit status."""
-        status = self.process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
-        return status
-
-    def close(self) -> None:
-        """End it, whatever state it is in."""
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.wait()
-        daemon.sweep(self.world.state, 1.0)
-        self._reader.join(PATIENCE)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
-            self._fresh.put(self.lines[-1])
-        self._fresh.put(None)
-
-
-class World:
-    """A control plane for these tests alone: the CRD has one fixed name."""
-
-    def __init__(self, plane: ControlPlane, state: Path) -> None:
-        self.plane, self.state = plane, state
-        self.api = Api(plane.kubeconfig)
-        self.kubectl = Kubectl.at(plane.kubeconfig)
-        self.env = {
-            **os.environ,
-            "KUBECONFIG": str(plane.kubeconfig),
-            "KOPFKIT_STATE_DIR": str(state),
-        }
-        self.env.pop("RELATED_IMAGE_HELLOWORLD", None)
-
-    def install(self) -> None:
-        """What `make install` does."""
-        self.kubectl.run("apply", "--server-side", "--force-conflicts", "-k", "config/crd")
-
-    def conversion(self) -> Any:
-        """The CRD's spec.conversion as it is now."""
-        return self.api.get(CRD)["spec"]["conversion"]
-
-    def client_config(self) -> Any:
-        """How the API server reaches the webhook."""
-        return self.conversion()["webhook"]["clientConfig"]
+from localruns import CRD, ROOT, Start, World, running, starting
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The control plane with the CRD installed."""
-    try:
-        toolchain.ensure((*controlplane.TOOLS, "kubectl"))
-    except KopfkitError as error:
-        pytest.skip(f"no control plane: {error}")
-    plane = ControlPlane(tmp_path_factory.mktemp("plane"), tied=True)
-    plane.start()
-    made = World(plane, tmp_path_factory.mktemp("state"))
-    try:
+    with running(tmp_path_factory) as made:
         yield made
-    finally:
-        made.api.close()
-        plane.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -161,21 +35,11 @@ def installed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.install()
 
 
-Start = Callable[..., Run]
-
-
 @pytest.fixture
 def start(world: World) -> Iterator[Start]:
     """Start `kopfkit run local` with flags."""
-    runs: list[Run] = []
-
-    def new(*flags: str) -> Run:
-        runs.append(Run(world, *flags))
-        return runs[-1]
-
-    yield new
-    for run in runs:
-        run.close()
+    with starting(world) as new:
+        yield new
 
 
 def hello(version: str, name: str, **spec: Any) -> dict[str, Any]:
@@ -239,6 +103,33 @@ def test_objects_are_converted_and_reconciled_by_the_processes_of_this_machine(
     assert "\033" not in run.output
 
 
+def test_an_image_that_no_kubelet_takes_is_refused_while_the_webhook_runs(
+    world: World, start: Start
+) -> None:
+    image = f"example.com/hello@sha256:{'0' * 32}"  # the schema's expression takes it
+    eventually(lambda: world.api.create(hello("v1", "before", image=image)))
+    run = start().ready()
+    said = "spec.image: has a sha256 digest that is not 64 characters of 0-9 and a-f: an image"
+    for version in ("v1", "v1alpha1"):
+
+        def refused(version: str = version) -> bool:
+            body = json.dumps(hello(version, "bad", image=image))
+            with pytest.raises(CommandFailed) as caught:
+                world.kubectl.run("create", "--dry-run=server", "--filename=-", input=body)
+            return f'The HelloWorld "bad" is invalid: {said}' in caught.value.output
+
+        eventually(refused)
+    # What was there before can be edited, also through the other version.
+    for version in ("v1", "v1alpha1"):
+        world.api.patch(path(version, "before"), {"metadata": {"labels": {"edited": version}}})
+    world.api.patch(path("v1", "before"), {"spec": {"replicas": 2}})
+    with pytest.raises(ApiError, match=r"spec\.image: has a sha256 digest"):
+        world.api.patch(path("v1", "before"), {"spec": {"image": f"{image}0"}})
+    # Nobody is refused for want of an answer.
+    run.interrupt()
+    world.api.patch(path("v1", "before"), {"spec": {"image": f"{image}0"}})
+
+
 def test_make_install_resets_the_conversion_and_it_is_put_back(world: World, start: Start) -> None:
     run = start().ready()
     before = world.conversion()
@@ -248,6 +139,23 @@ def test_make_install_resets_the_conversion_and_it_is_put_back(world: World, sta
     # The API server goes by a CRD a moment after it was written.
     eventually(lambda: world.api.create(hello("v1alpha1", "again", size=1)))
     assert world.api.get(path("v1", "again"))["spec"]["replicas"] == 1
+
+
+def test_a_crd_that_olm_installed_is_converted_by_this_machine_and_given_back(
+    world: World, start: Start
+) -> None:
+    # OLM creates a CRD with a plain POST: the service is its, and no apply of ours removes it.
+    before = world.conversion()
+    world.kubectl.run("delete", "-k", "config/crd")
+    eventually(lambda: not world.api.exists(CRD))
+    world.kubectl.run("create", "--field-manager=catalog", "--filename=config/crd/bases")
+    eventually(lambda: world.kubectl.run("get", "helloworlds", "--all-namespaces") is not None)
+    run = start().ready()
+    assert world.client_config()["url"] == f"https://127.0.0.1:{run.port}/convert"
+    assert "service" not in world.client_config()
+    assert run.interrupt() == 0
+    world.install()
+    assert world.conversion() == before
 
 
 def test_after_a_run_make_install_points_the_conversion_at_the_service_again(
@@ -386,38 +294,6 @@ def test_a_webhook_that_the_api_server_cannot_reach_is_told_and_taken_back(world
     assert world.conversion() == before
 
 
-class Debugger:
-    """A client of the Debug Adapter Protocol, as far as attaching goes."""
-
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        self._stream = self._socket.makefile("rb")
-        self._seq = 0
-
-    def send(self, command: str, **arguments: Any) -> None:
-        """Send a request."""
-        self._seq += 1
-        body = json.dumps(
-            {"seq": self._seq, "type": "request", "command": command, "arguments": arguments}
-        )
-        self._socket.sendall(f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
-
-    def until(self, kind: str, name: str) -> Any:
-        """The next response to the command, or event, `name`."""
-        while True:
-            length = 0
-            while line := self._stream.readline().strip():
-                length = int(line.partition(b":")[2])
-            message = json.loads(self._stream.read(length))
-            if message["type"] == kind and name in (message.get("command"), message.get("event")):
-                return message
-
-    def close(self) -> None:
-        """Hang up."""
-        self._stream.close()
-        self._socket.close()
-
-
 def test_the_operator_waits_for_a_debugger_and_goes_on_when_one_has_attached(
     world: World, start: Start
 ) -> None:
@@ -436,12 +312,7 @@ def test_the_operator_waits_for_a_debugger_and_goes_on_when_one_has_attached(
         time.sleep(0.1)
     client = Debugger(port)
     try:
-        client.send("initialize", adapterID="test", clientID="test", pathFormat="path")
-        assert client.until("response", "initialize")["success"]
-        client.send("attach", justMyCode=False)
-        client.until("event", "initialized")
-        client.send("configurationDone")
-        assert client.until("response", "attach")["success"]
+        client.attach()
         run.ready()
         eventually(lambda: world.api.exists(child))
         client.send("threads")
@@ -458,3 +329,37 @@ def test_a_run_that_nobody_attaches_to_ends_with_ctrl_c(world: World, start: Sta
     run.line("waits for a debugger")
     assert run.interrupt() == 0
     eventually(lambda: not list(daemon.owned(world.state)))
+
+
+def test_a_breakpoint_in_reconcile_stops_there_and_shows_the_object(
+    world: World, start: Start
+) -> None:
+    (port,) = ports.free(1)
+    run = start(f"--debug={port}")
+    run.line("waits for a debugger")
+    source = ROOT / "operator/helloworld_operator/controller/helloworlds.py"
+    lines = source.read_text().splitlines()
+    line = next(n for n, text in enumerate(lines, 1) if "world = observe(hello.raw" in text)
+    client = Debugger(port)
+    try:
+        client.attach((source, line))
+        world.api.create(hello("v1", "stopped-at", replicas=1))
+        child = "/apis/apps/v1/namespaces/default/deployments/stopped-at"
+        # Objects of other tests are reconciled before it.
+        while True:
+            thread = client.until("event", "stopped")["body"]["threadId"]
+            frame = client.ask("stackTrace", threadId=thread)["stackFrames"][0]
+            assert (frame["source"]["path"], frame["line"]) == (str(source), line)
+            name = client.ask(
+                "evaluate", frameId=frame["id"], expression="hello.raw['metadata']['name']"
+            )["result"]
+            if name == "'stopped-at'":
+                break
+            client.ask("continue", threadId=thread)
+        assert not world.api.exists(child)
+        client.ask("setBreakpoints", source={"path": str(source)}, breakpoints=[])
+        client.ask("continue", threadId=thread)
+        eventually(lambda: world.api.exists(child))
+    finally:
+        client.close()
+    assert run.interrupt() == 0

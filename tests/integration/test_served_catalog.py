@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from kopfkit.cluster import bundlerun, olm, olmobjects, servedcatalog, toolchain
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.olmobjects import CATALOGS, GROUPS, SUBSCRIPTIONS
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
+from kopfkit.olm import bundlerun, olm, olmobjects, servedcatalog
+from kopfkit.olm.olmobjects import CATALOGS, GROUPS, SUBSCRIPTIONS
 from kopfkit.packaging import injection
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain import toolchain
+from kopfkit.toolchain.kubectl import Kubectl
 
 SPACE = "bundle-run"
 
@@ -52,7 +53,7 @@ def kubectl(control_plane: Any, crds_gone: Callable[[str], None]) -> Iterator[Ku
     crds_gone("operators.coreos.com")
     files = str(toolchain.module_dir(olm.MODULE) / "deploy" / "chart" / "crds")
     found.run("apply", "--server-side", "--filename", files)
-    found.run("wait", "--for=condition=Established", "--filename", files)
+    found.established("--filename", files)
     yield found
     found.run("delete", "namespace", SPACE, "--ignore-not-found", "--wait=false")
     found.run("delete", "--wait=false", "--filename", files)
@@ -106,7 +107,7 @@ def test_an_operator_group_for_other_namespaces_is_named(kubectl: Kubectl) -> No
             channel=injection.CHANNEL,
             catalog=injection.first(bundle("1.0.0")),
             namespace=SPACE,
-            targets=["elsewhere"],
+            targets=["default"],
             progress=Progress(),
             timeout=0,
         )

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from kopfkit import pki
-from kopfkit.cluster import ports
+from kopfkit.host import ports
 
 COMMAND = [sys.executable, "-c", "from helloworld_operator.cli import main; main()", "webhook"]
 REVIEW = {

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kopfkit import pki, yamls
-from kopfkit.cluster import ports
+from kopfkit.host import ports
 from kopfkit.testing.client import Api, ApiError
 from kopfkit.testing.waiting import eventually
 

@@ -1,14 +1,23 @@
-"""Every test here has a cache and a state directory of its own."""
+"""Tests of what works in a cache and a state directory have their own, never the user's."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from kopfkit.cluster import golang, gomod, toolchain
+from kopfkit.toolchain import golang, gomod, toolchain
+
+_PACKAGES = {"cli", "cluster", "docker", "host", "image", "kind", "local", "olm", "toolchain"}
 
 
 @pytest.fixture(autouse=True)
+def own_home(request: pytest.FixtureRequest) -> None:
+    """`home`, for each test of these packages."""
+    if request.path.parent.name in _PACKAGES:
+        request.getfixturevalue("home")
+
+
+@pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The directory that stands for the user's; nothing remembered from another test."""
     monkeypatch.setenv("KOPFKIT_CACHE_DIR", str(tmp_path / "cache"))

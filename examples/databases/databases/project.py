@@ -1,5 +1,7 @@
 """The description of the database operator; rights and Deployments follow from `OPERATOR`."""
 
+from dataclasses import replace
+
 from databases.operator import OPERATOR
 from kopfkit.project import Icon, Link, Maintainer, Provider, derived
 
@@ -13,8 +15,13 @@ SAMPLE = {
     "spec": {"hostName": "orders", "replicas": 1},
 }
 
+(CONTROLLER,) = derived.deployments(OPERATOR)
+# Where host names are registered.
+ENVIRONMENT = {"REGISTRY": "https://host-names.example.com"}
+
 PROJECT = derived.project(
     OPERATOR,
+    deployments=(replace(CONTROLLER, env={**CONTROLLER.env, **ENVIRONMENT}),),
     display_name="Database Operator",
     summary="Keeps databases and their host names",
     description="Keeps databases and their host names.",

@@ -5,6 +5,10 @@ line turns it into one clear message and a non-zero exit; any other exception is
 traceback.
 """
 
+__all__ = [
+    "KopfkitError",
+]
+
 
 class KopfkitError(Exception):
     """An expected failure, told to the person who can mend it.

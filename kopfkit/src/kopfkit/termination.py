@@ -1,38 +1,36 @@
-"""What a Job's container says at its end: one JSON object as the pod's termination message.
+"""What a Job's command says at its end: one JSON object as the pod's termination message.
 
-The kubelet reads it from a file and puts it into the pod's status, where the controller finds it:
-the Job needs no access to the API for it.
+The kubelet reads it from a file and puts it into the pod's status, where the controller finds it
+(`JobState.outcome`): the Job needs no access to the API for it. The standard library only.
 """
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import asdict
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from helloworld_operator.copies.archive import Description
 from kopfkit.errors import KopfkitError
+
+__all__ = [
+    "DEFAULT_PATH",
+    "HOPELESS",
+    "Hopeless",
+    "failures_told",
+    "tell",
+]
 
 # The kubelet's default path (Container.terminationMessagePath), and how much it reads of it.
 DEFAULT_PATH: Final = "/dev/termination-log"
 _LIMIT: Final = 4096
-# Exit code of a failure that another try would not mend; the Job ends at once (podFailurePolicy).
+# Exit code of a failure that another try would not mend, for `one_shot(final=...)`.
 HOPELESS: Final = 3
 
 
 class Hopeless(KopfkitError):
     """A failure that another try would not mend."""
-
-
-def success(description: Description, *, restored: bool | None = None) -> dict[str, object]:
-    """The outcome of a complete copy; `restored` is False where there was data already."""
-    return {**asdict(description), **({} if restored is None else {"restored": restored})}
-
-
-def failure(error: KopfkitError) -> dict[str, object]:
-    """The outcome of a failure."""
-    return {"error": f"{error.what}: {error.why}"}
 
 
 def tell(outcome: Mapping[str, object], environment: Mapping[str, str] = os.environ) -> None:
@@ -48,3 +46,16 @@ def tell(outcome: Mapping[str, object], environment: Mapping[str, str] = os.envi
             file.write(text)
     except OSError:
         pass  # the log says it, too
+
+
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """Tell a KopfkitError before it ends the process; exit code HOPELESS if it is `Hopeless`."""
+    try:
+        yield
+    except KopfkitError as error:
+        tell({"error": f"{error.what}: {error.why}"})
+        if isinstance(error, Hopeless):
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(HOPELESS)
+        raise

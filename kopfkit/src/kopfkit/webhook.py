@@ -1,71 +1,81 @@
-"""What a conversion webhook's process does beside serving, where OLM v0 runs it.
+"""What a conversion webhook's process does beside serving, where OLM runs it.
 
-OLM makes the webhook's certificate and gives it up at each upgrade, and tells nobody when it makes
-a new one. So the process keeps the Secret through upgrades (`runtime.ownership`) and serves with a
-new certificate as soon as it is trusted (`runtime.renewal`). The generator lets it know what it is
-called (WEBHOOK_DEPLOYMENT) and gives it an account, the rights are
-`kopfkit.project.rights.certificate_owner`.
+OLM v0 makes the webhook's certificate and gives it up at each upgrade, and tells nobody when it
+makes a new one. So the process keeps the Secret through upgrades (`runtime.ownership`) and serves
+with a new certificate as soon as it is trusted (`runtime.renewal`). Under OLM v1 the certificate is
+cert-manager's or the service CA's, which keep the Secret themselves; only the second is needed.
+The generator lets the process know what it is called (WEBHOOK_DEPLOYMENT) and gives it an account,
+the rights are `kopfkit.project.rights.certificate_owner`.
 
     await serve(CONVERTER, ..., beside=kept_certificate(HELLOWORLD.crd_name))
 """
 
-import asyncio
-import logging
 import os
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from kopfkit.conversion import ServingCertificate
 from kopfkit.environment import OPERATOR_CONDITION_NAME, POD_NAMESPACE, WEBHOOK_DEPLOYMENT
-from kopfkit.errors import KopfkitError
 
-log = logging.getLogger(__name__)
+__all__ = [
+    "kept_certificate",
+]
+
+# Where both OLMs mount a webhook's certificate a second time, and nobody else does (olm,
+# pkg/controller/install/certresources.go; operator-controller, its registryv1/generators): the one
+# sign that OLM v1 gives to a process.
+OLMS_CERTIFICATE: Final = Path("/apiserver.local.config/certificates/apiserver.crt")
 
 
 def kept_certificate(
-    *crds: str, environment: Mapping[str, str] = os.environ
+    *crds: str,
+    environment: Mapping[str, str] = os.environ,
+    olms: Path = OLMS_CERTIFICATE,
 ) -> Callable[[ServingCertificate], Coroutine[Any, Any, None]]:
     """For `beside` of `kopfkit.conversion.serve`.
 
     What it makes ends at once where OLM does not run the process, and nothing is asked of the API
-    server. Whatever fails is logged: it must not cost a conversion.
+    server. Whatever fails is logged and tried again: it must not cost a conversion.
 
     Args:
         crds: names of the CRDs that the webhook converts.
-        environment: where OLM and the generator say who we are.
+        environment: where OLM v0 and the generator say who we are.
+        olms: the file that is there under OLM v1, too.
     """
 
+    mounted = olms.exists()
+
     async def keep(certificate: ServingCertificate) -> None:
-        under_olm, deployment, namespace = (
+        under_v0, deployment, namespace = (
             environment.get(name, "").strip()
             for name in (OPERATOR_CONDITION_NAME, WEBHOOK_DEPLOYMENT, POD_NAMESPACE)
         )
-        if under_olm and deployment and namespace:
-            await _keep(certificate, deployment, namespace, crds)
+        if (under_v0 or mounted) and deployment and namespace:
+            await _keep(certificate, deployment, namespace, crds, owns=bool(under_v0))
 
     return keep
 
 
 async def _keep(
-    certificate: ServingCertificate, deployment: str, namespace: str, crds: tuple[str, ...]
+    certificate: ServingCertificate,
+    deployment: str,
+    namespace: str,
+    crds: tuple[str, ...],
+    *,
+    owns: bool,
 ) -> None:
     # Imported here: elsewhere the process never asks the API server anything.
-    from kopfkit.runtime import credentials, ownership, renewal
-    from kopfkit.runtime.client import Client
+    from kopfkit.runtime.api import credentials
+    from kopfkit.runtime.api.client import Client
+    from kopfkit.runtime.olm import keeping, ownership, renewal
 
-    client = Client(credentials.load, manager=deployment)
-    # OLM's name for the Secret (olm, pkg/controller/install/certresources.go).
+    # The name of the Secret under both OLMs (olm, pkg/controller/install/certresources.go).
     secret = f"{deployment}-service-cert"
-    try:
-        await client.open()
-        owned = ownership.Owned(namespace, secret, deployment)
-        renewed = renewal.Renewed(namespace, secret, crds)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(ownership.run(client, owned))
-            tasks.create_task(renewal.run(client, renewed, certificate.take))
-    except KopfkitError as error:
-        log.error("cannot keep the certificate through upgrades: %s", error)
-    except Exception:
-        log.exception("the certificate is no longer kept through upgrades")
-    finally:
-        await client.close()
+    owned = ownership.Owned(namespace, secret, deployment)
+    renewed = renewal.Renewed(namespace, secret, crds)
+    tasks: list[keeping.Task] = [lambda client: renewal.run(client, renewed, certificate.take)]
+    if owns:
+        tasks.append(lambda client: ownership.run(client, owned))
+    client = Client(credentials.load, manager=deployment)
+    await keeping.keep(client, "the certificate", *tasks)

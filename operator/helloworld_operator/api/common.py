@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from kopfkit.crd import Column, Condition, Rule, hints
+from kopfkit.crd import Column, Condition, ConditionedStatus, Rule, Time, hints, patterns
 
 DEFAULT_MESSAGE: Final = "Hello, World!"
 DEFAULT_REPLICAS: Final = 1
@@ -17,18 +17,6 @@ DEFAULT_REPLICAS: Final = 1
 MAX_REPLICAS: Final = 100
 # Unicode characters, as the API server counts maxLength.
 MAX_MESSAGE: Final = 1024
-# Characters: a registry's host name (253), a repository (255), a tag (128) or digest (71).
-MAX_IMAGE: Final = 640
-
-# An image reference as container runtimes read it (github.com/distribution/reference, regexp.go):
-# [registry[:port]/]path[:tag][@digest], the path in lower case.
-_HOST = "[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*"
-_PATH = "[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
-IMAGE_PATTERN: Final = (
-    f"^(({_HOST}|[[][0-9A-Fa-f:]+[]])(:[0-9]+)?/)?{_PATH}(/{_PATH})*"
-    "(:[A-Za-z0-9_][-.A-Za-z0-9_]{0,127})?(@[a-z0-9]+([+._-][a-z0-9]+)*:[0-9a-f]{32,128})?$"
-)
-
 Replicas = Annotated[
     int,
     Meta(
@@ -59,13 +47,13 @@ Image = Annotated[
     str,
     Meta(
         min_length=1,
-        max_length=MAX_IMAGE,
+        max_length=patterns.IMAGE_LENGTH,
         description="Container image that serves the greeting on port 8080. If omitted, the "
         "greeting server in the operator's own image.",
         extra=hints(
             rules=[
                 Rule(
-                    f"self.matches('{IMAGE_PATTERN}')",
+                    f"self.matches('{patterns.IMAGE}')",
                     "image must be an image reference such as registry.example.com/hello:1.0: the "
                     "name in lower case, no spaces, no scheme like https://",
                 )
@@ -75,58 +63,28 @@ Image = Annotated[
 ]
 
 
+# As in the status of a Deployment.
+Count = Annotated[int, Meta(ge=0, extra=hints(format="int32"))]
+
+
 class LastSnapshot(msgspec.Struct, rename="camel", omit_defaults=True):
     """The newest complete snapshot of the volume."""
 
     name: Annotated[str, Meta(description="Name of the HelloWorldSnapshot.")]
-    time: Annotated[
-        str,
-        Meta(
-            description="When it was complete (RFC 3339).",
-            extra=hints(format="date-time"),
-        ),
-    ]
+    time: Annotated[Time, Meta(description="When it was complete (RFC 3339).")]
 
 
-class Status(msgspec.Struct, rename="camel", omit_defaults=True):
+class Status(ConditionedStatus, rename="camel", omit_defaults=True):
     """What the operator has observed; written by the operator only."""
 
-    observed_generation: (
-        Annotated[
-            int,
-            Meta(ge=0, description="The metadata.generation this status was computed from."),
-        ]
-        | None
-    ) = None
     desired_replicas: (
         Annotated[
-            int,
-            Meta(
-                ge=0,
-                description="Desired number of pods, from spec or from the autoscaler.",
-                extra=hints(format="int32"),
-            ),
+            Count, Meta(description="Desired number of pods, from spec or from the autoscaler.")
         ]
         | None
     ) = None
-    replicas: (
-        Annotated[
-            int,
-            Meta(ge=0, description="Number of pods.", extra=hints(format="int32")),
-        ]
-        | None
-    ) = None
-    ready_replicas: (
-        Annotated[
-            int,
-            Meta(
-                ge=0,
-                description="Number of ready pods.",
-                extra=hints(format="int32"),
-            ),
-        ]
-        | None
-    ) = None
+    replicas: Annotated[Count, Meta(description="Number of pods.")] | None = None
+    ready_replicas: Annotated[Count, Meta(description="Number of ready pods.")] | None = None
     selector: (
         Annotated[str, Meta(description="Label selector of the pods, as an autoscaler reads it.")]
         | None

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Final
 import msgspec
 from msgspec import Meta
 
-from kopfkit.crd import QUANTITY_LENGTH, QUANTITY_RULE, Rule, hints
+from kopfkit.crd import QUANTITY_LENGTH, QUANTITY_RULE, Rule, hints, patterns
 
 # A guest book of some hundred thousand lines.
 DEFAULT_SIZE: Final = "64Mi"
@@ -28,23 +28,17 @@ _GROWS: Final = Rule(
     "size cannot be made smaller, volumes only grow; for a smaller one take a snapshot, and "
     "restore it in a new HelloWorld",
 )
-# An object's name (RFC 1123 subdomain), as the API server takes it.
-NAME_RULE: Final = (
-    "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')"
-)
-MAX_NAME: Final = 253
-
 StorageClassName = Annotated[
     str,
     Meta(
         min_length=1,
-        max_length=MAX_NAME,
+        max_length=patterns.OBJECT_NAME_LENGTH,
         description="StorageClass of the volume. If omitted, the cluster's default class. It "
         "cannot be changed later.",
         extra=hints(
             rules=[
                 Rule(
-                    NAME_RULE,
+                    f"self.matches('{patterns.OBJECT_NAME}')",
                     "storageClassName must be the name of a StorageClass: lower case letters, "
                     "digits, '-' and '.', at most 253 characters; kubectl get storageclass lists "
                     "them",
@@ -53,24 +47,6 @@ StorageClassName = Annotated[
         ),
     ),
 ]
-
-
-def _field(*values: str) -> str:
-    """One field of a cron line as a regular expression: *, values, ranges, steps, lists."""
-    one = f"({'|'.join(values)})"
-    item = f"([*]|{one}(-{one})?)(/[1-9][0-9]?)?"
-    return f"{item}(,{item})*"
-
-
-_CRON: Final = " ".join(
-    (
-        _field("[0-5]?[0-9]"),
-        _field("[01]?[0-9]", "2[0-3]"),
-        _field("0?[1-9]", "[12][0-9]", "3[01]"),
-        _field("0?[1-9]", "1[0-2]", "JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC"),
-        _field("[0-7]", "SUN|MON|TUE|WED|THU|FRI|SAT"),
-    )
-)
 
 
 class Persistence(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -113,7 +89,7 @@ class Snapshots(msgspec.Struct, rename="camel", omit_defaults=True):
                 extra=hints(
                     rules=[
                         Rule(
-                            f"self.matches('^(@hourly|@daily|@weekly|{_CRON})$')",
+                            f"self.matches('{patterns.SCHEDULE}')",
                             "schedule must be @hourly, @daily, @weekly or the five fields minute "
                             "(0-59), hour (0-23), day of month (1-31), month (1-12) and day of "
                             "week (0-7) with one space between them, such as '30 2 * * *'",
@@ -143,12 +119,12 @@ class RestoreFrom(msgspec.Struct, rename="camel", omit_defaults=True):
         str,
         Meta(
             min_length=1,
-            max_length=MAX_NAME,
+            max_length=patterns.OBJECT_NAME_LENGTH,
             description="Name of a HelloWorldSnapshot in the same namespace.",
             extra=hints(
                 rules=[
                     Rule(
-                        NAME_RULE,
+                        f"self.matches('{patterns.OBJECT_NAME}')",
                         "snapshotName must be the name of a HelloWorldSnapshot: lower case "
                         "letters, digits, '-' and '.', at most 253 characters; kubectl get hws "
                         "lists them",

@@ -1,6 +1,6 @@
 """Sample objects, for config/samples and the console of OpenShift."""
 
-from helloworld_operator.api import GROUP, KIND, SNAPSHOT
+from helloworld_operator.api import GROUP, KIND, SNAPSHOT, SPOKES
 
 SAMPLES = (
     {
@@ -12,12 +12,15 @@ SAMPLES = (
             "greeting": {"message": "Hello, World!", "language": "en"},
         },
     },
-    {
-        "apiVersion": f"{GROUP}/v1alpha1",
-        "kind": KIND,
-        "metadata": {"name": "helloworld-v1alpha1-sample"},
-        "spec": {"size": 1, "message": "Hello from v1alpha1"},
-    },
+    *(
+        {
+            "apiVersion": f"{GROUP}/{each.VERSION.name}",
+            "kind": KIND,
+            "metadata": {"name": f"helloworld-{each.VERSION.name}-sample"},
+            "spec": each.SAMPLE,
+        }
+        for each in SPOKES
+    ),
     # With a guest book that is copied every night; needs a StorageClass.
     {
         "apiVersion": f"{GROUP}/v1",

@@ -9,16 +9,19 @@ from typing import Annotated, ClassVar, Final
 import msgspec
 from msgspec import Meta
 
-from helloworld_operator.api.persistence import MAX_NAME, NAME_RULE, SMALLEST, StorageClassName
+from helloworld_operator.api.persistence import SMALLEST, StorageClassName
 from kopfkit.crd import (
     QUANTITY_LENGTH,
     QUANTITY_RULE,
     Column,
     Condition,
+    ConditionedStatus,
     CustomResource,
     Rule,
+    Time,
     Version,
     hints,
+    patterns,
 )
 
 KIND: Final = "HelloWorldSnapshot"
@@ -40,13 +43,13 @@ class Spec(msgspec.Struct, rename="camel", omit_defaults=True):
         str,
         Meta(
             min_length=1,
-            max_length=MAX_NAME,
+            max_length=patterns.OBJECT_NAME_LENGTH,
             description="Name of the HelloWorld in the same namespace whose volume is copied. It "
             "must be running: the copy is fetched from it.",
             extra=hints(
                 rules=[
                     Rule(
-                        NAME_RULE,
+                        f"self.matches('{patterns.OBJECT_NAME}')",
                         "helloWorldName must be the name of a HelloWorld: lower case letters, "
                         "digits, '-' and '.', at most 253 characters; kubectl get hw lists them",
                     )
@@ -68,15 +71,9 @@ class Spec(msgspec.Struct, rename="camel", omit_defaults=True):
     ) = None
 
 
-class Status(msgspec.Struct, rename="camel", omit_defaults=True):
+class Status(ConditionedStatus, rename="camel", omit_defaults=True):
     """How far the snapshot is, and what it holds; written by the operator only."""
 
-    observed_generation: (
-        Annotated[
-            int, Meta(ge=0, description="The metadata.generation this status was computed from.")
-        ]
-        | None
-    ) = None
     claim_name: (
         Annotated[
             str,
@@ -102,14 +99,7 @@ class Status(msgspec.Struct, rename="camel", omit_defaults=True):
         | None
     ) = None
     completed_at: (
-        Annotated[
-            str,
-            Meta(
-                description="When the copy was complete (RFC 3339).",
-                extra=hints(format="date-time"),
-            ),
-        ]
-        | None
+        Annotated[Time, Meta(description="When the copy was complete (RFC 3339).")] | None
     ) = None
     conditions: (
         Annotated[
@@ -161,8 +151,6 @@ def resource(group: str) -> CustomResource:
         group=group,
         kind=KIND,
         plural=PLURAL,
-        singular="helloworldsnapshot",
-        list_kind="HelloWorldSnapshotList",
         short_names=("hws",),
         categories=("all",),
         versions=(VERSION,),

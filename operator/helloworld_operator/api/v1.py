@@ -18,7 +18,7 @@ from helloworld_operator.api.common import (
     Status,
 )
 from helloworld_operator.api.persistence import Persistence, RestoreFrom, Snapshots
-from kopfkit.crd import Quantity, Rule, Scale, Version, hints
+from kopfkit.crd import Resources, Rule, Scale, Version, hints
 
 __all__ = [
     "VERSION",
@@ -69,52 +69,6 @@ class Greeting(msgspec.Struct, rename="camel", omit_defaults=True):
         # may have been stored under an older schema, or past it.
         if self.language and not re.fullmatch(LANGUAGE, self.language):
             raise ValueError("language must be a language tag such as en or zh-Hans")
-
-
-# What a container may ask for (Kubernetes, "Resource Management for Pods and Containers").
-_NAMES = Rule(
-    "self.all(name, name in ['cpu', 'memory', 'ephemeral-storage'] || name.contains('/'))",
-    "must name cpu, memory, ephemeral-storage or a device such as example.com/gpu",
-)
-
-
-class Resources(msgspec.Struct, rename="camel", omit_defaults=True):
-    """Compute resources of each pod, as in a container."""
-
-    kubernetes_rules: ClassVar = (
-        Rule(
-            "!has(self.requests) || !has(self.limits) || self.requests.all(name, "
-            "!(name in self.limits) || !isQuantity(string(self.requests[name])) || "
-            "!isQuantity(string(self.limits[name])) || quantity(string(self.requests[name]))"
-            ".compareTo(quantity(string(self.limits[name]))) <= 0)",
-            "requests must not be greater than limits: lower the request or raise the limit",
-            field_path=".requests",
-        ),
-    )
-
-    requests: (
-        Annotated[
-            dict[str, Quantity],
-            Meta(
-                max_length=8,
-                description="Resources that each pod requests, by name: cpu, memory. If omitted, "
-                "the limits.",
-                extra=hints(rules=[_NAMES]),
-            ),
-        ]
-        | None
-    ) = None
-    limits: (
-        Annotated[
-            dict[str, Quantity],
-            Meta(
-                max_length=8,
-                description="Maximum resources of each pod, by name: cpu, memory.",
-                extra=hints(rules=[_NAMES]),
-            ),
-        ]
-        | None
-    ) = None
 
 
 class Service(msgspec.Struct, rename="camel", omit_defaults=True):

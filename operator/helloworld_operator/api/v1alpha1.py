@@ -3,6 +3,7 @@
 
 import msgspec
 
+from helloworld_operator.api import v1
 from helloworld_operator.api.common import (
     COLUMNS,
     DEFAULT_MESSAGE,
@@ -12,9 +13,10 @@ from helloworld_operator.api.common import (
     Replicas,
     Status,
 )
+from kopfkit.conversion import renamed
 from kopfkit.crd import Scale, Version
 
-__all__ = ["VERSION", "Spec", "Status"]
+__all__ = ["SAMPLE", "SPOKE", "VERSION", "Spec", "Status"]
 
 
 class Spec(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -34,3 +36,7 @@ VERSION = Version(
     columns=COLUMNS,
     scale=Scale(".spec.size", ".status.replicas", ".status.selector"),
 )
+SPOKE = renamed(
+    VERSION, {"size": "replicas", "message": "greeting.message"}, hub=v1.VERSION, shown="size"
+)
+SAMPLE = {"size": 1, "message": "Hello from v1alpha1"}

@@ -8,33 +8,7 @@ be reset to 1 (Kubernetes docs, "Server-Side Apply", transferring ownership).
 from typing import Any
 
 from helloworld_operator.api import hub
-from helloworld_operator.controller.desired import Desired, metadata
-from helloworld_operator.controller.names import child_name
 from kopfkit.controller import Problem, dig
-
-
-def autoscaler(desired: Desired) -> dict[str, Any] | None:
-    """The HorizontalPodAutoscaler, or None where none is wanted."""
-    wanted = scaling(desired.spec)
-    if wanted is None:
-        return None
-    utilization = wanted.target_cpu_utilization_percentage
-    target = {"type": "Utilization", "averageUtilization": utilization}
-    return {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": metadata(desired.name),
-        "spec": {
-            "scaleTargetRef": {
-                "apiVersion": "apps/v1",
-                "kind": "Deployment",
-                "name": child_name(desired.name),
-            },
-            "minReplicas": wanted.min_replicas,
-            "maxReplicas": wanted.max_replicas,
-            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
-        },
-    }
 
 
 def scaling(spec: hub.Spec) -> hub.Autoscaling | None:

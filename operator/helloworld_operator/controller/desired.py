@@ -1,4 +1,4 @@
-"""The children that are wanted for a HelloWorld: one pure builder each.
+"""The children that are wanted for a HelloWorld: one pure builder each, and the list of them.
 
 The contract of an image that is named in spec.image (ours fulfils it): run without arguments it
 answers HTTP on $PORT (8080), as any user, with a read-only root file system; a TCP connection to
@@ -6,14 +6,19 @@ the port means ready; the greeting is in $GREETING_MESSAGE and $GREETING_LANGUAG
 is called with the argument `serve` and asked for /healthz.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from helloworld_operator.api import hub
 from helloworld_operator.controller import volumes
-from helloworld_operator.controller.images import CONTAINER, EMPTY, Record
+from helloworld_operator.controller.autoscaling import scaling
+from helloworld_operator.controller.images import CONTAINER, IMAGES
 from helloworld_operator.controller.names import child_name, labels, selector_labels
 from helloworld_operator.settings import OPERAND_PORT
+from kopfkit.controller import restricted_container, restricted_pod
+from kopfkit.controller.images import EMPTY, Record
+from kopfkit.controller.kinds import HORIZONTAL_POD_AUTOSCALERS, SERVICES, Kind
 
 Raw = dict[str, Any]
 
@@ -29,8 +34,6 @@ _DEADLINE: Final = 180
 # Seconds that a pod goes on answering when it is to end: until no node sends it requests any more.
 # The endpoint's removal takes about one; until then a server that is gone refuses visitors.
 _LINGER: Final = 4
-# A user that owns nothing on any node; the image's own.
-_USER: Final = 65532
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def deployment(desired: Desired, record: Record = EMPTY) -> Raw:
         "spec": spec,
     }
     if record != EMPTY:
-        made["metadata"]["annotations"] = record.annotations
+        made["metadata"]["annotations"] = IMAGES.annotations(record)
     return made
 
 
@@ -96,6 +99,52 @@ def service(desired: Desired) -> Raw:
     }
 
 
+def autoscaler(desired: Desired) -> Raw | None:
+    """The HorizontalPodAutoscaler, or None where none is wanted."""
+    wanted = scaling(desired.spec)
+    if wanted is None:
+        return None
+    utilization = wanted.target_cpu_utilization_percentage
+    target = {"type": "Utilization", "averageUtilization": utilization}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": metadata(desired.name),
+        "spec": {
+            "scaleTargetRef": {
+                "apiVersion": "apps/v1",
+                "kind": "Deployment",
+                "name": child_name(desired.name),
+            },
+            "minReplicas": wanted.min_replicas,
+            "maxReplicas": wanted.max_replicas,
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": target}}],
+        },
+    }
+
+
+class ChildKind(NamedTuple):
+    """A kind of child that is made of `Desired` alone.
+
+    Attributes:
+        kind: of the child.
+        build: its builder; None of it means that no such child is wanted.
+        delete: whether a child that is no longer wanted is deleted.
+    """
+
+    kind: Kind
+    build: Callable[[Desired], Raw | None]
+    delete: bool = False
+
+
+# Rights, watches and what a reconcile applies follow from it; the order is that of the writes.
+CHILDREN: Final = (
+    ChildKind(SERVICES, service),
+    # Deleted when spec.autoscaling is removed: it would go on to set replicas.
+    ChildKind(HORIZONTAL_POD_AUTOSCALERS, autoscaler, delete=True),
+)
+
+
 def url(owner: Raw, spec: hub.Spec) -> str:
     """Where the greeting is answered inside the cluster, whatever its DNS domain."""
     of = owner["metadata"]
@@ -111,45 +160,30 @@ def _strategy(spec: hub.Spec) -> Raw:
 
 def _pod(desired: Desired) -> Raw:
     spec, persistent = desired.spec, desired.spec.persistence is not None
-    container: Raw = {
-        "name": CONTAINER,
-        "image": desired.image,
-        "env": [
+    container = restricted_container(
+        CONTAINER,
+        desired.image,
+        env=[
             {"name": "GREETING_MESSAGE", "value": _literal(spec.greeting.message)},
             {"name": "GREETING_LANGUAGE", "value": spec.greeting.language or ""},
             {"name": "PORT", "value": str(OPERAND_PORT)},
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
             *(volumes.ENVIRONMENT if persistent else ()),
         ],
-        "ports": [{"name": "http", "containerPort": OPERAND_PORT, "protocol": "TCP"}],
-        "readinessProbe": _probe(custom=not desired.own_image),
-        "lifecycle": {"preStop": {"sleep": {"seconds": _LINGER}}},
-        "resources": resources(spec),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
-    }
+        ports=[{"name": "http", "containerPort": OPERAND_PORT, "protocol": "TCP"}],
+        readinessProbe=_probe(custom=not desired.own_image),
+        lifecycle={"preStop": {"sleep": {"seconds": _LINGER}}},
+        resources=resources(spec),
+    )
     if desired.own_image:
         container["args"] = ["serve"]
-    pod: Raw = {
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,  # one environment variable per Service would be in the way
-        "containers": [container],
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "terminationGracePeriodSeconds": _LINGER + 10,
-    }
     if persistent:
         container["volumeMounts"] = list(volumes.MOUNTS)
-        pod["securityContext"] |= volumes.SECURITY
-        pod["volumes"] = volumes.volumes(desired.name)
-    return pod
+    return restricted_pod(
+        container,
+        volumes=volumes.volumes(desired.name) if persistent else (),
+        terminationGracePeriodSeconds=_LINGER + 10,
+    )
 
 
 def _probe(*, custom: bool) -> Raw:

@@ -1,13 +1,13 @@
 """One reconcile of a HelloWorld: observe, plan, act, tell."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from helloworld_operator.api import HELLOWORLD, hub
 from helloworld_operator.controller import autoscaling, desired, names, status, volumes
-from helloworld_operator.controller.images import CONTAINER, EMPTY, Record
+from helloworld_operator.controller.images import CONTAINER
 from helloworld_operator.controller.planning import Plan, plan
 from helloworld_operator.controller.world import CLAIMS, SNAPSHOTS, Raw, World, observe
 from kopfkit.controller import (
@@ -22,10 +22,10 @@ from kopfkit.controller import (
     dig,
     exclusive_pods,
 )
+from kopfkit.controller.images import EMPTY, Record
 from kopfkit.controller.kinds import (
     DEPLOYMENTS,
     EVENTS,
-    HORIZONTAL_POD_AUTOSCALERS,
     JOBS,
     LIMIT_RANGES,
     PODS,
@@ -33,13 +33,9 @@ from kopfkit.controller.kinds import (
     SERVICES,
     Kind,
 )
+from kopfkit.controller.schedules import utc_now
 
 HelloWorld = Object[hub.Spec, hub.Status]
-
-
-def utc_now() -> datetime:
-    """The time."""
-    return datetime.now(UTC)
 
 
 def controller(
@@ -58,13 +54,12 @@ def controller(
         undecodable=undecodable,
         initial=names.INITIAL,
     )
+    made.owns(DEPLOYMENTS, rules=exclusive_pods(CONTAINER))
+    for each in desired.CHILDREN:
+        made.owns(each.kind, delete=each.delete)
     return (
-        made.owns(DEPLOYMENTS, rules=exclusive_pods(CONTAINER))
-        .owns(SERVICES)
         # Never deleted: an edit must not destroy data. It goes with the HelloWorld.
-        .owns(CLAIMS)
-        # Deleted when spec.autoscaling is removed: it would go on to set replicas.
-        .owns(HORIZONTAL_POD_AUTOSCALERS, delete=True)
+        made.owns(CLAIMS)
         .owns(JOBS, immutable=True, delete=True)
         .watches(SNAPSHOTS, to=_source, named_by=_restored_from)
         # Made before an upgrade and by the schedule, deleted by its retention.
@@ -112,19 +107,21 @@ async def _end(world: World, told: hub.Status, ctx: Context) -> Result:
 async def _make(world: World, plan: Plan, ctx: Context) -> None:
     wanted, stands = plan.desired, list[str]()
     apply = partial(_apply, world, ctx, stands)
-    scaler = autoscaling.autoscaler(wanted)
-    if scaler is None:
-        # What is no longer wanted might work against what is wanted instead.
-        await ctx.prune(HORIZONTAL_POD_AUTOSCALERS)
+    children = {each.kind: each.build(wanted) for each in desired.CHILDREN}
+    for kind, child in children.items():
+        if child is None:
+            # What is no longer wanted might work against what is wanted instead.
+            await ctx.prune(kind)
     if plan.claim is not None:
         world.claim = await apply(CLAIMS, plan.claim)
     if not plan.hold:
-        child = _deployment(world, wanted, ctx)
+        pods = _deployment(world, wanted, ctx)
         at_first = autoscaling.at_first(wanted.spec)
-        world.deployment = await apply(DEPLOYMENTS, child, at_first=at_first)
-    world.service = await apply(SERVICES, desired.service(wanted))
-    if scaler is not None:
-        await apply(HORIZONTAL_POD_AUTOSCALERS, scaler)
+        world.deployment = await apply(DEPLOYMENTS, pods, at_first=at_first)
+    for kind, child in children.items():
+        if child is not None:
+            live = await apply(kind, child)
+            world.service = live if kind == SERVICES else world.service
     if excess := autoscaling.excess(wanted.spec):
         world.problems.append(excess)
     if stands:
@@ -137,14 +134,13 @@ async def _apply(
     """Apply a child; what stands in its way keeps no other child from being applied."""
     try:
         return await ctx.apply(child, **more)
-    except Terminal as stop:
-        world.problem(stop.reason, stop.message)
-        ctx.requeue(stop.requeue_after)
     except Waiting as stop:
         stands.append(stop.message)
         ctx.requeue(stop.requeue_after)
+    except Terminal as stop:
+        world.note(stop, ctx)
     except Refused as refused:
-        world.refuse(refused)
+        world.note(refused, ctx)
         if kind == CLAIMS and "resize" in refused.error.message:
             # The admission plugin PersistentVolumeClaimResize.
             world.problems.pop()

@@ -1,41 +1,23 @@
-"""The Jobs that copy a guest book and fill a volume, and what their command says at its end.
+"""The Jobs that copy a guest book and fill a volume. Pure.
 
-Pure. Their pods meet the restricted Pod Security Standard, have no service account token, and are
-never matched by a HelloWorld's Service or Deployment: they carry none of its selector labels. A Job
-tries again by itself, a few times (backoffLimit), unless its command says that it is of no use.
+Their pods are never matched by a HelloWorld's Service or Deployment: they carry none of its
+selector labels.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from helloworld_operator.controller.names import APP, MANAGER
-from helloworld_operator.copies.outcome import HOPELESS
+from helloworld_operator.controller.names import common_labels
+from kopfkit.controller import one_shot, restricted_container, restricted_pod
 from kopfkit.controller.limits import signature
+from kopfkit.termination import HOPELESS
 
 Raw = dict[str, Any]
 
-# Tries after the first one.
-_RETRIES: Final = 3
-# Seconds for all of them, the making of the volumes and the pulling of the image included.
-_DEADLINE: Final = 900
-# Seconds a Job is kept when it is done. It can be made again: its command is idempotent.
-_KEPT: Final = 3600
-_USER: Final = 65532
-_CONTAINER: Final = "copy"
 _COPY: Final = "/snapshot"
 _DATA: Final = "/data"
 # On a Job: the resources it was made with, as `limits.signature` spells them.
 RESOURCES: Final = "test.jiaozi.com/resources"
-
-
-def labels(component: str) -> dict[str, str]:
-    """The labels of what we make for snapshots: we find it by them, and no Service does."""
-    return {
-        "app.kubernetes.io/name": APP,
-        "app.kubernetes.io/component": component,
-        "app.kubernetes.io/managed-by": MANAGER,
-    }
 
 
 def snapshot(metadata: Raw, image: str, resources: Raw, url: str, claim: str) -> Raw:
@@ -83,64 +65,16 @@ def _job(
         # whose volume was not made for it. The container cannot write.
         volumes.append({"name": name, "persistentVolumeClaim": {"claimName": claim}})
         mounts.append({"name": name, "mountPath": path, "readOnly": read_only})
-    container = {
-        "name": _CONTAINER,
-        "image": image,
-        "args": list(command),
-        "resources": resources,
-        "volumeMounts": mounts,
+    container = restricted_container(
+        "copy",
+        image,
+        args=list(command),
+        resources=resources,
+        volumeMounts=mounts,
         # The command writes its outcome there; what dies before it can is told by its last lines.
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
-    }
-    pod = {
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "restartPolicy": "Never",
-        "containers": [container],
-        "volumes": volumes,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": _USER,
-            "runAsGroup": _USER,
-            "fsGroup": _USER,
-            "fsGroupChangePolicy": "OnRootMismatch",
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-    }
-    final = {"containerName": _CONTAINER, "operator": "In", "values": [HOPELESS]}
-    policy = [
-        {"action": "FailJob", "onExitCodes": final},
-        # A drained or lost node is not the command's failure.
-        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-    ]
+        terminationMessagePolicy="FallbackToLogsOnError",
+    )
     annotations = {**metadata.get("annotations", {}), RESOURCES: signature(resources)}
     made = {**metadata, "annotations": annotations}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {**made, "labels": {**metadata.get("labels", {}), **labels(component)}},
-        "spec": {
-            "backoffLimit": _RETRIES,
-            "activeDeadlineSeconds": _DEADLINE,
-            "ttlSecondsAfterFinished": _KEPT,
-            "podFailurePolicy": {"rules": policy},
-            "template": {"metadata": {"labels": labels(component)}, "spec": pod},
-        },
-    }
-
-
-def outcome(words: str) -> dict[str, Any] | None:
-    """What the command said at its end, by the last words of its pods; None where they said
-    nothing. Words that are no outcome come as `error`."""
-    if not words:
-        return None
-    try:
-        found = json.loads(words)
-    except ValueError:
-        found = None
-    return found if isinstance(found, dict) else {"error": words[-500:].strip()}
+    pod = restricted_pod(container, volumes=volumes)
+    return one_shot(made, pod, common_labels(component), final=HOPELESS)

@@ -5,7 +5,8 @@ from typing import Any
 
 from helloworld_operator.api import HELLOWORLD, hub
 from helloworld_operator.api import snapshot as api
-from helloworld_operator.controller import desired, images, jobs, names
+from helloworld_operator.controller import desired, names
+from helloworld_operator.controller.images import IMAGES
 from helloworld_operator.controller.retention import MADE_BY, OF_UID
 from kopfkit.controller import (
     Context,
@@ -20,6 +21,7 @@ from kopfkit.controller import (
     larger,
     owned_by,
 )
+from kopfkit.controller import claim as wanted_claim
 from kopfkit.controller.kinds import DEPLOYMENTS, PERSISTENT_VOLUME_CLAIMS, SERVICES, Kind
 
 HELLOWORLDS = Kind.of(HELLOWORLD, hub.VERSION)
@@ -107,18 +109,9 @@ def claim(original: Original, spec: api.Spec, name: str) -> dict[str, Any]:
     wished = original.persistence
     size = str(spec.size) if spec.size is not None else ""
     size = size or larger(str(wished.size), capacity(original.claim))
-    made: dict[str, Any] = {
-        "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": size}},
-    }
-    if storage := spec.storage_class_name or wished.storage_class_name:
-        made["storageClassName"] = storage
-    return {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": name, "labels": jobs.labels("snapshot")},
-        "spec": made,
-    }
+    metadata = {"name": name, "labels": names.common_labels("snapshot")}
+    storage = spec.storage_class_name or wished.storage_class_name
+    return wanted_claim(metadata, size, storage_class=storage)
 
 
 async def _answers(source: dict[str, Any], ctx: Context) -> bool:
@@ -131,7 +124,7 @@ async def _answers(source: dict[str, Any], ctx: Context) -> bool:
     live, service = await ctx.get(DEPLOYMENTS, child), await ctx.get(SERVICES, child)
     if not owned_by(live, source) or not owned_by(service, source):
         return False
-    found = images.running(live)
+    found = IMAGES.running(live)
     mounts = items(dig(live, "spec", "template", "spec", "volumes"))
     wanted = {"claimName": names.claim_name(name)}
     mounted = any(each.get("persistentVolumeClaim") == wanted for each in mounts)

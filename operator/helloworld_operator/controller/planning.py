@@ -9,22 +9,23 @@ from datetime import datetime
 from typing import Final
 
 from helloworld_operator.api import hub
-from helloworld_operator.controller import autoscaling, images, names, retention, volumes
+from helloworld_operator.controller import autoscaling, names, retention, volumes
 from helloworld_operator.controller.desired import Desired
-from helloworld_operator.controller.images import EMPTY, Record, Running, Step
+from helloworld_operator.controller.images import IMAGES, token
 from helloworld_operator.controller.restoring import restore
 from helloworld_operator.controller.snapshots import STUCK
 from helloworld_operator.controller.world import CLAIMS, RECHECK, SOON, Raw, World
 from kopfkit.controller import (
     Context,
     Refused,
-    Terminal,
-    Waiting,
+    Stopped,
     dig,
     growing,
+    images,
     infeasible,
     owned_by,
 )
+from kopfkit.controller.images import EMPTY, Record, Running, Step
 
 # Names the image that may be rolled out without a snapshot before it.
 WITHOUT: Final = "test.jiaozi.com/upgrade-without-snapshot"
@@ -62,7 +63,7 @@ async def plan(world: World, ctx: Context, image: str | None, now: datetime) -> 
         world.problem("ImageMissing", text)
         world.spec = None  # nothing of it is done
         return None
-    found, record = images.running(world.deployment), world.record
+    found, record = IMAGES.running(world.deployment), world.record
     step = images.step(wished, record.good, record.rejected, found, persistent=persistent)
     world.record = Record(step.good, step.rejected)
     if step.why:
@@ -131,14 +132,8 @@ async def _volume(
 async def _restored(world: World, ctx: Context, image: str | None, live: Raw, source: str) -> str:
     try:
         return await restore(world, ctx, image, live, source)
-    except Terminal as stop:
-        world.problem(stop.reason, stop.message)
-        ctx.requeue(stop.requeue_after)
-    except Waiting as stop:
-        world.wait(stop.reason, stop.message)
-        ctx.requeue(stop.requeue_after)
-    except Refused as refused:
-        world.refuse(refused)
+    except (Stopped, Refused) as found:
+        world.note(found, ctx)
     return ""
 
 
@@ -152,11 +147,11 @@ async def _snapshots(
         if step.snapshot:
             run = await _before_upgrade(world, ctx, step, found, wished, now)
     except Refused as refused:
-        world.refuse(refused)
+        world.note(refused, ctx)
     try:
         await retention.keep(world, ctx, now, settled=step.good is not None)
     except Refused as refused:
-        world.refuse(refused)
+        world.note(refused, ctx)
     return run
 
 
@@ -179,7 +174,7 @@ async def _before_upgrade(
             world.wait("WaitingForSnapshot", f"{change}: waits for the pod")
         return step.run
     uid = str(world.raw["metadata"]["uid"])
-    what = images.token(uid, str(step.good), wished, found.revision)
+    what = token(uid, str(step.good), wished, found.revision)
     taken = await retention.before_upgrade(world, ctx, now, what)
     if taken.ready:
         return wished

@@ -56,7 +56,7 @@ async def restore(world: World, ctx: Context, image: str | None, claim: Raw, sou
     if found.ended == "failed":
         if made_for.get(_GENERATION) != _generation(world):
             raise await _anew(ctx, job, "the HelloWorld was changed, tries again")
-        why = (jobs.outcome(found.words) or {}).get("error") or found.message
+        why = (found.outcome or {}).get("error") or found.message
         text = (
             f"the volume cannot be restored from {source}: {why}; change the HelloWorld, or delete "
             f"Job {job['metadata']['name']} to try again"

@@ -1,20 +1,21 @@
 """The HelloWorldSnapshots that the operator makes of a HelloWorld, and which of them it deletes.
 
 By the schedule: one at a time, however many runs were missed. Before an upgrade: one for each. What
-may go is decided by `schedule`; only snapshots that carry our labels and the HelloWorld's uid are
-counted and deleted. Those that people make, and those of a HelloWorld that is gone, stay.
+may go is decided by `kopfkit.controller.schedules`; only snapshots that carry our labels and the
+HelloWorld's uid are counted and deleted. Those that people make, and those of a HelloWorld that is
+gone, stay.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Final
 
 from helloworld_operator.api import GROUP, SNAPSHOT, hub
-from helloworld_operator.controller import schedule
-from helloworld_operator.controller.names import child_name, snapshot_name
-from helloworld_operator.controller.schedule import Due, Made
+from helloworld_operator.controller.names import child_name
 from helloworld_operator.controller.world import RECHECK, SNAPSHOTS, SOON, Raw, World
-from kopfkit.controller import Context, InvalidSpec, conditions_of, dig, is_true
+from kopfkit.controller import Context, InvalidSpec, conditions_of, dig, is_true, schedules
+from kopfkit.controller.names import suffixed
+from kopfkit.controller.schedules import Made, timestamp
 
 OF: Final = "test.jiaozi.com/helloworld"
 OF_UID: Final = "test.jiaozi.com/helloworld-uid"
@@ -25,8 +26,6 @@ RUN: Final = "test.jiaozi.com/scheduled-for"
 _UPGRADES_KEPT: Final = 2
 # A snapshot before an upgrade that is older than that is taken anew: much was written since.
 _FRESH: Final = timedelta(hours=1)
-# Seconds: the clock of a machine may jump, and so no timer waits longer.
-_LONGEST: Final = 1800.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ async def keep(world: World, ctx: Context, now: datetime, *, settled: bool) -> N
     for by, kept in (("schedule", wanted.keep), ("upgrade", _UPGRADES_KEPT)):
         ours = {each["metadata"]["name"]: each for each in all_of_it if _is_of(each, world)}
         made = [each for each in _made(all_of_it, by, now) if each.name in ours]
-        for name in schedule.superfluous(made, kept):
+        for name in schedules.superfluous(made, kept):
             if not ours[name]["metadata"].get("deletionTimestamp"):
                 await ctx.delete(SNAPSHOTS, ours[name], "newer ones are kept")
     world.last_snapshot = _last(world, all_of_it)
@@ -81,7 +80,7 @@ async def before_upgrade(world: World, ctx: Context, now: datetime, what: str) -
     Raises:
         Refused: the API server refused the snapshot.
     """
-    name = snapshot_name(world.name, what)
+    name = suffixed(world.name, what)
     live = await ctx.get(SNAPSHOTS, name) or await _make(world, ctx, name, "upgrade", {})
     if not _is_of(live, world):
         text = f"HelloWorldSnapshot {name} exists and was not made by the operator"
@@ -96,7 +95,7 @@ async def before_upgrade(world: World, ctx: Context, now: datetime, what: str) -
     if not is_true(status, "Ready"):
         reason = str(conditions_of(status).get("Ready", {}).get("reason", ""))
         return Taken(name, reason=reason, message=str(told.get("Ready", "")))
-    if now - _time(dig(status, "completedAt")) > _FRESH:
+    if now - timestamp(dig(status, "completedAt")) > _FRESH:
         await ctx.delete(SNAPSHOTS, live, "too old for the upgrade")
         ctx.requeue(SOON)
         return Taken(name, message="it is taken anew")
@@ -113,12 +112,13 @@ async def _by_the_clock(
     world: World, ctx: Context, now: datetime, expression: str, all_of_it: list[Raw]
 ) -> None:
     made = _made([each for each in all_of_it if _is_of(each, world)], "schedule", now)
-    created = _time(world.raw["metadata"].get("creationTimestamp"))
-    found = schedule.due(expression, max([created, *(each.at for each in made)]), now)
-    ctx.requeue(_delay(found, now))
+    created = timestamp(world.raw["metadata"].get("creationTimestamp"))
+    since = max([created, *(each.at for each in made)])
+    found = schedules.due(expression, since, now, field="spec.snapshots.schedule")
+    ctx.requeue(found.delay(now))
     if found.run is not None and all(each.state for each in made):
-        run = schedule.spell(found.run)
-        name = snapshot_name(world.name, run)
+        run = schedules.spell(found.run)
+        name = suffixed(world.name, run)
         live = await _make(world, ctx, name, "schedule", {RUN: run})
         if not _is_of(live, world):
             raise InvalidSpec(
@@ -158,11 +158,11 @@ def _made(snapshots: list[Raw], by: str, now: datetime) -> list[Made]:
         metadata = each["metadata"]
         if dig(metadata, "labels", MADE_BY) != by:
             continue
-        run = schedule.read(str(dig(metadata, "annotations", RUN) or ""))
+        run = schedules.read(str(dig(metadata, "annotations", RUN) or ""))
         # A run that is said to be in the future would end the schedule, and push out all copies
         # that were really made.
         if run is None or run > now:
-            run = _time(metadata.get("creationTimestamp"))
+            run = timestamp(metadata.get("creationTimestamp"))
         found.append(Made(metadata["name"], run, _state(each)))
     return found
 
@@ -183,18 +183,3 @@ def _last(world: World, snapshots: list[Raw]) -> hub.LastSnapshot | None:
     ]
     newest = max((each for each in done if each[0] >= since), default=None)
     return hub.LastSnapshot(name=newest[1], time=newest[0]) if newest else None
-
-
-def _delay(found: Due, now: datetime) -> float | None:
-    if found.next is None:
-        return None
-    # A little later than on the second: a timer may be early.
-    return min((found.next - now).total_seconds() + 0.1, _LONGEST)
-
-
-def _time(text: Any) -> datetime:
-    """RFC 3339 as a time; the beginning of time for what is none."""
-    try:
-        return datetime.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)

@@ -166,7 +166,7 @@ async def _follow(snapshot: Snapshot, ctx: Context, job: dict[str, Any]) -> Look
         ctx.requeue(_RECHECK)
         hint = f"; its pod waits: {found.hint}" if found.hint else ""
         return Look("Copying", f"a Job copies the guest book{hint}")
-    said = jobs.outcome(found.words)
+    said = found.outcome
     if found.ended == "failed":
         why = (said or {}).get("error") or found.message
         return Look("CopyFailed", f"{why}; take another snapshot", failed=True)

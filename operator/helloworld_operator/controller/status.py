@@ -3,8 +3,7 @@
 Available: at least one pod answers. Progressing: the pods are on their way to what is wanted.
 Degraded: a person has to do something. Each is an ordered chain of checks, of which the first that
 applies is told; docs/reference/conditions.md has them as a table. Reasons are stable words for
-programs; messages are for people. A sentence stands in one condition, and the others name its
-reason and that condition.
+programs; messages are for people. The last two are those of any rollout.
 """
 
 from collections.abc import Callable
@@ -12,24 +11,24 @@ from typing import Final, TypeAlias
 
 from helloworld_operator.api import hub
 from helloworld_operator.controller.desired import TARGETS, url
-from helloworld_operator.controller.images import image_of
-from helloworld_operator.controller.names import selector_labels, selector_text
-from helloworld_operator.controller.world import Raw, World
+from helloworld_operator.controller.images import IMAGES
+from helloworld_operator.controller.names import selector_labels
+from helloworld_operator.controller.world import World
 from kopfkit.controller import (
     Context,
-    Problem,
     Rollout,
     capacity,
     conditions_of,
     decide,
     dig,
-    items,
+    misdirected,
+    port_to,
     rollout,
     see,
 )
+from kopfkit.controller.names import selector_text
+from kopfkit.controller.verdicts import DEGRADED, PROGRESSING, Verdict, pod_problems
 
-Verdict: TypeAlias = tuple[bool, str, str]
-"""State, reason and message of a condition."""
 Check: TypeAlias = Callable[[World, Rollout], Verdict | None]
 
 # What an exchange of the image may wait for before the Deployment is touched.
@@ -45,7 +44,7 @@ def tell(world: World, status: hub.Status, ctx: Context) -> None:
     for kind, verdict in told.items():
         ctx.condition(kind, *verdict)
     state, reason, message = told["Progressing"]
-    exchanged = reason == "RollingOut" and image_of(world.deployment) != status.image
+    exchanged = reason == "RollingOut" and IMAGES.of(world.deployment) != status.image
     # What never ran has nothing to lose by another operator going on with it; and where it is
     # stuck, an upgrade may be the way out.
     if state and status.image and (exchanged or reason in _EXCHANGES):
@@ -73,11 +72,11 @@ def fill(world: World, at: Rollout, status: hub.Status) -> None:
     """Fill all fields of the status but conditions and observedGeneration."""
     status.desired_replicas, status.replicas = at.wanted, at.replicas
     status.ready_replicas = at.ready
-    status.selector = selector_text(world.name)
+    status.selector = selector_text(selector_labels(world.name))
     # Never the address of somebody else's Service.
     status.url = (_url(world) if world.service is not None else "") or None
     # No pods prove no image.
-    proven = image_of(world.deployment) if at.complete and at.wanted else ""
+    proven = IMAGES.of(world.deployment) if at.complete and at.wanted else ""
     status.image = proven or world.record.good
     status.rejected_image = world.record.rejected
     status.volume_capacity = capacity(world.claim)
@@ -121,63 +120,16 @@ def _answering(world: World, at: Rollout) -> Verdict | None:
 
 def _silent(world: World, at: Rollout) -> Verdict | None:
     text = _count(at)
-    if why := ", ".join(each.reason for each in _troubles(world, at)):
+    if why := ", ".join(each.reason for each in pod_problems(world, at)):
         text = f"{text}: {why}; {see('Degraded')}"
     return False, "NoReplicasAvailable", text
 
 
-# -- Progressing: what stands in the way, what is waited for, how far the pods are
-
-
-def _hindered(world: World, at: Rollout) -> Verdict | None:
-    return (False, world.problems[0].reason, see("Degraded")) if world.problems else None
-
-
-def _waits(world: World, at: Rollout) -> Verdict | None:
-    return (True, world.waiting.reason, world.waiting.message) if world.waiting else None
-
-
-def _paused(world: World, at: Rollout) -> Verdict | None:
-    return (False, at.paused.reason, see("Degraded")) if at.paused else None
-
-
-def _held_up(world: World, at: Rollout) -> Verdict | None:
-    return (False, "RolloutStuck", see("Degraded")) if at.stalled else None
-
-
-def _rolling(world: World, at: Rollout) -> Verdict | None:
-    return not at.complete, at.progress.reason, at.progress.message
-
-
-# -- Degraded: what a person has to do something about
-
-
-def _in_trouble(world: World, at: Rollout) -> Verdict | None:
-    found = [*world.problems, *_troubles(world, at)]
-    if not found:
-        return None
-    return True, found[0].reason, "; ".join(each.message for each in found)
-
-
-def _stalled(world: World, at: Rollout) -> Verdict | None:
-    return (True, "RolloutStuck", at.stalled) if at.stalled else None
-
-
-def _as_expected(world: World, at: Rollout) -> Verdict | None:
-    return False, "AsExpected", ""
-
-
 CHECKS: Final[dict[str, tuple[Check, ...]]] = {
     "Available": (_not_made, _no_service, _service_differs, _scaled_to_zero, _answering, _silent),
-    "Progressing": (_hindered, _waits, _paused, _held_up, _rolling),
-    "Degraded": (_in_trouble, _stalled, _as_expected),
+    "Progressing": PROGRESSING,
+    "Degraded": DEGRADED,
 }
-
-
-def _troubles(world: World, at: Rollout) -> list[Problem]:
-    """Why pods are missing: refused by the API server, or made and not starting."""
-    found = (at.refused, *world.troubles, at.paused)
-    return [each for each in found if each is not None]
 
 
 def _count(at: Rollout) -> str:
@@ -189,31 +141,11 @@ def _url(world: World) -> str:
     as a status may be one that nobody wrote for us."""
     if world.spec is not None:
         return url(world.raw, world.spec)
-    port = _port(world.service)
+    port = port_to(world.service, TARGETS)
     return url(world.raw, hub.Spec(service=hub.Service(port=port))) if port else ""
-
-
-def _port(service: Raw | None) -> int:
-    """The port of our Service that leads to the pods, 0 where there is none."""
-    for each in items(dig(service, "spec", "ports")):
-        if each.get("protocol", "TCP") == "TCP" and each.get("targetPort") in TARGETS:
-            return int(each.get("port", 0))
-    return 0
 
 
 def _misdirected(world: World) -> str:
     """Why our Service does not answer at the URL, or ""."""
-    name = dig(world.service, "metadata", "name")
-    if dig(world.service, "spec", "type") == "ExternalName":
-        return f"Service {name} is of type ExternalName: it does not lead to the pods"
-    if dig(world.service, "spec", "selector") != selector_labels(world.name):
-        return f"Service {name} selects other pods"
-    if world.spec is None:
-        return "" if _port(world.service) else f"no port of Service {name} leads to the pods"
-    port = _url(world).rpartition(":")[2]
-    for each in items(dig(world.service, "spec", "ports")):
-        if str(each.get("port")) == port and each.get("protocol", "TCP") == "TCP":
-            if each.get("targetPort") in TARGETS:
-                return ""
-            return f"port {port} of Service {name} leads to another port of the pods"
-    return f"Service {name} has no port {port}/TCP"
+    port = (world.spec.service or hub.Service()).port if world.spec is not None else None
+    return misdirected(world.service, selector_labels(world.name), TARGETS, port)

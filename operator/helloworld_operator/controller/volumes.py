@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from helloworld_operator.api import hub
 from helloworld_operator.controller import names
-from helloworld_operator.controller.images import EMPTY, Record
-from kopfkit.controller import capacity, dig, larger
+from helloworld_operator.controller.images import IMAGES
+from kopfkit.controller import capacity, dig
+from kopfkit.controller import claim as wanted_claim
+from kopfkit.controller.images import EMPTY, Record
 
 Raw = dict[str, Any]
 
@@ -19,8 +21,6 @@ FILLED: Final = "test.jiaozi.com/filled-from"
 NOTHING: Final = "-"
 # Where the greeting server finds it.
 _DIRECTORY: Final = "/data"
-# The group that owns what a fresh volume holds; the pods' own.
-_GROUP: Final = 65532
 # What the volume adds to the greeting server's pod. A snapshot is made in /tmp, so that it needs no
 # room on the volume itself.
 ENVIRONMENT: Final = ({"name": "DATA_DIR", "value": _DIRECTORY},)
@@ -28,7 +28,6 @@ MOUNTS: Final = (
     {"name": "data", "mountPath": _DIRECTORY},
     {"name": "tmp", "mountPath": "/tmp"},
 )
-SECURITY: Final = {"fsGroup": _GROUP, "fsGroupChangePolicy": "OnRootMismatch"}
 
 
 def volumes(name: str) -> list[Raw]:
@@ -53,22 +52,11 @@ def claim(
         filled: what the volume was filled with, or "" while that is not known.
         record: what it is to remember of images.
     """
-    there = dig(live, "spec", "resources", "requests", "storage")
-    size = larger(str(persistence.size), there)
-    if there and dig(live, "status", "phase") != "Bound":
-        size = there  # nothing to grow yet; the API server refuses it
-    spec: Raw = {
-        "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": size}},
-    }
-    if persistence.storage_class_name:
-        # Never another class than it has: it cannot be changed.
-        given = dig(live, "spec", "storageClassName")
-        spec["storageClassName"] = given or persistence.storage_class_name
     metadata: Raw = {"name": names.claim_name(name), "labels": names.labels(name)}
-    if notes := {**({FILLED: filled} if filled else {}), **record.annotations}:
+    if notes := {**({FILLED: filled} if filled else {}), **IMAGES.annotations(record)}:
         metadata["annotations"] = notes
-    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+    wanted_class = persistence.storage_class_name
+    return wanted_claim(metadata, str(persistence.size), storage_class=wanted_class, live=live)
 
 
 def filled_from(live: Raw | None) -> str:

@@ -1,18 +1,14 @@
 """One HelloWorld in one reconcile: what there is, what stands in the way, what is to be told."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from helloworld_operator.api import SNAPSHOT, hub, snapshot
-from helloworld_operator.controller import images, names
-from helloworld_operator.controller.images import EMPTY, Record
-from kopfkit.controller import ApiError, Context, Problem, Refused
-from kopfkit.controller.kinds import (
-    DEPLOYMENTS,
-    PERSISTENT_VOLUME_CLAIMS,
-    SERVICES,
-    Kind,
-)
+from helloworld_operator.controller import names
+from helloworld_operator.controller.images import IMAGES
+from kopfkit.controller import Context, Findings
+from kopfkit.controller.images import EMPTY, Record
+from kopfkit.controller.kinds import DEPLOYMENTS, PERSISTENT_VOLUME_CLAIMS, SERVICES, Kind
 
 Raw: TypeAlias = dict[str, Any]
 SNAPSHOTS: Final = Kind.of(SNAPSHOT, snapshot.VERSION)
@@ -24,7 +20,7 @@ RECHECK: Final = 10.0
 
 
 @dataclass
-class World:
+class World(Findings):
     """What is seen, found and decided about one HelloWorld.
 
     Attributes:
@@ -33,10 +29,6 @@ class World:
         deployment, service, claim: its children as they are; None where there is none of its own.
         record: what is known of its images.
         last_snapshot: the newest complete one.
-        problems: what stands in the way of what is wanted, the gravest first.
-        troubles: why pods do not start, the gravest first.
-        waiting: what has to happen first, by itself.
-        failure: what the API server refused, for another try once it is told.
     """
 
     raw: Raw
@@ -46,10 +38,6 @@ class World:
     claim: Raw | None = None
     record: Record = EMPTY
     last_snapshot: hub.LastSnapshot | None = None
-    problems: list[Problem] = field(default_factory=list)
-    troubles: tuple[Problem, ...] = ()
-    waiting: Problem | None = None
-    failure: ApiError | None = None
 
     @property
     def name(self) -> str:
@@ -60,19 +48,6 @@ class World:
     def namespace(self) -> str:
         """Of the HelloWorld."""
         return str(self.raw["metadata"]["namespace"])
-
-    def problem(self, reason: str, message: str) -> None:
-        """Note what only a person can mend."""
-        self.problems.append(Problem(reason, message))
-
-    def wait(self, reason: str, message: str) -> None:
-        """Note what has to happen first; what was noted before goes before it."""
-        self.waiting = self.waiting or Problem(reason, message)
-
-    def refuse(self, refused: Refused) -> None:
-        """Note what the API server refused."""
-        self.problem(refused.reason, refused.message)
-        self.failure = refused.error
 
 
 def observe(raw: Raw, spec: hub.Spec | None, ctx: Context) -> World:
@@ -88,5 +63,5 @@ def observe(raw: Raw, spec: hub.Spec | None, ctx: Context) -> World:
     )
     # Without persistence the Deployment remembers; a claim of before is of no account.
     volume = world.claim if spec is None or spec.persistence is not None else None
-    world.record = images.known(volume, world.deployment, running=images.running(world.deployment))
+    world.record = IMAGES.known(volume, world.deployment, running=IMAGES.running(world.deployment))
     return world

@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Final
 
 from helloworld_operator.copies import archive
-from helloworld_operator.copies.outcome import Hopeless
 from helloworld_operator.operand.guestbook import FILE, inspect
 from kopfkit.errors import KopfkitError
+from kopfkit.termination import Hopeless
 
 # Seconds for connecting and for any part of the answer; the copy is made before its first byte.
 _TIMEOUT: Final = 120

@@ -9,9 +9,9 @@ import os
 from pathlib import Path
 
 from helloworld_operator.copies import archive
-from helloworld_operator.copies.outcome import Hopeless
 from helloworld_operator.operand.guestbook import FILE, inspect
 from kopfkit.errors import KopfkitError
+from kopfkit.termination import Hopeless
 
 
 def restore(source: Path, directory: Path, *, sha256: str = "") -> tuple[archive.Description, bool]:

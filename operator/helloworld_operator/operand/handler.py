@@ -17,13 +17,11 @@ from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from helloworld_operator.operand import forms
 from helloworld_operator.operand.guestbook import Full, GuestBook
-
-if TYPE_CHECKING:
-    from helloworld_operator.operand.server import Server
+from helloworld_operator.operand.server import Server
 
 # Seconds a client may take for its request or between two of them, and for any part of an answer.
 _PATIENCE: Final = 10
@@ -50,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
     # Head and body go out in two writes: with Nagle's algorithm the body would wait until the
     # client has acknowledged the head, which Linux delays by 40 ms.
     disable_nagle_algorithm = True
-    server: "Server"
+    server: Server
 
     def do_GET(self) -> None:
         """Answer the greeting, the health check, the guest book or a copy of it."""

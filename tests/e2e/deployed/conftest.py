@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from helloworld_operator.project import PROJECT
-from kopfkit.cluster import context, digests, metricsserver
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.process import CommandFailed
-from kopfkit.cluster.progress import Progress
-from kopfkit.cluster.state import ClusterState
+from kopfkit.docker import context, engines
+from kopfkit.docker.engine import Engine
+from kopfkit.host.process import CommandFailed
+from kopfkit.host.progress import Progress
+from kopfkit.host.state import ClusterState
+from kopfkit.image import digests
+from kopfkit.kind import metricsserver
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain.kubectl import Kubectl
 
 # Everything that config/default makes outside its namespace.
 CLUSTER_WIDE = (
@@ -87,7 +89,7 @@ class Variants:
 @pytest.fixture(scope="session")
 def engine(kind_cluster: ClusterState) -> Engine:
     """The engine that the nodes run on."""
-    found = Engine.detect()
+    found = engines.detect()
     assert found is not None
     return found
 

@@ -12,10 +12,10 @@ import pytest
 
 from helloworld_operator.project import PROJECT
 from kopfkit.cluster import manager
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.state import ClusterState
+from kopfkit.docker.engine import Engine
+from kopfkit.host.state import ClusterState
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain.kubectl import Kubectl
 
 NAMESPACE, NAME = PROJECT.namespace, PROJECT.name
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{NAME}"

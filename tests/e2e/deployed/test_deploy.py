@@ -5,8 +5,8 @@ from typing import Any
 
 from helloworld_operator.api import HELLOWORLD
 from helloworld_operator.project import PROJECT
-from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain.kubectl import Kubectl
 
 from .conftest import wait_until_ready
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kopfkit.cluster.process import CommandFailed
+from kopfkit.host.process import CommandFailed
 from kopfkit.testing.waiting import eventually
 
 # Seconds for a ReplicaSet to try again after a refusal: its backoff doubles with each try.

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain.kubectl import Kubectl
 
 from .conftest import CLUSTER_WIDE
 

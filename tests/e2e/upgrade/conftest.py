@@ -9,14 +9,14 @@ import pytest
 
 from helloworld_operator.api import HELLOWORLD
 from helloworld_operator.project import PROJECT
-from kopfkit.cluster import subscription
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.olmobjects import CSVS, SUBSCRIPTIONS
-from kopfkit.cluster.progress import Progress
-from kopfkit.cluster.state import ClusterState
+from kopfkit.docker import engines
+from kopfkit.host.progress import Progress
+from kopfkit.host.state import ClusterState
+from kopfkit.olm import subscription
+from kopfkit.olm.olmobjects import CSVS, SUBSCRIPTIONS
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain.kubectl import Kubectl
 
 from .publishing import Publisher
 
@@ -91,7 +91,7 @@ def publisher(kind_cluster: ClusterState, images: Any) -> Publisher:
     """Publishes bundles and catalogs of the image of this checkout."""
     assert kind_cluster.registry is not None
     base = f"{kind_cluster.registry}/{PROJECT.name}-upgrade"
-    return Publisher(Engine.ensure(Progress()), base, images.operator)
+    return Publisher(engines.ensure(Progress()), base, images.operator)
 
 
 @pytest.fixture(scope="module")

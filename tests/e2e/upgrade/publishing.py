@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from helloworld_operator.project import PROJECT
-from kopfkit.cluster import baseimage, context, digests
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.progress import Progress
+from kopfkit.docker import context
+from kopfkit.docker.engine import Engine
+from kopfkit.host.progress import Progress
+from kopfkit.image import baseimage, digests
 from kopfkit.packaging.bundle import bundle_dockerfile, labels, manifests
 from kopfkit.packaging.catalog import catalog_dockerfile, catalog_tree
 from kopfkit.packaging.releases import History, Release

@@ -11,10 +11,10 @@ from typing import Any
 
 from budgets import SOAK
 from helloworld_operator.project import PROJECT
-from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.packaging.releases import History
 from kopfkit.packaging.ways import members
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain.kubectl import Kubectl
 
 from .clients import Clients
 from .conftest import Package

@@ -15,28 +15,49 @@ from pathlib import Path
 
 import pytest
 
-from kopfkit.cluster import golang
-from kopfkit.cluster.progress import Progress
+from kopfkit.host.progress import Progress
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain import golang
 
 MODULE = "example.com/tiny"
 VERSION = "v1.2.3"
 FILES = {
     "go.mod": f"module {MODULE}\n\ngo 1.25\n",
     "main.go": 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("tiny v1.2.3") }\n',
+    "internal/word/word.go": 'package word\n\nconst Word = "from inside"\n',
+    "internal/word/more.go": "package word\n\nwhat needs a module that cannot be had\n",
 }
+# Uses what is internal to the module.
+INNER = f"""package main
+
+import (
+	"fmt"
+
+	"{MODULE}/internal/word"
+)
+
+func main() {{ fmt.Println(word.Word) }}
+"""
 # Runs in a process of its own, so that it can be interrupted: takes the tools' directory as [1].
 SCRIPT = """
 import sys
 from pathlib import Path
-from kopfkit.cluster import binaries, gomod, toolchain
+from kopfkit.toolchain import binaries, gomod, toolchain
 from kopfkit.errors import KopfkitError
 gomod.TOOLS = Path(sys.argv[1])
 binaries.BINARIES = toolchain.BINARIES = {
     "tiny": binaries.Binary("tiny", "tiny", "example.com/tiny", ()),
+    "inner": binaries.Binary(
+        "inner", "inner", "kopfkit.local/tools/inner", (), of="example.com/tiny",
+        inside=("internal/word/more.go",),
+    ),
 }
 try:
-    print(toolchain.module_dir("example.com/tiny") if sys.argv[2:] else toolchain.tool("tiny"))
+    match sys.argv[2:]:
+        case ["module"]:
+            print(toolchain.module_dir("example.com/tiny"))
+        case names:
+            print(toolchain.tool((names or ["tiny"])[0]))
 except KopfkitError as error:
     sys.exit(f"error: {error}")
 """
@@ -88,10 +109,18 @@ def shop(tmp_path: Path) -> Workshop:
         f"require {MODULE} {VERSION} // indirect\n"
     )
     named = {f"{MODULE}@{VERSION}/{name}": text for name, text in FILES.items()}
-    (group / "go.sum").write_text(
+    sums = (
         f"{MODULE} {VERSION} {_h1(named)}\n"
         f"{MODULE} {VERSION}/go.mod {_h1({'go.mod': FILES['go.mod']})}\n"
     )
+    (group / "go.sum").write_text(sums)
+    inner = tmp_path / "tools" / "inner"
+    inner.mkdir()
+    (inner / "go.mod").write_text(
+        f"module kopfkit.local/tools/inner\n\ngo 1.25\n\nrequire {MODULE} {VERSION}\n"
+    )
+    (inner / "go.sum").write_text(sums)
+    (inner / "main.go").write_text(INNER)
     env = {
         **os.environ,
         "KOPFKIT_CACHE_DIR": str(tmp_path / "cache"),
@@ -161,6 +190,25 @@ def test_a_module_with_another_hash_is_refused(shop: Workshop) -> None:
     assert status == 1
     assert "is not the one that go.sum names" in shown
     assert not list((shop.directory / "cache").rglob("tiny"))
+
+
+def test_a_program_is_built_inside_of_a_module_of_others(shop: Workshop) -> None:
+    status, path, shown = shop.run("inner")
+    assert status == 0, shown
+    assert "Building inner v1.2.3" in shown
+    assert subprocess.check_output([path], text=True) == "from inside\n"
+    assert shop.scratch() == []
+    assert shop.run("inner") == (0, path, "")
+
+
+def test_a_program_is_not_built_inside_of_a_module_with_another_hash(shop: Workshop) -> None:
+    file = shop.directory / "tools/inner/go.sum"
+    file.write_text(file.read_text().replace("h1:", "h1:AAAA", 1))
+    status, _, shown = shop.run("inner")
+    assert status == 1
+    assert "is not the one that go.sum names" in shown
+    status, _, shown = shop.run("inner", GOPROXY="http://127.0.0.1:1")
+    assert "set GOPROXY" in shown
 
 
 def test_an_unreachable_module_proxy_is_named_with_the_cure(shop: Workshop) -> None:

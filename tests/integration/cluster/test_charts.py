@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from kopfkit import yamls
-from kopfkit.cluster import charts, olm, toolchain
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
+from kopfkit.olm import charts, olm
+from kopfkit.toolchain import toolchain
 
 TEMPLATES = {
     "_names.tpl": '{{ define "name" }}{{ default .Chart.Name .Values.other | trunc 4 }}{{ end }}',

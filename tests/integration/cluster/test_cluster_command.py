@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kopfkit.cluster import daemon
+from kopfkit.host import daemon
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
@@ -105,7 +105,7 @@ def test_an_interrupted_up_leaves_nothing(home: Home, number: signal.Signals) ->
     with subprocess.Popen([*COMMAND, "up", "--kind", "control-plane"], env=home.env) as command:
         eventually(lambda: len(home.pids()) >= 2)
         command.send_signal(number)
-    assert command.returncode == 1
+    assert command.returncode == 130
     assert not home.pids()
     assert home.left() == []
 

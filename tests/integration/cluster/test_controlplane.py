@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from kopfkit.cluster import daemon
-from kopfkit.cluster.controlplane import TOOLS, ControlPlane
+from kopfkit.controlplane.controlplane import TOOLS, ControlPlane
 from kopfkit.errors import KopfkitError
+from kopfkit.host import daemon
 from kopfkit.testing.client import Api, ApiError
 from kopfkit.testing.waiting import eventually
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from kopfkit.cluster import ports, process, toolchain
-from kopfkit.cluster.controlplane import ControlPlane
+from kopfkit.controlplane.controlplane import ControlPlane
+from kopfkit.host import ports, process
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain import toolchain
 
 # kubeadm's, with ports and a kubeconfig of the test's; nothing answers at the upstream.
 COREFILE = """

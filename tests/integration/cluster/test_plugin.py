@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kopfkit.cluster import daemon
+from kopfkit.host import daemon
 from kopfkit.testing.client import Api, ApiError
 from kopfkit.testing.waiting import eventually
 

@@ -22,12 +22,13 @@ import pytest
 
 from helloworld_operator.api import HELLOWORLD, SNAPSHOT
 from kopfkit import yamls
-from kopfkit.cluster import controlplane, toolchain
-from kopfkit.cluster.controlplane import ControlPlane
+from kopfkit.controlplane import controlplane
+from kopfkit.controlplane.controlplane import ControlPlane
 from kopfkit.crd import custom_resource_definition
 from kopfkit.errors import KopfkitError
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain import toolchain
 
 ROOT = Path(__file__).parents[3]
 SYSTEM = "helloworld-operator-system"
@@ -133,7 +134,7 @@ def _folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     Folder.root = base.parent if WORKER in os.environ else base
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
     """A control plane of its own, which writes an audit log and may be restarted."""
     try:

@@ -12,9 +12,9 @@ import pytest
 from helloworld_operator.api import HELLOWORLD
 from kopfkit import pki
 from kopfkit.crd import custom_resource_definition
-from kopfkit.runtime import credentials
-from kopfkit.runtime.certificates import VALIDITY, Rotator, Webhook
-from kopfkit.runtime.client import Client
+from kopfkit.runtime.api import credentials
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.olm.certificates import VALIDITY, Rotator, Webhook
 from kopfkit.testing.client import Api
 
 # A CRD is deleted in its own time: each test has one in a group of its own.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kopfkit.cluster import ports
+from kopfkit.host import ports
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 

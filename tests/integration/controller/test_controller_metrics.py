@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from helloworld_operator.alerts import ALERTS
 from kopfkit import pki, yamls
-from kopfkit.cluster import ports
+from kopfkit.host import ports
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 

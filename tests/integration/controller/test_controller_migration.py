@@ -20,12 +20,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from helloworld_operator.api import HELLOWORLD
 from kopfkit import pki, yamls
-from kopfkit.cluster import ports, toolchain
 from kopfkit.crd import custom_resource_definition
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.protection import BINDINGS, POLICIES, policy_name
+from kopfkit.host import ports
+from kopfkit.runtime.olm.protection import BINDINGS, POLICIES, policy_name
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain import toolchain
 
 SYSTEM = "helloworld-operator-system"
 CRD = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{HELLOWORLD.crd_name}"

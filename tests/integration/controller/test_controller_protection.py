@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kopfkit.runtime.protection import BINDINGS, POLICIES, policy_name
+from kopfkit.runtime.olm.protection import BINDINGS, POLICIES, policy_name
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 

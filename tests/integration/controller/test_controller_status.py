@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from kopfkit.cluster import process, toolchain
-from kopfkit.cluster.process import CommandFailed
+from kopfkit.host import process
+from kopfkit.host.process import CommandFailed
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain import toolchain
 
 pytestmark = pytest.mark.usefixtures("operator")
 

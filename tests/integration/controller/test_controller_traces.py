@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from kopfkit import pki
-from kopfkit.cluster import ports
+from kopfkit.host import ports
 from kopfkit.testing.waiting import eventually
 
 

@@ -19,8 +19,8 @@ import pytest
 
 from helloworld_operator.api.conversion import converter
 from kopfkit import pki
-from kopfkit.cluster import ports
 from kopfkit.conversion import serve
+from kopfkit.host import ports
 from kopfkit.testing.waiting import eventually
 
 # The operator's converter under a group of the test's own.

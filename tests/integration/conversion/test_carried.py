@@ -1,12 +1,12 @@
 """A write through v1alpha1 that would lose what only v1 has is refused, unless it says that it
-means it: the policy that `kopfkit.runtime.protection` keeps, against a real API server."""
+means it: the policy that `kopfkit.runtime.olm.protection` keeps, against a real API server."""
 
 from typing import Any
 
 import pytest
 
 from helloworld_operator.api.conversion import ANNOTATION, CONVERTER
-from kopfkit.runtime.policies import Carried, binding, policy, policy_name
+from kopfkit.runtime.olm.policies import Carried, binding, policy, policy_name
 
 POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
 BINDINGS = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings"

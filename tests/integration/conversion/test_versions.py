@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from helloworld_operator.api.conversion import ANNOTATION
-from kopfkit.cluster import process, toolchain
+from kopfkit.host import process
+from kopfkit.toolchain import toolchain
 
 FULL_V1 = {
     "replicas": 3,
@@ -338,6 +339,23 @@ def test_one_manager_may_apply_through_both_versions(hello: Any, one: str, other
     found = hello.get("v1", name)
     assert "labels" not in found["metadata"]
     assert found["spec"] == {**FULL_V1, "greeting": {"message": "Hi", "language": "zh-Hans"}}
+
+
+@pytest.mark.parametrize("written", ["discard", '{"v1":{"/spec/replicas":{"value":1,"over":1}}}'])
+def test_an_apply_passes_where_what_another_manager_owned_was_used_up(
+    hello: Any, written: str
+) -> None:
+    """Nothing is kept any more in the annotation that another manager wrote, and the last label
+    goes: the API server then converts `metadata: null` where an owned annotation is missing."""
+    name = "used-up"
+    hello.make("v1alpha1", name, {ANNOTATION: written}, spec={"size": 1}).ok()
+    for version, labels in (("v1alpha1", {"a": "b"}), ("v1", {}), ("v1alpha1", {"a": "b"})):
+        message = {"greeting": {"message": "Hi"}} if version == "v1" else {"message": "Hi"}
+        obj = hello.object(version, name, spec=message)
+        obj["metadata"]["labels"] = labels
+        path = f"{hello.path(version, name)}?fieldManager=gitops&force=true"
+        hello.api("PATCH", path, obj, Content_Type="application/apply-patch+yaml").ok()
+    hello.api("DELETE", hello.path("v1", name)).ok()
 
 
 FORGED: list[Any] = [

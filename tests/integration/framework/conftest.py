@@ -13,27 +13,30 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import kopf
 import pytest
 
+from hostnames import Registry
 from kopfkit import yamls
-from kopfkit.cluster import controlplane, toolchain
-from kopfkit.cluster.controlplane import ControlPlane
+from kopfkit.controlplane import controlplane
+from kopfkit.controlplane.controlplane import ControlPlane
 from kopfkit.crd import custom_resource_definition
 from kopfkit.errors import KopfkitError
+from kopfkit.host import ports
 from kopfkit.packaging import rbac
 from kopfkit.project import Icon, Maintainer, Provider, derived
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain import toolchain
+from kopfkit.toolchain.kubectl import Kubectl
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "databases"
 OPERATORS = Path(__file__).parent / "operators"
+HARBOUR_GROUP, HARBOUR_SYSTEM = "harbour.example.com", "harbour-system"
 HARBOUR = Path(__file__).parent / "projects" / "harbour"
 SYSTEM = "database-operator-system"
 POLICY = {
@@ -62,47 +65,6 @@ DESCRIBED: dict[str, Any] = {
     "image_base": "registry.example.com/tried",
 }
 KOPFKIT = [sys.executable, "-c", "from kopfkit.cli import main; main()"]
-
-
-class Registry:
-    """A registry of host names, and what was asked of it."""
-
-    def __init__(self) -> None:
-        self.records: dict[str, Any] = {}
-        self.writes: list[str] = []
-        registry = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self, body: Any = None) -> None:
-                text = json.dumps(body).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-            def do_GET(self) -> None:
-                self.answer(registry.records.get(self.path[1:]))
-
-            def do_PUT(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                registry.records[self.path[1:]] = body
-                registry.writes.append(f"PUT {self.path}")
-                self.answer()
-
-            def do_DELETE(self) -> None:
-                url = urlsplit(self.path)
-                owner = parse_qs(url.query)["owner"][0]
-                if registry.records.get(url.path[1:], {}).get("owner") == owner:
-                    del registry.records[url.path[1:]]
-                    registry.writes.append(f"DELETE {url.path}")
-                self.answer()
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
 
 
 @dataclass
@@ -233,7 +195,7 @@ def generate(project: Path, place: Path) -> Path:
     return place
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plane(generated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plane]:
     """A control plane of its own, with an audit log."""
     try:
@@ -319,3 +281,45 @@ def start(plane: Plane) -> Iterator[Callable[..., Process]]:
         if each.process.poll() is None:
             each.process.kill()
             each.process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def harbour_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("projects") / "harbour"
+    place.mkdir()
+    return generate(HARBOUR, place)
+
+
+@pytest.fixture
+def harbour(plane: Plane, harbour_project: Path) -> Path:
+    """The project, with its CRDs and rights as they are installed."""
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HARBOUR_SYSTEM}}
+    plane.api.apply(space)
+    plane.apply(harbour_project, "rbac", "certificates")
+    words = ("apply", "--server-side", "--force-conflicts", "--kustomize")
+    Kubectl.at(plane.control.kubeconfig).run(*words, str(harbour_project / "config" / "crd"))
+    for plural in ("docks", "cranes"):
+        eventually(lambda plural=plural: plane.api.exists(f"/apis/{HARBOUR_GROUP}/v1/{plural}"))
+    return harbour_project
+
+
+@pytest.fixture
+def run_local(plane: Plane, harbour: Path, tmp_path: Path) -> Iterator[Any]:
+    """Starts `kopfkit run local` of the project."""
+    state = {"KUBECONFIG": str(plane.control.kubeconfig), "KOPFKIT_STATE_DIR": str(tmp_path)}
+    words = [*KOPFKIT, "run", "local", f"--webhook-port={ports.free(1)[0]}"]
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> "subprocess.Popen[str]":
+        env = {**os.environ, **state}
+        with (tmp_path / "log").open("w") as log:
+            started.append(
+                subprocess.Popen(words, cwd=harbour, env=env, text=True, stdout=log, stderr=log)
+            )
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.wait(120)

@@ -1,72 +1,24 @@
 """Two kinds with two versions each, converted by one webhook with one certificate."""
 
 import base64
-import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from kopfkit import pki
-from kopfkit.cluster import ports
-from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
-from .conftest import HARBOUR, KOPFKIT, Plane, generate
+from .conftest import HARBOUR_GROUP as GROUP
+from .conftest import HARBOUR_SYSTEM as SYSTEM
+from .conftest import KOPFKIT
 
-GROUP = "harbour.example.com"
-SYSTEM = "harbour-system"
 CRDS = [
     f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{plural}.{GROUP}"
     for plural in ("docks", "cranes")
 ]
 SECRET = f"/api/v1/namespaces/{SYSTEM}/secrets/harbour-operator-webhook-service-cert"
-
-
-@pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("projects") / "harbour"
-    place.mkdir()
-    return generate(HARBOUR, place)
-
-
-@pytest.fixture
-def harbour(plane: Plane, project: Path) -> Path:
-    """The project, with its CRDs and rights as they are installed."""
-    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}}
-    plane.api.apply(space)
-    plane.apply(project, "rbac", "certificates")
-    words = ("apply", "--server-side", "--force-conflicts", "--kustomize")
-    Kubectl.at(plane.control.kubeconfig).run(*words, str(project / "config" / "crd"))
-    for plural in ("docks", "cranes"):
-        eventually(lambda plural=plural: plane.api.exists(f"/apis/{GROUP}/v1/{plural}"))
-    return project
-
-
-@pytest.fixture
-def run_local(plane: Plane, harbour: Path, tmp_path: Path) -> Iterator[Any]:
-    """Starts `kopfkit run local` of the project."""
-    state = {"KUBECONFIG": str(plane.control.kubeconfig), "KOPFKIT_STATE_DIR": str(tmp_path)}
-    words = [*KOPFKIT, "run", "local", f"--webhook-port={ports.free(1)[0]}"]
-    started: list[subprocess.Popen[str]] = []
-
-    def start() -> "subprocess.Popen[str]":
-        env = {**os.environ, **state}
-        with (tmp_path / "log").open("w") as log:
-            started.append(
-                subprocess.Popen(words, cwd=harbour, env=env, text=True, stdout=log, stderr=log)
-            )
-        return started[-1]
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.wait(120)
 
 
 def test_both_kinds_are_converted_for_clients_and_for_their_controllers(
@@ -178,8 +130,11 @@ def test_one_certificate_is_trusted_by_every_crd_and_rotated_for_all_at_once(
     assert process.faults() == []
 
 
-def test_its_bundle_is_valid_for_everybody(project: Path) -> None:
+def test_its_bundle_is_valid_for_everybody(harbour_project: Path) -> None:
     done = subprocess.run(
-        [*KOPFKIT, "bundle", "validate", "--strict"], cwd=project, capture_output=True, text=True
+        [*KOPFKIT, "bundle", "validate", "--strict"],
+        cwd=harbour_project,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr

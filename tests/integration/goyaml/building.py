@@ -8,8 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kopfkit.cluster import build, files, golang, gomod, paths, process
-from kopfkit.cluster.progress import Progress
+from kopfkit.host import files, paths, process
+from kopfkit.host.progress import Progress
+from kopfkit.toolchain import build, golang, gomod
 
 HERE = Path(__file__).parent / "program"
 

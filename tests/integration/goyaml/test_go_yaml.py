@@ -9,7 +9,7 @@ from tests.unit.yamls.agreed import DOCUMENTS, REFUSED, SCALARS
 from tests.unit.yamls.values import VALUES
 
 from kopfkit import yamls
-from kopfkit.cluster.progress import Progress
+from kopfkit.host.progress import Progress
 
 from . import generated
 from .asking import GoYaml, Refused

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kopfkit.cluster import toolchain
 from kopfkit.errors import KopfkitError
+from kopfkit.toolchain import toolchain
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,9 @@ from typing import Any
 import aiohttp
 
 from helloworld_operator.identity import IDENTITY
-from kopfkit.cluster import ports
 from kopfkit.controller.telemetry import Telemetry
-from kopfkit.runtime.store import Store
+from kopfkit.host import ports
+from kopfkit.runtime.manager.store import Store
 
 
 async def test_promtool_has_no_objection_to_any_metric(promtool: Callable[..., str]) -> None:

@@ -6,26 +6,33 @@ tests of what a release changes run in a copy of the checkout, which then has a 
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from kopfkit.cluster import ociimages, ports, process, toolchain
-from kopfkit.cluster.progress import Progress
+import pages
 from kopfkit.errors import KopfkitError
+from kopfkit.host import ports, process
+from kopfkit.host.progress import Progress
+from kopfkit.image import ociimages
 from kopfkit.oci.layout import Layout
 from kopfkit.releasing import publishing
 from kopfkit.releasing.rules import git
-from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain import toolchain
 
 ROOT = Path(__file__).parents[3]
 VERSION = "99.0.0"
+# As docs/drills/release.md says: nothing is done by hand.
+RELEASE, COMMIT = (
+    re.sub(r"\d+[.]\d+[.]\d+", VERSION, line) for line in pages.lines("drills/release.md")
+)
 # Days after which nothing else is: no test may compare a release's day with today's.
 DAY = "2031-03-04"
 # What passes before the release is made.
@@ -74,27 +81,6 @@ def commit(root: Path, message: str) -> None:
     git(root, *author, "commit", "--quiet", "--message", message)
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    place = tmp_path_factory.mktemp("registry")
-    port = ports.free(1)[0]
-    words = [toolchain.tool("crane"), "registry", "serve", f"--address=127.0.0.1:{port}"]
-    with subprocess.Popen([*words, f"--disk={place}"], stderr=subprocess.DEVNULL) as child:
-
-        def answers() -> bool:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/v2/", timeout=5):
-                    return True
-            except OSError as error:
-                raise AssertionError("no registry yet") from error
-
-        try:
-            eventually(answers)
-            yield f"localhost:{port}"
-        finally:
-            child.terminate()
-
-
 @dataclass(frozen=True)
 class Released:
     """A checkout in which a release was made, and what the command said."""
@@ -136,7 +122,10 @@ def released(checkout: Path, registry: str) -> Released:
     base = f"{registry}/helloworld-operator"
     key = checkout.parent / "key"
     assert kopfkit(checkout, "release", "key", str(key)).returncode == 0
-    made = make(checkout, "release", IMAGE_TAG_BASE=base, KEY=str(key), DATE=DAY, CHECK=CHECK)
+    # The page's words, with another version and what a test needs.
+    target, version = shlex.split(RELEASE)[1:]
+    assert version == f"VERSION={VERSION}"
+    made = make(checkout, target, IMAGE_TAG_BASE=base, KEY=str(key), DATE=DAY, CHECK=CHECK)
     assert made.returncode == 0, made.stderr
     directory = checkout / "dist" / f"helloworld-operator-{VERSION}"
     return Released(checkout, directory, base, key, made.stdout)
@@ -149,7 +138,9 @@ def next_tests(released: Released, tmp_path_factory: pytest.TempPathFactory) -> 
     root = place / "checkout"
     shutil.copytree(released.root, root, ignore=_LEFT_OUT, symlinks=True)
     tests = [f"tests/unit/{name}" for name in PACKAGING]
-    code = os.pathsep.join(str(root / name) for name in ("operator", "kopfkit/src"))
+    code = os.pathsep.join(
+        str(root / name) for name in ("operator", "kopfkit/src", "kopfkit-sdk/src")
+    )
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     with (
         (place / "output").open("wb") as output,
@@ -245,6 +236,23 @@ def test_a_catalog_that_would_point_at_a_missing_image_is_refused(
     assert untouched(checkout)
 
 
+def test_a_dry_run_shows_what_a_release_changes_in_the_checkout(
+    checkout: Path, tmp_path: Path
+) -> None:
+    said = kopfkit(checkout, "release", "make", "--version", VERSION, "--date", DAY, "--dry-run")
+    assert said.returncode == 0, said.stderr
+    assert untouched(checkout)
+    git(tmp_path, "clone", "--quiet", str(checkout), "copy")
+    (tmp_path / "diff").write_text(said.stdout)
+    git(tmp_path / "copy", "apply", str(tmp_path / "diff"))
+    changed = {line[3:] for line in git(tmp_path / "copy", "status", "--porcelain").splitlines()}
+    assert {"CHANGELOG.md", "pyproject.toml", "catalog/releases.yaml"} <= changed
+    assert "changelog.d/something.md" in changed
+    for words in (["manifests"], ["bundle", "generate"], ["catalog", "generate"]):
+        checked = kopfkit(tmp_path / "copy", *words, "--check")
+        assert checked.returncode == 0, checked.stdout
+
+
 @pytest.mark.usefixtures("next_tests")
 def test_a_release_brings_the_checkout_up_to_it_and_pushes_nothing(released: Released) -> None:
     assert "Nothing was pushed" in released.said
@@ -254,7 +262,9 @@ def test_a_release_brings_the_checkout_up_to_it_and_pushes_nothing(released: Rel
     assert "Something is new." in (released.root / "CHANGELOG.md").read_text()
     assert not (released.root / "changelog.d" / "something.md").exists()
     assert (released.root / "changelog.d" / "README.md").exists()
-    for words in (["manifests"], ["bundle", "generate"], ["catalog", "generate"]):
+    assert f"appVersion: '{VERSION}'" in (released.root / "chart/Chart.yaml").read_text()
+    generators = (["manifests"], ["bundle", "generate"], ["catalog", "generate"])
+    for words in (*generators, ["chart", "generate"]):
         checked = kopfkit(released.root, *words, "--check")
         assert checked.returncode == 0, checked.stdout
 
@@ -306,6 +316,12 @@ def test_the_bill_of_materials_lists_what_is_in_the_image(released: Released) ->
     names = {one["name"] for one in listed}
     assert {"kopf", "aiohttp", "kopfkit", "helloworld-operator"} <= names
     assert "pytest" not in names
+
+
+def test_the_operators_image_passes_openshifts_checks(released: Released) -> None:
+    images = released.directory / "images"
+    done = kopfkit(released.root, "image", "validate", str(images / "operator"))
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_release_is_pushed_as_it_is_and_a_second_push_finds_it_there(
@@ -360,7 +376,11 @@ def test_the_catalog_image_serves_with_the_cache_that_is_in_it(
 
 
 def test_the_same_release_made_again_has_the_same_images(released: Released) -> None:
-    commit(released.root, f"Release {VERSION}")
+    author = {"GIT_AUTHOR_NAME": "Somebody", "GIT_AUTHOR_EMAIL": "somebody@example.com"}
+    committer = {name.replace("AUTHOR", "COMMITTER"): value for name, value in author.items()}
+    words = ["bash", "-c", COMMIT]
+    done = pages.run(words, released.root, {**os.environ, **author, **committer})
+    assert done.returncode == 0, done.stdout
     before = {
         kind: Layout(released.directory / "images" / kind).digest()
         for kind in ("operator", "bundle", "catalog")

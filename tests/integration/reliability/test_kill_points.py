@@ -211,8 +211,9 @@ def test_an_object_deleted_at_any_write_leaves_no_orphans(
         eventually(lambda: here.orphans() == [])
         # The next object of that name is a new one, and complete.
         here.create("x", **FULL)
-        eventually(lambda: _settled(here))
-        assert here.orphans() == []
+        # A create that was on its way when the object before went may have come after the look: the
+        # garbage collector takes that child, too.
+        eventually(lambda: here.orphans() == [] and _settled(here))
         operator.stop()
 
     with ThreadPoolExecutor(3) as pool:

@@ -14,7 +14,7 @@ class Resolver:
     """The running program; ends with its `with`.
 
     Args:
-        program: one of `building`.
+        program: one of `building`, or kopfkit's tool olm-v1.
         nothing: texts of the refusals that mean that there is nowhere to go.
     """
 
@@ -48,6 +48,7 @@ class Resolver:
         found = [installed]
         while True:
             answer = self._ask(
+                ask="resolve",
                 catalog=catalog,
                 package=package,
                 channels=list(among),
@@ -56,7 +57,7 @@ class Resolver:
             if answer["error"]:
                 assert any(text in answer["error"] for text in self._nothing), answer
                 return tuple(found)
-            version = names.get(answer["bundle"])
+            version = names.get(answer["chosen"])
             if version is None or version in found:  # it stays, or would go round for ever
                 return tuple(found)
             found.append(version)

@@ -1,15 +1,12 @@
 """Builds the programs that ask OLM's own code, into kopfkit's cache: some minutes, once.
 
 OLM v0's resolver is a package of the module that OLM's other parts are built from, with the same
-go.mod. OLM v1's is internal to operator-controller, so its program is built inside a copy of that
-module, with the module's own go.mod and go.sum; the module is checked against the go.sum in v1/.
-operator-controller as a whole cannot be built from its pinned modules; its resolver can.
+go.mod. (OLM v1's is asked by kopfkit's own tool olm-v1.)
 What OLM v0's catalog operator asks before it updates a CRD is not exported by its package: it is
 built with a copy of that module that has one more file, which exports it.
 """
 
 import hashlib
-import json
 import os
 import platform
 import shutil
@@ -17,13 +14,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kopfkit.cluster import build, files, golang, gomod, paths, process
-from kopfkit.cluster.progress import Progress
+from kopfkit.host import files, paths, process
+from kopfkit.host.progress import Progress
+from kopfkit.toolchain import build, golang, gomod, modulecopy
 
 HERE = Path(__file__).parent
 # Without C libraries for images that are never opened here.
 TAGS = "containers_image_openpgp,exclude_graphdriver_btrfs"
-CONTROLLER = "github.com/operator-framework/operator-controller"
 # Where a program's files go in the source.
 PROGRAM = "cmd/resolve"
 LIFECYCLE = "github.com/operator-framework/operator-lifecycle-manager"
@@ -32,21 +29,14 @@ LIFECYCLE = "github.com/operator-framework/operator-lifecycle-manager"
 def olm_v0(progress: Progress) -> Path:
     """The program for OLM v0; see `_build`."""
     ours = {HERE / "main.go": PROGRAM, HERE / "v0" / "choose.go": PROGRAM}
-    return _build("v0", gomod.group("olm"), ours, progress)
-
-
-def olm_v1(progress: Progress) -> Path:
-    """The program for OLM v1; see `_build`."""
-    group = gomod.parse("v1", (HERE / "v1" / "go.mod").read_text())
-    ours = {HERE / "main.go": PROGRAM, HERE / "v1" / "choose.go": PROGRAM}
-    return _build("v1", group, ours, progress, module=CONTROLLER)
+    return _build("v0", gomod.group("cluster"), ours, progress)
 
 
 def olm_catalog(progress: Progress) -> Path:
     """The program that asks OLM v0's catalog operator about a new CRD; see `_build`."""
     more = {HERE / "catalog" / "export.go": "pkg/controller/operators/catalog"}
     ours = {HERE / "catalog" / "main.go": PROGRAM}
-    return _build("catalog", gomod.group("olm"), ours, progress, more=more)
+    return _build("catalog", gomod.group("cluster"), ours, progress, more=more)
 
 
 def _build(
@@ -55,7 +45,6 @@ def _build(
     ours: dict[Path, str],
     progress: Progress,
     *,
-    module: str = "",
     more: dict[Path, str] | None = None,
 ) -> Path:
     """The executable, built first if it is not in the cache.
@@ -65,13 +54,12 @@ def _build(
         group: what pins the module that is asked.
         ours: our files, and the directory of the source that each goes into.
         progress: told of a build.
-        module: is copied and built in; "" to build with the group's own go.mod.
         more: our files that go into packages of a copy of OLM's module.
 
     Raises:
         KopfkitError: there is no Go, a module cannot be downloaded, or it does not compile.
     """
-    modules = HERE / name if name == "v1" else group.directory
+    modules = group.directory
     store = paths.cache_dir() / "resolvers"
     more = more or {}
     target = (
@@ -91,13 +79,11 @@ def _build(
         environment = golang.environment(Path(scratch))
         out, source = Path(scratch) / "resolve", Path(scratch) / "source"
         try:
-            if module:
-                _copy_module(_directory(go, module, modules, environment), source)
-            else:
-                shutil.copytree(modules, source)
+            shutil.copytree(modules, source)
             if more:
                 copy = source / "olm"
-                _copy_module(_directory(go, LIFECYCLE, modules, environment), copy)
+                lifecycle = modulecopy.directory(go, LIFECYCLE, modules, environment)
+                modulecopy.copy(lifecycle, copy)
                 for path, directory in more.items():
                     shutil.copyfile(path, copy / directory / path.name)
                 words = [go, "mod", "edit", f"-replace={LIFECYCLE}=./olm"]
@@ -117,19 +103,6 @@ def _build(
         target.parent.mkdir(exist_ok=True)
         os.replace(out, target)
     return target
-
-
-def _directory(go: Path, module: str, pinned: Path, environment: dict[str, str]) -> Path:
-    """Where the module cache has a module, in the version that `pinned` (a directory) names."""
-    told = process.run([go, "mod", "download", "-json", module], cwd=pinned, env=environment)
-    return Path(json.loads(told)["Dir"])
-
-
-def _copy_module(module: Path, to: Path) -> None:
-    """The module's files; the module cache's own are not writable."""
-    shutil.copytree(module, to, copy_function=shutil.copyfile)
-    for directory in [to, *(path for path in to.rglob("*") if path.is_dir())]:
-        directory.chmod(0o755)
 
 
 def _key(*inputs: Path) -> str:

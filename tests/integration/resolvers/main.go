@@ -1,5 +1,5 @@
 // A request per line of the standard input, an answer per line of the standard output, both JSON.
-// This file and one of v0 and v1, which has `choose`, are one program: see building.py.
+// This file and v0, which has `choose`, are one program: see building.py.
 package main
 
 import (
@@ -24,7 +24,7 @@ type request struct {
 
 // answer is the name of the bundle that is chosen, "" for none, or why there is no answer.
 type answer struct {
-	Bundle string `json:"bundle"`
+	Chosen string `json:"chosen"`
 	Error  string `json:"error"`
 }
 
@@ -55,5 +55,5 @@ func answered(line []byte) answer {
 	if err != nil {
 		return answer{Error: err.Error()}
 	}
-	return answer{Bundle: name}
+	return answer{Chosen: name}
 }

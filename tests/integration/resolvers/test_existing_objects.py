@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kopfkit.cluster.progress import Progress
+from kopfkit.host.progress import Progress
 
 from .building import olm_catalog
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgets import budget
-from kopfkit.cluster.progress import Progress
+from kopfkit.host.progress import Progress
 from kopfkit.packaging.releases import History
 from kopfkit.packaging.routes import route_v0
 from kopfkit.packaging.ways import heads, members

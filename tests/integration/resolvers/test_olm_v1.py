@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgets import budget
-from kopfkit.cluster.progress import Progress
+from kopfkit.host.progress import Progress
+from kopfkit.olm import olmv1
 from kopfkit.packaging.releases import History
 from kopfkit.packaging.routes import route_v1
+from kopfkit.toolchain import toolchain
 
 from .asking import Resolver
-from .building import olm_v1
 from .graphs import (
     CHAIN,
     CHANNELS,
@@ -29,7 +30,7 @@ from .graphs import (
 @pytest.fixture(scope="module")
 def resolver() -> Iterator[Resolver]:
     # Nothing to go to, and the channel does not have what is installed either.
-    with Resolver(olm_v1(Progress()), "no bundles found") as running:
+    with Resolver(toolchain.tool(olmv1.TOOL, Progress()), "no bundles found") as running:
         yield running
 
 

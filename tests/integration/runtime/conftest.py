@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from kopfkit.runtime import credentials
-from kopfkit.runtime.client import Client
+from kopfkit.runtime.api import credentials
+from kopfkit.runtime.api.client import Client
 from kopfkit.testing.client import Api
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.errors import NotLeading, Unavailable
-from kopfkit.runtime.events import BURST, HEARTBEAT, REFILL, Recorder
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.api.errors import NotLeading, Unavailable
+from kopfkit.runtime.manager.events import BURST, HEARTBEAT, REFILL, Recorder
 from kopfkit.testing.client import Api
 
 

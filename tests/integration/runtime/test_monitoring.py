@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.errors import NotLeading, Unavailable
-from kopfkit.runtime.monitoring import MonitoringObjects
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.api.errors import NotLeading, Unavailable
+from kopfkit.runtime.olm.monitoring import MonitoringObjects
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
@@ -145,7 +145,7 @@ async def test_only_the_leader_looks_and_failures_do_not_end_it(
             raise failures.pop()
 
     monkeypatch.setattr(objects, "once", once)
-    monkeypatch.setattr("kopfkit.runtime.looking._LOOK", 0.001)
+    monkeypatch.setattr("kopfkit.runtime.manager.looking._LOOK", 0.001)
     running = asyncio.create_task(objects.run())
     await asyncio.sleep(0.02)
     assert looks == []

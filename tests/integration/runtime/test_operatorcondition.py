@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from kopfkit import yamls
-from kopfkit.cluster import toolchain
 from kopfkit.environment import OPERATOR_CONDITION_NAME
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.errors import ApiError, NotLeading
-from kopfkit.runtime.operatorcondition import Upgradeable, condition_name
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.api.errors import ApiError, NotLeading
+from kopfkit.runtime.olm.operatorcondition import Upgradeable, condition_name
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain import toolchain
 
 OLM = "github.com/operator-framework/operator-lifecycle-manager"
 
@@ -168,7 +168,7 @@ async def test_the_running_task_writes_what_is_set(
 async def test_an_objection_is_told_at_once_although_nothing_spoke_against_an_upgrade_just_before(
     upgradeable: Upgradeable, path: str, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kopfkit.runtime.operatorcondition.QUIET", 3600.0)
+    monkeypatch.setattr("kopfkit.runtime.olm.operatorcondition.QUIET", 3600.0)
     async with running(upgradeable):
         await told(api, path, "True")
         upgradeable.set(False, "A", "a")
@@ -178,7 +178,7 @@ async def test_an_objection_is_told_at_once_although_nothing_spoke_against_an_up
 async def test_an_objection_is_told_at_once_while_the_end_of_another_waits_to_be_told(
     upgradeable: Upgradeable, path: str, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kopfkit.runtime.operatorcondition.QUIET", 3600.0)
+    monkeypatch.setattr("kopfkit.runtime.olm.operatorcondition.QUIET", 3600.0)
     upgradeable.set(False, "A", "a")
     upgradeable.set(True)
     async with running(upgradeable):

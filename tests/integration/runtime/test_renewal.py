@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from kopfkit import pki
-from kopfkit.runtime import credentials
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.renewal import Renewed, pair, run, trusts
+from kopfkit.runtime.api import credentials
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.olm.renewal import Renewed, pair, run, trusts
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
@@ -70,12 +70,12 @@ def trust(api: Api) -> Any:
 def store(api: Api, namespace: str) -> Any:
     """Writes a certificate of an authority into the Secret; returns certificate and key."""
 
-    def write(ca: pki.KeyPair, *without: str) -> Pair:
+    def write(ca: pki.KeyPair, *without: str, key: str = "olmCAKey") -> Pair:
         made = pki.make_serving_cert(ca, ["localhost"], ["127.0.0.1"], now=datetime.now(UTC))
         data = {
             "tls.crt": b64(made.certificate),
             "tls.key": b64(made.key),
-            "olmCAKey": b64(ca.certificate),
+            key: b64(ca.certificate),
         }
         for name in without:
             del data[name]
@@ -125,16 +125,17 @@ async def test_a_new_certificate_waits_until_the_crd_trusts_its_authority(
         await comes(taken, second)
 
 
+@pytest.mark.parametrize("key", ["olmCAKey", "ca.crt"], ids=["OLM v0", "cert-manager"])
 async def test_a_deleted_secret_and_its_successor_are_followed(
-    client: Client, api: Api, namespace: str, trust: Any, store: Any, authority: Any
+    client: Client, api: Api, namespace: str, trust: Any, store: Any, authority: Any, key: str
 ) -> None:
     old, new = authority(), authority()
     trust(old, new)
-    first = store(old)
+    first = store(old, key=key)
     async with following(client, namespace) as taken:
         await comes(taken, first)
         api.delete(f"/api/v1/namespaces/{namespace}/secrets/cert")
-        await comes(taken, store(new))
+        await comes(taken, store(new, key=key))
 
 
 @pytest.mark.parametrize("missing", ["tls.crt", "tls.key", "olmCAKey"])
@@ -199,7 +200,7 @@ async def test_without_rights_it_says_so_once_and_goes_on_when_it_may_watch_by_n
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kopfkit.runtime.renewal.AGAIN", 0.05)
+    monkeypatch.setattr("kopfkit.runtime.olm.renewal.AGAIN", 0.05)
     trust(ca := authority())
     written = store(ca)
     async with following(nobody, namespace) as taken:

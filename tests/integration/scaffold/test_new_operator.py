@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import pages
-from kopfkit.cluster.controlplane import ControlPlane
+from kopfkit.controlplane.controlplane import ControlPlane
 
 PAGE = "how-to/new-operator.md"
 BIN = Path(sys.executable).parent
@@ -44,7 +44,7 @@ def folder(tmp_path: Path, control_plane: ControlPlane) -> Folder:
     return Folder(tmp_path, str(control_plane.kubeconfig))
 
 
-@pytest.mark.parametrize(("style", "tests"), [("reconcile", 6), ("handlers", 4)])
+@pytest.mark.parametrize(("style", "tests"), [("reconcile", 9), ("handlers", 7)])
 def test_a_new_project_is_complete_and_its_second_version_asks_for_a_conversion(
     folder: Folder, style: str, tests: int
 ) -> None:
@@ -54,6 +54,11 @@ def test_a_new_project_is_complete_and_its_second_version_asks_for_a_conversion(
     # A second kind, and one whose objects live in no namespace.
     tier = ("--group", "cache", "--version", "v1alpha1", "--kind", "Tier", "--cluster-scoped")
     folder.check("kopfkit", "create", "api", *tier)
+    # A webhook where nothing is converted.
+    for command in commands("Admission"):
+        folder.check(*command)
+    for generated in ("manifests", "bundle generate", "bundle validate"):
+        folder.check("kopfkit", *generated.split())
     folder.check("ruff", "check")
     folder.check("ruff", "format", "--check")
     folder.check("mypy")

@@ -13,6 +13,10 @@ def test_both_kinds_are_converted_once_their_functions_are_written(folder: Folde
         for version in ("v1alpha1", "v1"):
             words = ("--group", "cache", "--version", version, "--kind", kind)
             folder.check("kopfkit", "create", "api", *words)
+    # One for the hub, and one for a version that is converted first.
+    for kind, version in (("Memcached", "v1"), ("Tier", "v1alpha1")):
+        words = ("--group", "cache", "--version", version, "--kind", kind)
+        folder.check("kopfkit", "create", "webhook", *words, "--defaulting", "--validation")
     for module in ("memcached", "tier"):
         path = folder.path / "cache_operator" / f"{module}_conversion.py"
         text = re.sub(

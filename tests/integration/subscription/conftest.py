@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from kopfkit.cluster import olm, toolchain
-from kopfkit.cluster.kubectl import Kubectl
+from kopfkit.olm import olm
+from kopfkit.toolchain import toolchain
+from kopfkit.toolchain.kubectl import Kubectl
 
 from .subscribing import GROUP
 
@@ -23,7 +24,7 @@ def olm_crds(kubectl: Kubectl, crds_gone: Callable[[str], None]) -> Iterator[Non
     files = str(toolchain.module_dir(olm.MODULE) / "deploy" / "chart" / "crds")
     crds_gone(GROUP)  # another module had them, too
     kubectl.run("apply", "--server-side", "--filename", files)
-    kubectl.run("wait", "--for=condition=Established", "--filename", files)
+    kubectl.established("--filename", files)
     yield
     # The API server takes its time to end the storage of a dozen CRDs, and nobody needs them gone.
     kubectl.run("delete", "--wait=false", "--filename", files)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from kopfkit.cluster import subscription, unsubscription
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.progress import Progress
+from kopfkit.host.progress import Progress
+from kopfkit.olm import subscription, unsubscription
+from kopfkit.toolchain.kubectl import Kubectl
 
 GROUP = "operators.coreos.com"
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.process import CommandFailed
 from kopfkit.errors import KopfkitError
+from kopfkit.host.process import CommandFailed
+from kopfkit.toolchain.kubectl import Kubectl
 
 from .subscribing import CRDS, GROUP, THINGS, names, subscribe, thing
 
@@ -23,7 +23,7 @@ def dead(kubectl: Kubectl, namespace: str) -> Iterator[str]:
         "webhook": {"conversionReviewVersions": ["v1"], "clientConfig": {"service": service}},
     }
     kubectl.apply(crd)
-    kubectl.run("wait", "--for=condition=Established", f"{CRDS}/{THINGS}")
+    kubectl.established(f"{CRDS}/{THINGS}")
     yield service["name"]
     kubectl.delete(CRDS, THINGS)
 

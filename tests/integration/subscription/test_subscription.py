@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from kopfkit.cluster import unsubscription
-from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.errors import KopfkitError
+from kopfkit.olm import unsubscription
 from kopfkit.testing.waiting import eventually
+from kopfkit.toolchain.kubectl import Kubectl
 
 from .subscribing import CRDS, GROUP, THINGS, names, subscribe, thing, unsubscribe
 
@@ -85,7 +85,7 @@ def test_deleting_crds_asks_first_and_says_how_many_objects_go(
     kubectl: Kubectl, namespace: str
 ) -> None:
     kubectl.apply(thing(f"{GROUP}/hello.{namespace}"))
-    kubectl.run("wait", "--for=condition=Established", f"{CRDS}/{THINGS}")
+    kubectl.established(f"{CRDS}/{THINGS}")
     kubectl.apply(
         *(
             {
@@ -122,7 +122,7 @@ def held(kubectl: Kubectl, namespace: str) -> Iterator[str]:
     """The namespace, with an operator's CSV and an object that has a finalizer of the operator."""
     mark = f"{GROUP}/hello.{namespace}"
     kubectl.apply(thing(mark))
-    kubectl.run("wait", "--for=condition=Established", f"{CRDS}/{THINGS}")
+    kubectl.established(f"{CRDS}/{THINGS}")
     kubectl.apply(
         {
             "apiVersion": "example.com/v2",
@@ -180,3 +180,24 @@ def test_an_object_that_the_operator_holds_stops_the_removal_before_the_operator
     assert held not in unsubscription.namespaces(kubectl, "hello")
     left = unsubscription.left(kubectl.kubeconfig, package="hello", namespace=held)
     assert left == [f"namespace/{held}", f"clusterrole/{held}-viewer"]
+
+
+@pytest.mark.usefixtures("olm_crds")
+def test_an_operator_of_some_namespaces_gets_an_operator_group_of_them(
+    kubectl: Kubectl, namespace: str
+) -> None:
+    with pytest.raises(
+        KopfkitError, match="namespace nowhere: is to be watched and does not exist"
+    ):
+        subscribe(kubectl, namespace, targets=["default", "nowhere"])
+    assert [len(found) for found in names(kubectl, namespace).values()] == [0, 0, 0, 0]
+
+    with pytest.raises(KopfkitError, match="was not installed"):
+        subscribe(kubectl, namespace, targets=[namespace, "default"])
+    (group,) = kubectl.list(f"operatorgroups.{GROUP}", namespace)
+    assert group["spec"]["targetNamespaces"] == sorted([namespace, "default"])
+    # What is there is for other namespaces than another installation is to watch.
+    with pytest.raises(KopfkitError, match=r"OperatorGroup hello .* selects other namespaces"):
+        subscribe(kubectl, namespace, targets=["default"])
+    unsubscribe(kubectl, namespace)
+    assert names(kubectl, namespace)["operatorgroups"] == []

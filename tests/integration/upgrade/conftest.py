@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from kopfkit import pki
-from kopfkit.cluster import ports
-from kopfkit.runtime import credentials
-from kopfkit.runtime.client import Client
+from kopfkit.host import ports
+from kopfkit.runtime.api import credentials
+from kopfkit.runtime.api.client import Client
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 # The operator's converter under a group of the test's own, as a process that can be killed.

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kopfkit import pki
-from kopfkit.runtime import protection
+from kopfkit.runtime.olm import protection
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 GUARDS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"

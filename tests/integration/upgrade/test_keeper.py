@@ -8,9 +8,9 @@ import pytest
 
 from kopfkit import yamls
 from kopfkit.migration.keeper import Keeper, Report
-from kopfkit.runtime import credentials
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.errors import NotLeading
+from kopfkit.runtime.api import credentials
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.api.errors import NotLeading
 from kopfkit.testing.access import may
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from budgets import budget
 from helloworld_operator.api.conversion import CONVERTER
 from kopfkit import pki
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.policies import Carried
-from kopfkit.runtime.protection import BINDINGS, POLICIES, Protection, policy_name
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.olm.policies import Carried
+from kopfkit.runtime.olm.protection import BINDINGS, POLICIES, Protection, policy_name
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 OLM = {

@@ -18,12 +18,12 @@ import pytest
 
 from helloworld_operator.project import WEBHOOK
 from kopfkit import pki, yamls
-from kopfkit.cluster import ports
-from kopfkit.cluster.controlplane import ControlPlane
-from kopfkit.runtime import credentials
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.errors import Conflict, Forbidden
-from kopfkit.runtime.ownership import Owned, once
+from kopfkit.controlplane.controlplane import ControlPlane
+from kopfkit.host import ports
+from kopfkit.runtime.api import credentials
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.api.errors import Conflict, Forbidden
+from kopfkit.runtime.olm.ownership import Owned, once
 from kopfkit.simulation.live import look
 from kopfkit.testing.access import may
 from kopfkit.testing.client import Api

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.protection import BINDINGS, POLICIES, Protection, policy_name
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.olm.protection import BINDINGS, POLICIES, Protection, policy_name
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
@@ -26,6 +26,11 @@ def take_away(hello: Any) -> Any:
 def refused(hello: Any) -> Any:
     """Wait until it is refused (the API server takes a policy up within seconds)."""
     return hello.eventually(lambda: take_away(hello), lambda answer: answer.status == 403)
+
+
+def as_account(user: str) -> dict[str, str]:
+    """Headers of a request in the name of an account that may do anything."""
+    return {"Impersonate_User": user, "Impersonate_Group": "system:masters"}
 
 
 def serve_only(hello: Any, *names: str) -> None:
@@ -174,3 +179,44 @@ async def test_a_crd_without_a_conversion_is_not_protected(flippable: Any, clien
     await Protection(client, hello.name, may=lambda: True).once()
 
     assert client.writes == before
+
+
+def test_the_crd_and_its_objects_stay_when_their_owner_is_deleted(protected: Any) -> None:
+    """As OLM v1 owns a bundle's CRDs by a ClusterExtension."""
+    refused(protected)
+    protected.fill(1)
+    api, crd = protected.installed.api, f"{CRDS}/{protected.name}"
+    roles = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+    name = f"owner-of-{protected.name}"
+    role = api("POST", roles, {"metadata": {"name": name}, "rules": []}).ok()
+    owner = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "name": name,
+        "uid": role["metadata"]["uid"],
+    }
+    patch = {"metadata": {"ownerReferences": [owner]}}
+    api("PATCH", crd, patch, Content_Type="application/merge-patch+json").ok()
+    other = {"metadata": {"name": f"also-{name}", "ownerReferences": [owner]}, "rules": []}
+    api("POST", roles, other).ok()
+
+    collector = "system:serviceaccount:kube-system:generic-garbage-collector"
+    said = api("DELETE", f"{crd}?dryRun=All", **as_account(collector))
+    assert said.status == 403
+    assert f"kubectl delete crd {protected.name}" in said.message
+    api("DELETE", f"{roles}/{name}").ok()
+    # The garbage collector goes through all that the owner leaves.
+    protected.eventually(
+        lambda: api("GET", f"{roles}/also-{name}"), lambda answer: answer.status == 404
+    )
+    assert protected.content("v1")
+    assert "deletionTimestamp" not in protected.installed.crd()["metadata"]
+    api("PATCH", crd, {"metadata": {"ownerReferences": None}},
+        Content_Type="application/merge-patch+json").ok()  # fmt: skip
+
+
+def test_who_deletes_the_crd_itself_is_not_held_up(protected: Any) -> None:
+    refused(protected)
+
+    path = f"{CRDS}/{protected.name}?dryRun=All"
+    assert protected.installed.api("DELETE", path).status == 200

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from kopfkit.migration import State, migrate
-from kopfkit.runtime import credentials
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.errors import Gone
+from kopfkit.runtime.api import credentials
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.api.errors import Gone
 
 # No waiting for other API servers: there is one. No limit on the pace of a test.
 FAST: dict[str, Any] = {"settle": 0.5, "rate": 0, "patience": 20}

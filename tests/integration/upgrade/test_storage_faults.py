@@ -11,8 +11,8 @@ import pytest
 
 from kopfkit.errors import KopfkitError
 from kopfkit.migration import State, migrate
-from kopfkit.runtime import credentials
-from kopfkit.runtime.client import Client
+from kopfkit.runtime.api import credentials
+from kopfkit.runtime.api.client import Client
 
 FAST: dict[str, Any] = {"settle": 0.5, "rate": 0, "patience": 20}
 SPEC = {"replicas": 2, "greeting": {"message": "Hi", "language": "en"}}

@@ -80,8 +80,8 @@ def trusting_adversary() -> Adversary:
 
 
 def fails(adversary: Adversary, about: str = "") -> bool:
-    """Whether one of some hundred objects, those that speak of `about`, is found."""
-    for number in range(400):
+    """Whether one of some thousand objects, those that speak of `about`, is found."""
+    for number in range(4000):
         obj = adversary.seeded(number)
         if about not in str(obj["metadata"].get("annotations")):
             continue

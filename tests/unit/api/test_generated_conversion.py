@@ -21,8 +21,8 @@ from kopfkit.testing.versions import Versions
 
 CRD = custom_resource_definition(HELLOWORLD)
 VERSIONS = Versions(CONVERTER, CRD)
-OTHER = {"v1": "v1alpha1", "v1alpha1": "v1"}
-NAMES = list(OTHER)
+NAMES = [CONVERTER.hub, *CONVERTER.spokes]
+OTHER = dict(zip(NAMES, [*NAMES[1:], NAMES[0]], strict=True))
 FORMS: tuple[Form, ...] = ("valid", "newer", "junk")
 ANNOTATIONS = (ANNOTATION,)
 VALID, NEWER, JUNK = (
@@ -98,7 +98,7 @@ def test_both_versions_say_the_same_number_message_image_and_status(obj: dict[st
 
 def check(number: int) -> None:
     """Every property on the object of one number."""
-    version = NAMES[number % 2]
+    version = NAMES[number % len(NAMES)]
     form = ("valid", "newer", "junk", "valid")[number // 2 % 4]
     obj = MAKERS[version].seeded(number, form)
     if form == "junk":

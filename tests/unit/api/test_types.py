@@ -1,14 +1,18 @@
 """What the two versions of HelloWorld promise each other."""
 
+import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from helloworld_operator.api import HELLOWORLD, snapshot, v1, v1alpha1
+import helloworld_operator
+from helloworld_operator.api import GROUP, HELLOWORLD, snapshot, v1, v1alpha1
 from kopfkit.crd import schema_of
 
+API = "helloworld_operator.api"
 V1 = schema_of(v1.Spec, "v1")["properties"]
 V1ALPHA1 = schema_of(v1alpha1.Spec, "v1alpha1")["properties"]
 
@@ -65,3 +69,21 @@ def test_kubectl_explain_says_defaults_and_what_a_quantity_is(spec: Any) -> None
 def test_v1_is_the_one_that_is_stored() -> None:
     assert [version.name for version in HELLOWORLD.versions if version.storage] == ["v1"]
     assert HELLOWORLD.crd_name == "helloworlds.test.jiaozi.com"
+
+
+OPERATOR = Path(helloworld_operator.__file__).parent
+MODULES = [path for path in OPERATOR.rglob("*.py") if path.parent.name != "api"]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(OPERATOR)))
+def test_nothing_but_the_api_knows_a_version_by_name(path: Path) -> None:
+    """Or another version would have to be named there, too. The hub is `api.hub` elsewhere."""
+    versions = {version.name for version in HELLOWORLD.versions}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(API):
+            named = {*(node.module or "").split("."), *(alias.name for alias in node.names)}
+            assert named.isdisjoint(versions)
+        # The core group's "v1" is another matter.
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert node.value not in versions - {"v1"}
+            assert not node.value.startswith(tuple(f"{GROUP}/{name}" for name in versions))

@@ -1,14 +1,15 @@
-"""What the benchmark runs: nothing that an operator does not need, and a clear word without Go."""
+"""What the benchmark runs: nothing that an operator does not need, and a clear word without Go or
+Rust."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 
-from bench import gobuild, sites
-from kopfkit.cluster import golang
-from kopfkit.cluster.progress import Progress
+from bench import peerbuild, sites
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
+from kopfkit.toolchain import golang
 
 SOURCE = Path(__file__).parents[3] / "benchmarks" / "go"
 
@@ -43,10 +44,26 @@ def test_without_go_the_error_says_so_and_what_to_do(tmp_path, monkeypatch):
     golang.find.cache_clear()
     try:
         with pytest.raises(KopfkitError, match=r"Go.*not on PATH") as caught:
-            gobuild.operator(source, Progress())
+            peerbuild.go("operator", source, Progress())
     finally:
         golang.find.cache_clear()
     assert "Install Go" in str(caught.value)
+
+
+def test_without_cargo_the_error_says_so_and_what_to_do(tmp_path, monkeypatch):
+    source = shutil.copytree(SOURCE.parent / "rs", tmp_path / "rs")
+    (source / "src" / "other.rs").write_text("")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("KOPFKIT_CACHE_DIR", str(tmp_path / "cache"))
+    with pytest.raises(KopfkitError, match=r"cargo: is not on PATH") as caught:
+        peerbuild.rust(source, Progress())
+    assert "Install Rust" in caught.value.hint
+
+
+def test_the_peer_on_kube_rs_is_locked():
+    locked = (SOURCE.parent / "rs" / "Cargo.lock").read_text()
+    assert 'name = "kube"\nversion = "5.0.0"\n' in locked
+    assert locked.count("checksum = ") == locked.count("[[package]]") - 1  # its own has none
 
 
 def test_the_peer_on_controller_runtime_is_pinned_with_its_hashes():

@@ -3,10 +3,11 @@ questions about them are answered by the test."""
 
 import pytest
 
-from kopfkit.cluster import choice, docker
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.state import ClusterState
+from kopfkit.cluster import choice
+from kopfkit.docker import engines, ownengine
+from kopfkit.docker.engine import Engine
 from kopfkit.errors import KopfkitError
+from kopfkit.host.state import ClusterState
 
 RUNNING = ClusterState("kopfkit", "control-plane", "/k", ready=True)
 
@@ -16,8 +17,8 @@ def machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """A machine on which Docker answers, one where it could be started, one without both."""
     engine = Engine(None, False, "28.0") if request.param == "docker" else None
     reason = "not running as root" if request.param == "bare" else ""
-    monkeypatch.setattr(Engine, "detect", classmethod(lambda cls: engine))
-    monkeypatch.setattr(docker, "own_impossible", lambda: reason)
+    monkeypatch.setattr(engines, "detect", lambda: engine)
+    monkeypatch.setattr(ownengine, "impossible", lambda: reason)
     return str(request.param)
 
 

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from helloworld_operator.api import v1
-from helloworld_operator.controller import autoscaling, desired, helloworlds
+from helloworld_operator.controller import desired, helloworlds
 from helloworld_operator.controller.desired import Desired
 from helloworld_operator.controller.names import MANAGER
 from kopfkit.controller import Refused, assembly, kinds
 from kopfkit.controller.context import Context
-from kopfkit.runtime.client import Resource
-from kopfkit.runtime.errors import Conflict, Invalid, NotFound
-from kopfkit.runtime.store import key_of
-from kopfkit.runtime.views import ViewingClient
+from kopfkit.runtime.api.client import Resource
+from kopfkit.runtime.api.errors import Conflict, Invalid, NotFound
+from kopfkit.runtime.api.views import ViewingClient
+from kopfkit.runtime.manager.store import key_of
 
 OWNER: dict[str, Any] = {
     "apiVersion": "test.jiaozi.com/v1",
@@ -27,7 +27,7 @@ OWNER: dict[str, Any] = {
 CONTROLLER = helloworlds.controller(None)
 HELLOWORLDS, SERVICES = CONTROLLER.resource, kinds.SERVICES.resource
 AUTOSCALERS = kinds.HORIZONTAL_POD_AUTOSCALERS.resource
-SERVICE, SCALER = desired.service, autoscaling.autoscaler
+SERVICE, SCALER = desired.service, desired.autoscaler
 WISH = Desired("x", v1.Spec(autoscaling=v1.Autoscaling(max_replicas=3)), "i:1")
 
 

@@ -6,7 +6,7 @@ from helloworld_operator.api import v1
 from helloworld_operator.controller import autoscaling, desired
 from helloworld_operator.controller.desired import Desired
 from helloworld_operator.controller.names import MANAGER
-from kopfkit.runtime.managedfields import take_over
+from kopfkit.runtime.api.managedfields import take_over
 
 OWNER: dict[str, Any] = {
     "apiVersion": "test.jiaozi.com/v1",
@@ -138,13 +138,13 @@ def test_with_an_autoscaler_the_number_of_pods_is_not_ours() -> None:
 
 def test_the_autoscaler_speaks_of_the_deployment_and_of_nothing_where_none_is_wanted() -> None:
     spec = v1.Spec(autoscaling=v1.Autoscaling(max_replicas=5))
-    made = autoscaling.autoscaler(wish(spec))
+    made = desired.autoscaler(wish(spec))
 
     assert made is not None
     assert made["spec"]["scaleTargetRef"]["name"] == "x"
     assert (made["spec"]["minReplicas"], made["spec"]["maxReplicas"]) == (1, 5)
     assert made["spec"]["metrics"][0]["resource"]["target"]["averageUtilization"] == 80
-    assert autoscaling.autoscaler(wish(v1.Spec())) is None
+    assert desired.autoscaler(wish(v1.Spec())) is None
 
 
 def test_with_a_volume_one_pod_at_a_time_runs_whatever_is_stored() -> None:
@@ -156,7 +156,7 @@ def test_with_a_volume_one_pod_at_a_time_runs_whatever_is_stored() -> None:
         made = desired.deployment(wish(spec))["spec"]
         assert made["replicas"] == 1
         assert made["strategy"] == {"type": "Recreate"}
-        assert autoscaling.autoscaler(wish(spec)) is None
+        assert desired.autoscaler(wish(spec)) is None
         problem = autoscaling.excess(spec)
         assert problem is not None
         assert problem.reason == "TooManyReplicas"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from helloworld_operator.controller import helloworlds
-from helloworld_operator.controller.images import PROVEN
+from helloworld_operator.controller.images import IMAGES
 from helloworld_operator.controller.planning import WITHOUT
 from helloworld_operator.controller.retention import MADE_BY, OF_UID
 from helloworld_operator.controller.volumes import FILLED
@@ -18,7 +18,7 @@ from kopfkit.controller.kinds import (
     PERSISTENT_VOLUME_CLAIMS,
     SERVICES,
 )
-from kopfkit.runtime.errors import Forbidden, Invalid
+from kopfkit.runtime.api.errors import Forbidden, Invalid
 from kopfkit.testing import reconcile as harness
 from kopfkit.testing.reconcile import Reconciled, reconcile
 from scenarios import IMAGE, SHA256, child, condition, ended, hello, snapshot, words
@@ -320,7 +320,7 @@ def test_a_snapshot_is_taken_before_another_image_runs_on_the_volume() -> None:
     assert ready.status["lastSnapshot"]["name"] == made["metadata"]["name"]
     # The claim remembers the way back.
     claim = ready.child(PERSISTENT_VOLUME_CLAIMS, "x-data")
-    assert claim["metadata"]["annotations"][PROVEN] == IMAGE
+    assert claim["metadata"]["annotations"][IMAGES.proven] == IMAGE
 
 
 def test_a_snapshot_that_failed_or_is_stuck_holds_the_upgrade() -> None:

@@ -63,16 +63,3 @@ def test_it_asks_for_what_it_is_told_to_and_notes_that(job: Any) -> None:
     assert container["resources"] == RESOURCES
     note = job["metadata"]["annotations"][jobs.RESOURCES]
     assert json.loads(note) == RESOURCES
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("", None),
-        ('{"a": 1}', {"a": 1}),
-        ("Killed\n", {"error": "Killed"}),
-        (json.dumps([1]), {"error": "[1]"}),
-    ],
-)
-def test_the_last_words_of_the_command_are_its_outcome(words: str, expected: Any) -> None:
-    assert jobs.outcome(words) == expected

@@ -13,10 +13,9 @@ from helloworld_operator.controller.names import (
     labels,
     restore_name,
     selector_labels,
-    selector_text,
     snapshot_child_name,
-    snapshot_name,
 )
+from kopfkit.controller.names import selector_text, suffixed
 
 # DNS subdomains as the API server takes them for names, up to 253 characters; and names made to
 # meet others: those of children, and what differs only where a name is cut.
@@ -64,7 +63,7 @@ def test_a_restore_and_a_snapshot_never_share_a_job(hello: str, snapshot: str) -
 
 @given(NAMES, st.sampled_from(["202611250230", "upgrade-0123456789"]))
 def test_a_snapshot_that_is_made_by_the_operator_gets_a_legal_name(name: str, what: str) -> None:
-    made = snapshot_name(name, what)
+    made = suffixed(name, what)
     assert len(made) <= 253
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", made)
     assert made.endswith(f"-{what}")
@@ -72,9 +71,7 @@ def test_a_snapshot_that_is_made_by_the_operator_gets_a_legal_name(name: str, wh
 
 @given(NAMES, NAMES)
 def test_snapshots_of_two_helloworlds_never_share_a_name(one: str, other: str) -> None:
-    assert one == other or snapshot_name(one, "202611250230") != snapshot_name(
-        other, "202611250230"
-    )
+    assert one == other or suffixed(one, "202611250230") != suffixed(other, "202611250230")
 
 
 @every_namer
@@ -114,7 +111,7 @@ def test_names_of_released_operators_never_change() -> None:
     assert claim_name("x" * 253) == "x" * 47 + "-1329e1bd71-data"
     assert snapshot_child_name("x" * 253) == "x" * 43 + "-1329e1bd71-snapshot"
     assert restore_name("x" * 253) == "x" * 44 + "-1329e1bd71-restore"
-    assert snapshot_name("x" * 253, "what") == "x" * 237 + "-1329e1bd71-what"
+    assert suffixed("x" * 253, "what") == "x" * 237 + "-1329e1bd71-what"
     assert selector_labels("hello") == {
         "app.kubernetes.io/name": "helloworld",
         "app.kubernetes.io/instance": "hello",
@@ -123,4 +120,4 @@ def test_names_of_released_operators_never_change() -> None:
 
 def test_the_selector_text_is_what_kubectl_takes() -> None:
     expected = "app.kubernetes.io/instance=hello,app.kubernetes.io/name=helloworld"
-    assert selector_text("hello") == expected
+    assert selector_text(selector_labels("hello")) == expected

@@ -11,7 +11,7 @@ from helloworld_operator.controller import desired
 from helloworld_operator.controller.desired import Desired
 from helloworld_operator.controller.images import CONTAINER
 from kopfkit.controller import exclusive_pods
-from kopfkit.runtime.contradictions import contradictions, written
+from kopfkit.runtime.api.contradictions import contradictions, written
 
 DEPLOYMENTS = exclusive_pods(CONTAINER)
 POD = "spec.template.spec"

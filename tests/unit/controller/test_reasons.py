@@ -9,7 +9,7 @@ import pytest
 
 from helloworld_operator import controller
 from helloworld_operator.controller.snapshots import STUCK
-from kopfkit.controller import rollouts
+from kopfkit.controller import rollouts, verdicts
 from kopfkit.controller.podfailures import REASONS
 
 SOURCES = Path(controller.__file__).parent
@@ -79,7 +79,8 @@ def emitted(kind: str) -> set[str]:
     """Every reason that the operator gives the conditions of a kind."""
     found = OF_A_JOB | OF_CHILDREN
     if kind == "HelloWorld":
-        found |= OF_REPAIRED | reasons_in(Path(rollouts.__file__).read_text())
+        for module in (rollouts, verdicts):
+            found |= OF_REPAIRED | reasons_in(Path(module.__file__).read_text())
     for path in SOURCES.glob("*.py"):
         if (path.name in SNAPSHOTS) == (kind == "HelloWorldSnapshot"):
             found |= reasons_in(path.read_text())

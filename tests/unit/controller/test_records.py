@@ -13,20 +13,14 @@ from hypothesis import strategies as st
 from budgets import budget
 from helloworld_operator.api import v1
 from helloworld_operator.controller import helloworlds, status, volumes
-from helloworld_operator.controller.images import (
-    EMPTY,
-    PROVEN,
-    REJECTED,
-    Record,
-    Running,
-    known,
-    recorded,
-)
+from helloworld_operator.controller.images import IMAGES
 from helloworld_operator.controller.planning import WITHOUT, Plan, plan
 from helloworld_operator.controller.world import World, observe
+from kopfkit.controller.images import EMPTY, Record, Running
 from kopfkit.controller.kinds import DEPLOYMENTS, PERSISTENT_VOLUME_CLAIMS
 from kopfkit.testing.reconcile import context, reconcile
 
+PROVEN, REJECTED, known, recorded = IMAGES.proven, IMAGES.rejected, IMAGES.known, IMAGES.recorded
 EVIL = "registry.evil.example/miner:1"
 OURS, NEXT = "hello:1", "hello:2"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -2,9 +2,15 @@
 
 from collections import defaultdict
 
+from helloworld_operator.controller import desired
 from helloworld_operator.controller.operator import operator
 
 READ = {"get", "list", "watch"}
+# A child is made, repaired, and deleted where it may be unwanted: then nothing of it is lost.
+CHILDREN = {
+    each.kind.plural: READ | {"create", "patch"} | ({"delete"} if each.delete else set())
+    for each in desired.CHILDREN
+}
 
 
 def test_the_operator_may_do_what_its_controllers_say_and_no_more() -> None:
@@ -15,6 +21,7 @@ def test_the_operator_may_do_what_its_controllers_say_and_no_more() -> None:
         found[name].update(use.verbs)
 
     assert found == {
+        **CHILDREN,
         "helloworlds": READ,
         "helloworlds/status": {"patch"},
         "helloworlds/finalizers": {"update"},
@@ -23,10 +30,8 @@ def test_the_operator_may_do_what_its_controllers_say_and_no_more() -> None:
         "helloworldsnapshots/status": {"patch"},
         "helloworldsnapshots/finalizers": {"update"},
         "deployments": READ | {"create", "patch"},
-        "services": READ | {"create", "patch"},
         # Never deleted: a volume goes with its owner, by the garbage collector.
         "persistentvolumeclaims": READ | {"create", "patch"},
-        "horizontalpodautoscalers": READ | {"create", "patch", "delete"},
         # Made and deleted, never changed.
         "jobs": READ | {"create", "delete"},
         "pods": {"list"},
@@ -34,3 +39,9 @@ def test_the_operator_may_do_what_its_controllers_say_and_no_more() -> None:
         "limitranges": {"list"},
         "resourcequotas": {"list"},
     }
+
+
+def test_only_what_holds_nothing_may_be_deleted() -> None:
+    deleted = {use.resource.plural for use in operator(None).uses() if "delete" in use.verbs}
+
+    assert deleted.isdisjoint({"persistentvolumeclaims", "deployments", "services", "secrets"})

@@ -8,7 +8,7 @@ import pytest
 from helloworld_operator.controller import snapshots
 from helloworld_operator.controller.retention import MADE_BY, OF_UID
 from kopfkit.controller.kinds import DEPLOYMENTS, JOBS, PERSISTENT_VOLUME_CLAIMS, SERVICES
-from kopfkit.runtime.errors import Forbidden
+from kopfkit.runtime.api.errors import Forbidden
 from kopfkit.testing import reconcile as harness
 from kopfkit.testing.reconcile import Reconciled, reconcile
 from scenarios import IMAGE, SAID, SHA256, child, condition, ended, hello, snapshot, words

@@ -10,10 +10,10 @@ from helloworld_operator.controller.operator import operator
 from kopfkit.controller import assembly, kinds
 from kopfkit.controller import sources as sources_module
 from kopfkit.controller.sources import Sources
-from kopfkit.runtime.client import Client, Resource
-from kopfkit.runtime.errors import Unavailable
-from kopfkit.runtime.queue import WorkQueue
-from kopfkit.runtime.store import Key
+from kopfkit.runtime.api.client import Client, Resource
+from kopfkit.runtime.api.errors import Unavailable
+from kopfkit.runtime.manager.queue import WorkQueue
+from kopfkit.runtime.manager.store import Key
 
 OPERATOR = operator(None)
 SOURCES = assembly.sources(OPERATOR.name, OPERATOR.controllers)

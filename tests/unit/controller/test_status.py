@@ -11,12 +11,12 @@ from budgets import budget
 from helloworld_operator.api import v1
 from helloworld_operator.controller import helloworlds
 from helloworld_operator.controller import status as module
-from helloworld_operator.controller.images import Record
 from helloworld_operator.controller.world import World
 from kopfkit.controller import InvalidSpec, Problem, decode_spec, rollout
 from kopfkit.controller.conditions import patch
+from kopfkit.controller.images import Record
 from kopfkit.controller.kinds import DEPLOYMENTS, SERVICES
-from kopfkit.runtime.shapes import Shape, trim
+from kopfkit.runtime.api.shapes import Shape, trim
 from kopfkit.testing.reconcile import reconcile
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from helloworld_operator.api import HELLOWORLD, v1
 from helloworld_operator.controller import status
-from helloworld_operator.controller.images import Record
 from helloworld_operator.controller.world import World as Seen
 from kopfkit.controller import Context, Controller, Object, Problem
+from kopfkit.controller.images import Record
 from kopfkit.testing.reconcile import reconcile
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from helloworld_operator.controller.images import Running, Step, is_own, running, step, token
+from helloworld_operator.controller.images import IMAGES, token
+from kopfkit.controller.images import Running, Step, is_own, step
 
 OLD, NEW, THIRD = "hello:1", "hello:2", "hello:3"
 
@@ -71,9 +72,9 @@ def deployment(**status: object) -> dict[str, object]:
 def test_a_deployment_is_complete_when_all_its_pods_run_the_image_and_are_available() -> None:
     full = {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 2}
 
-    assert running(deployment(**full)) == Running(NEW, True, "", "7")
+    assert IMAGES.running(deployment(**full)) == Running(NEW, True, "", "7")
     for less in full:
-        found = running(deployment(**{**full, less: 1}))
+        found = IMAGES.running(deployment(**{**full, less: 1}))
         assert found == Running(NEW, False, "", "7")
 
 
@@ -81,15 +82,17 @@ def test_what_a_deployment_says_about_the_template_before_does_not_count() -> No
     gone = {"type": "Progressing", "status": "False", "message": "deadline"}
     late = deployment(observedGeneration=2, conditions=[gone])
 
-    assert running(late) == Running(NEW)
-    assert running(deployment(conditions=[gone])) == Running(NEW, stuck="deadline", revision="7")
+    assert IMAGES.running(late) == Running(NEW)
+    assert IMAGES.running(deployment(conditions=[gone])) == Running(
+        NEW, stuck="deadline", revision="7"
+    )
 
 
 def test_no_pods_prove_no_image() -> None:
     asleep = deployment(replicas=0, updatedReplicas=0, availableReplicas=0)
     asleep["spec"]["replicas"] = 0  # type: ignore[index]
 
-    found = running(asleep)
+    found = IMAGES.running(asleep)
     assert found is not None
     assert not found.complete
 

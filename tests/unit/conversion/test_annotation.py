@@ -3,7 +3,16 @@
 import msgspec
 import pytest
 
-from kopfkit.conversion.annotation import ANNOTATIONS_LIMIT, DEPTH, DISCARD, fits, read, size, write
+from kopfkit.conversion.annotation import (
+    ANNOTATIONS_LIMIT,
+    DEPTH,
+    DISCARD,
+    fits,
+    owned,
+    read,
+    size,
+    write,
+)
 from kopfkit.conversion.differences import ABSENT, Change
 
 NAME = "example.com/kept"
@@ -64,6 +73,33 @@ def test_no_annotation_is_left_when_nothing_is_kept() -> None:
 
 def test_the_word_that_gives_everything_up_leaves_no_annotation() -> None:
     assert write({NAME: DISCARD}, NAME, read({NAME: DISCARD}, NAME)) is None
+
+
+def managed(*entries: object) -> dict[str, object]:
+    return {"managedFields": list(entries)}
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        None,
+        {},
+        {"managedFields": None},
+        {"managedFields": "x"},
+        managed(None, "x", {}, {"fieldsV1": None}, {"fieldsV1": {"f:metadata": []}}),
+        managed({"fieldsV1": {"f:metadata": {"f:annotations": {"f:other": {}}}}}),
+        managed({"fieldsV1": {"f:metadata": {"f:labels": {f"f:{NAME}": {}}}}}),
+    ],
+    ids=str,
+)
+def test_an_annotation_that_nobody_owns_is_not_owned(metadata: object) -> None:
+    assert not owned(metadata, NAME)
+
+
+def test_an_annotation_is_owned_by_whichever_manager_names_it() -> None:
+    fields = {"fieldsV1": {"f:metadata": {"f:annotations": {".": {}, f"f:{NAME}": {}}}}}
+    assert owned(managed({"fieldsV1": {}}, fields), NAME)
+    assert not owned(managed(fields), NAME, "labels")
 
 
 def test_numbers_that_grow_when_they_are_written_again_are_seen_not_to_fit() -> None:

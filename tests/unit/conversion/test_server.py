@@ -20,12 +20,12 @@ from aiohttp.test_utils import TestClient, TestServer
 from cryptography.hazmat.primitives import serialization
 
 from kopfkit import pki
-from kopfkit.cluster import ports
 from kopfkit.conversion import Converter, Spoke, serve
 from kopfkit.conversion.observation import Counts, Silent
 from kopfkit.conversion.server import ConversionServer
 from kopfkit.conversion.tls import ServingCertificate
 from kopfkit.errors import KopfkitError
+from kopfkit.host import ports
 from kopfkit.repeats import Repeats
 
 LOCALHOST = "127.0.0.1"

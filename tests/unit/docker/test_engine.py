@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from kopfkit.cluster import debian, docker, leftovers, ownengine, paths, process, reach
-from kopfkit.cluster.progress import Progress
+from kopfkit.docker import debian, leftovers, ownengine, reach
+from kopfkit.docker.engine import Engine
 from kopfkit.errors import KopfkitError
+from kopfkit.host import paths, process
+from kopfkit.host.progress import Progress
 
 ID = "09a9337eebf67e101434765cd6e81d3779ba797aa032da9ad2a38891f300853a"
 
@@ -61,8 +63,8 @@ def pulls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             asked.append(argv[-1])
         raise process.CommandFailed(argv, "failed", "")
 
-    monkeypatch.setattr(docker, "_client", lambda: "docker")
-    monkeypatch.setattr("kopfkit.cluster.docker.process.run", run)
+    monkeypatch.setattr("kopfkit.docker.engine._client", lambda: "docker")
+    monkeypatch.setattr("kopfkit.docker.engine.process.run", run)
     return asked
 
 
@@ -70,14 +72,14 @@ def test_a_registry_that_never_answers_is_given_up_without_a_pull(
     silent: str, pulls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reach, "TIMEOUT", 0.1)
-    assert not docker.Engine("unix:///x", own=True).pull(f"{silent}/a:1")
+    assert not Engine("unix:///x", own=True).pull(f"{silent}/a:1")
     assert pulls == []
 
 
 def test_a_refusal_is_remembered_until_it_is_asked_to_forget(
     pulls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = docker.Engine(None, own=False)
+    engine = Engine(None, own=False)
     monkeypatch.delenv(reach.VARIABLE, raising=False)
     for _ in range(2):
         assert not engine.pull("quay.example/a:1")
@@ -155,7 +157,7 @@ http://mirror.example/debian||
 
 @pytest.mark.parametrize("listed", [TARGETS, EMPTY])
 def test_the_mirror_is_the_one_that_apt_uses(listed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kopfkit.cluster.debian.process.run", lambda argv: listed)
+    monkeypatch.setattr("kopfkit.docker.debian.process.run", lambda argv: listed)
     assert debian.mirror().rstrip("/") == "http://mirror.example/debian"
 
 
@@ -163,7 +165,7 @@ def test_without_a_mirror_the_message_says_where_to_add_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "kopfkit.cluster.debian.process.run", lambda argv: "http://other.example/r|Other|stable\n"
+        "kopfkit.docker.debian.process.run", lambda argv: "http://other.example/r|Other|stable\n"
     )
     with pytest.raises(KopfkitError, match="apt has none") as missing:
         debian.mirror()

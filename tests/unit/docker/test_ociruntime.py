@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kopfkit.cluster import ociruntime
+from kopfkit.docker import ociruntime
 
 NAMES = st.sampled_from(["CAP_SYS_RESOURCE", "CAP_NET_ADMIN", "CAP_SYS_ADMIN", "CAP_KILL"])
 SETS = ("bounding", "effective", "inheritable", "permitted", "ambient")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kopfkit.cluster.priority import PROCESSES, prefer_containers
+from kopfkit.docker.priority import PROCESSES, prefer_containers
 
 
 @pytest.mark.parametrize(

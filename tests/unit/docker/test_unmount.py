@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kopfkit.cluster import debian
+from kopfkit.docker import debian
 
 # Captured from a killed engine, the paths replaced: the data directory is bound to itself.
 TABLE = r"""

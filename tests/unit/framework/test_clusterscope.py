@@ -11,8 +11,8 @@ from kopfkit.controller.kinds import CONFIG_MAPS, JOBS, NAMESPACES, NODES, SECRE
 from kopfkit.controller.settings import watched_namespaces
 from kopfkit.crd import ConditionedStatus, CustomResource, Version
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.kopfsettings import Watched
-from kopfkit.runtime.resources import Resource
+from kopfkit.runtime.api.resources import Resource
+from kopfkit.runtime.manager.kopfsettings import Watched
 from kopfkit.testing.reconcile import Reconciled, reconcile
 
 

@@ -17,15 +17,16 @@ from kopfkit.controller.kinds import (
     PODS,
     RESOURCE_QUOTAS,
     SECRETS,
+    SERVICES,
 )
 from kopfkit.controller.settling import Patience
 from kopfkit.controller.sources import Sources
 from kopfkit.controller.stores import OwnedStore
 from kopfkit.crd import ConditionedStatus, CustomResource, Version
-from kopfkit.runtime.client import Client, Resource
-from kopfkit.runtime.errors import Forbidden, Invalid, Unavailable
-from kopfkit.runtime.queue import WorkQueue
-from kopfkit.runtime.schemas import DEPLOYMENT, reserve
+from kopfkit.runtime.api.client import Client, Resource
+from kopfkit.runtime.api.errors import Forbidden, Invalid, Unavailable
+from kopfkit.runtime.api.schemas import DEPLOYMENT, reserve
+from kopfkit.runtime.manager.queue import WorkQueue
 from kopfkit.testing import reconcile as harness
 from kopfkit.testing.reconcile import Reconciled, reconcile
 
@@ -100,6 +101,33 @@ def test_rights_and_caches_follow_from_what_is_made_and_read() -> None:
         assert uses[read] == {"list"}
     watched = {each.watched.resource.plural for each in assembly.sources("o", [boxes(), LIDS])}
     assert not watched & {"pods", "events", "secrets"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "selector"),
+    [
+        ({}, {"app.kubernetes.io/name": "box", "app.kubernetes.io/instance": "x"}),
+        ({"selector": {"app": "y"}}, {"app": "y"}),
+        ({"selector": {}}, {}),
+        ({"type": "ExternalName", "externalName": "example.com"}, None),
+    ],
+)
+def test_a_service_selects_its_owners_pods_unless_it_says_otherwise(
+    spec: dict[str, Any], selector: dict[str, str] | None
+) -> None:
+    template = {"spec": {"containers": [{"name": "main", "image": "x"}]}}
+    pods = {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"template": template}}
+
+    async def body(obj: Any, ctx: Context) -> None:
+        await ctx.apply({"apiVersion": "v1", "kind": "Service", "spec": spec})
+        await ctx.apply(pods)
+
+    done = reconcile(boxes(body).owns(SERVICES), X)
+    made = {each["kind"]: each["spec"] for each in done.children}
+    assert made["Service"].get("selector") == selector
+    labels = made["Deployment"]["template"]["metadata"]["labels"]
+    if not spec:
+        assert made["Service"]["selector"].items() <= labels.items()
 
 
 def test_a_child_is_found_and_deleted_and_only_by_who_may() -> None:

@@ -128,7 +128,7 @@ def test_a_converter_of_a_kind_that_nobody_reconciles_is_refused(harbour: Any) -
 def test_one_webhook_definition_names_every_crd_and_one_guard_watches_them(
     project: Project,
 ) -> None:
-    conversion, guard = webhooks.definitions(project)
+    conversion, *_, guard = webhooks.definitions(project)
     assert conversion["conversionCRDs"] == CRDS
     assert guard["objectSelector"]["matchLabels"] == webhooks.guard_label(project)
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from budgets import budget
 from kopfkit.controller.failures import Failures
-from kopfkit.runtime.errors import Forbidden, Invalid, Unavailable
-from kopfkit.runtime.store import Key, Store
+from kopfkit.runtime.api.errors import Forbidden, Invalid, Unavailable
+from kopfkit.runtime.manager.store import Key, Store
 
 KEY = ("ns", "a")
 

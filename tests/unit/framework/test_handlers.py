@@ -14,9 +14,9 @@ from kopfkit.controller.handlerchildren import HandlerChildren
 from kopfkit.controller.kinds import CONFIG_MAPS
 from kopfkit.crd import ConditionedStatus, CustomResource, Version
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.errors import Conflict, NotKnownYet, Unavailable
-from kopfkit.runtime.resources import Resource
-from kopfkit.runtime.rights import Use
+from kopfkit.runtime.api.errors import Conflict, NotKnownYet, Unavailable
+from kopfkit.runtime.api.resources import Resource
+from kopfkit.runtime.api.rights import Use
 
 
 class Spec(Struct):

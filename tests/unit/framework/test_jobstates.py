@@ -1,5 +1,6 @@
 """What has become of a Job, by its status and the words of its pods."""
 
+import json
 from typing import Any
 
 import pytest
@@ -76,3 +77,16 @@ def test_only_pods_that_the_job_made_speak_for_it() -> None:
 
     state = job_state({"metadata": {"uid": "j"}}, [labelled, made, other])
     assert state.pods == (made,)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", None),
+        ('{"a": 1}', {"a": 1}),
+        ("Killed\n", {"error": "Killed"}),
+        (json.dumps([1]), {"error": "[1]"}),
+    ],
+)
+def test_the_last_words_of_the_command_are_its_outcome(words: str, expected: Any) -> None:
+    assert JobState(pods=(pod(words),)).outcome == expected

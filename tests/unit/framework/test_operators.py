@@ -17,10 +17,10 @@ from kopfkit.conversion import Converter, Spoke
 from kopfkit.crd import ConditionedStatus, CustomResource, Version
 from kopfkit.errors import KopfkitError
 from kopfkit.project import Alert, derived
-from kopfkit.runtime.errors import NotFound
-from kopfkit.runtime.kopfsettings import Watched
-from kopfkit.runtime.resources import Resource
-from kopfkit.runtime.views import ViewingClient
+from kopfkit.runtime.api.errors import NotFound
+from kopfkit.runtime.api.resources import Resource
+from kopfkit.runtime.api.views import ViewingClient
+from kopfkit.runtime.manager.kopfsettings import Watched
 from kopfkit.testing.reconcile import reconcile as run_one
 
 

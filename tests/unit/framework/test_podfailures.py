@@ -12,8 +12,8 @@ from kopfkit.controller import Problem
 from kopfkit.controller.kinds import PODS
 from kopfkit.controller.podfailures import failures, refusal, refused
 from kopfkit.controller.podreader import PodReader
-from kopfkit.runtime.client import Client, Resource
-from kopfkit.runtime.errors import Forbidden, Invalid
+from kopfkit.runtime.api.client import Client, Resource
+from kopfkit.runtime.api.errors import Forbidden, Invalid
 
 BACK_OFF = 'Back-off pulling image "r/x:1": ErrImagePull: r/x:1: not found'
 

@@ -9,7 +9,7 @@ from kopfkit.controller import Context, Controller, KindMissing, Object, assembl
 from kopfkit.controller.kinds import CONFIG_MAPS, SECRETS, Kind
 from kopfkit.controller.presence import Presence
 from kopfkit.crd import ConditionedStatus, CustomResource, Version
-from kopfkit.runtime.errors import NotFound, Unavailable
+from kopfkit.runtime.api.errors import NotFound, Unavailable
 from kopfkit.testing.reconcile import reconcile as run_one
 
 WIDGETS = Kind("parts.example.com", "v1", "widgets", "Widget")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kopfkit.controller.quotas import Quotas, Waiter
-from kopfkit.runtime.client import Client, Resource
+from kopfkit.runtime.api.client import Client, Resource
 
 CAKES, BATCHES = (Resource("example.com", "v1", name) for name in ("cakes", "batches"))
 KEY = ("ns", "x")

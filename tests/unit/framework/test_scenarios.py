@@ -10,7 +10,7 @@ import pytest
 
 from kopfkit.controller import Context, Controller, Object, Result, Terminal, Waiting
 from kopfkit.controller.kinds import CONFIG_MAPS, JOBS, SECRETS, SERVICES, STATEFUL_SETS
-from kopfkit.runtime.errors import Unavailable
+from kopfkit.runtime.api.errors import Unavailable
 from kopfkit.testing.reconcile import Reconciled, reconcile
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "databases"

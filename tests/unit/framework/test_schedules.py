@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from helloworld_operator.controller.schedule import Made, due, read, spell, superfluous
 from kopfkit.controller.errors import InvalidSpec
+from kopfkit.controller.schedules import Made, due, read, spell, superfluous
 
 
 def at(text: str) -> datetime:
@@ -36,14 +36,16 @@ NOON = at("2026-11-25T12:00:00")
 def test_the_newest_missed_run_is_due_once(
     expression: str, since: str, run: str | None, following: str
 ) -> None:
-    found = due(expression, at(since), NOON)
+    found = due(expression, at(since), NOON, field="spec.schedule")
 
     assert found.run == (at(run) if run else None)
     assert found.next == at(following)
 
 
 def test_a_run_that_was_done_is_not_due_again_in_the_same_minute() -> None:
-    found = due("* * * * *", NOON, NOON + timedelta(seconds=59, microseconds=999_999))
+    found = due(
+        "* * * * *", NOON, NOON + timedelta(seconds=59, microseconds=999_999), field="spec.schedule"
+    )
 
     assert (found.run, found.next) == (None, NOON + timedelta(minutes=1))
 
@@ -51,7 +53,7 @@ def test_a_run_that_was_done_is_not_due_again_in_the_same_minute() -> None:
 @pytest.mark.parametrize("expression", ["0 0 30 2 *", "5-3 * * * *", "0 0 * * FRI-MON"])
 def test_a_time_that_never_comes_is_told(expression: str) -> None:
     with pytest.raises(InvalidSpec, match="names no time that ever comes"):
-        due(expression, NOON, NOON)
+        due(expression, NOON, NOON, field="spec.schedule")
 
 
 def test_a_run_is_spelled_into_a_name_and_read_again() -> None:

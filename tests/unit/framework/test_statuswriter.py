@@ -6,9 +6,9 @@ import pytest
 
 from kopfkit.controller.errors import Vanished
 from kopfkit.controller.statuswriter import StatusWriter
-from kopfkit.runtime.client import Client, Resource
-from kopfkit.runtime.errors import Conflict, NotFound
-from kopfkit.runtime.store import Store
+from kopfkit.runtime.api.client import Client, Resource
+from kopfkit.runtime.api.errors import Conflict, NotFound
+from kopfkit.runtime.manager.store import Store
 
 BOXES = Resource("example.com", "v1", "boxes")
 

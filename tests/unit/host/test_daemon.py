@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from kopfkit.cluster import daemon
-from kopfkit.cluster.daemon import Daemon
 from kopfkit.errors import KopfkitError
+from kopfkit.host import daemon
+from kopfkit.host.daemon import Daemon
 from kopfkit.testing.waiting import eventually
 
 # What a process that ended before it was looked at leaves.
@@ -137,7 +137,7 @@ def test_a_program_that_cannot_be_executed_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_tied_process_ends_with_its_starter(tmp_path: Path, number: signal.Signals) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from kopfkit.cluster.daemon import Daemon\n"
+        "import sys, time; from pathlib import Path; from kopfkit.host.daemon import Daemon\n"
         f"d = Daemon('tied', Path({str(tmp_path)!r}), ['/bin/sleep', '1000'], tied=True)\n"
         "d.start(); print(d.pid(), flush=True); time.sleep(1000)"
     )

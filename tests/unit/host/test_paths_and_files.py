@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kopfkit.cluster import files, paths
 from kopfkit.errors import KopfkitError
+from kopfkit.host import files, paths
 from kopfkit.testing.waiting import eventually
 
 
@@ -68,7 +68,7 @@ def test_a_failed_write_keeps_the_old_content(
 # Each runs in a process of its own, with the directory as its argument.
 ADD_TWENTY = """
 import sys, pathlib
-from kopfkit.cluster import files
+from kopfkit.host import files
 directory = pathlib.Path(sys.argv[1])
 for _ in range(20):
     with files.locked(directory / "lock"):
@@ -77,7 +77,7 @@ for _ in range(20):
 """
 HOLD = """
 import sys, pathlib, time
-from kopfkit.cluster import files
+from kopfkit.host import files
 directory = pathlib.Path(sys.argv[1])
 with files.locked(directory / "lock"):
     (directory / "held").touch()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kopfkit.cluster import daemon, process
 from kopfkit.errors import KopfkitError
+from kopfkit.host import daemon, process
 from kopfkit.testing.waiting import eventually
 
 
@@ -58,7 +58,7 @@ def test_a_timeout_ends_the_grandchildren_too(tmp_path: Path) -> None:
 
 def test_an_interrupt_ends_the_grandchildren_too(tmp_path: Path) -> None:
     script = f"sleep 1000 & echo $! > {tmp_path}/pid; wait"
-    code = f"from kopfkit.cluster import process; process.run(['sh', '-c', {script!r}])"
+    code = f"from kopfkit.host import process; process.run(['sh', '-c', {script!r}])"
     runner = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
     eventually(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
     os.kill(runner.pid, signal.SIGINT)

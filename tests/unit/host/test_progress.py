@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from kopfkit.cluster import progress as module
-from kopfkit.cluster.progress import Progress
+from kopfkit.host import progress as module
+from kopfkit.host.progress import Progress
 from kopfkit.testing.waiting import eventually
 
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from kopfkit.cluster import paths, state
-from kopfkit.cluster.state import ClusterState
+from kopfkit.host import paths, state
+from kopfkit.host.state import ClusterState
 
 
 def saved() -> ClusterState:

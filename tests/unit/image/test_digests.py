@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from kopfkit.cli.subscription import subscribe
-from kopfkit.cluster import digests
 from kopfkit.errors import KopfkitError
+from kopfkit.image import digests
 
 DIGEST = "sha256:" + "a" * 64
 

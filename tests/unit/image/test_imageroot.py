@@ -1,12 +1,14 @@
 """The files of the operator image; that they work is shown where images are built."""
 
+import hashlib
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from kopfkit.cluster import imagelock, imageroot
 from kopfkit.errors import KopfkitError
+from kopfkit.image import imagelock, imageroot
 
 
 def test_without_locked_packages_nothing_is_written_and_the_cure_is_told(tmp_path: Path) -> None:
@@ -16,6 +18,27 @@ def test_without_locked_packages_nothing_is_written_and_the_cure_is_told(tmp_pat
     assert str(caught.value).startswith("requirements/operator.txt: is missing")
     assert caught.value.hint == "Write it: kopfkit image lock"
     assert not (tmp_path / "build").exists()
+
+
+def test_an_image_may_have_locked_packages_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel = tmp_path / "thing-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as file:
+        file.writestr("thing.py", "a = 1\n")
+        file.writestr(
+            "thing-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: thing\nVersion: 1\n"
+        )
+        file.writestr("thing-1.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        file.writestr("thing-1.dist-info/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    lock = tmp_path / imageroot.LOCK
+    lock.parent.mkdir()
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    lock.write_text(f"thing==1 --hash=sha256:{digest}\n")
+    imageroot.build(tmp_path / "image", tmp_path)
+    assert (tmp_path / "image" / "thing.py").read_text() == "a = 1\n"
 
 
 def test_an_architecture_that_nobody_builds_for_is_refused(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kopfkit.cluster import images
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
+from kopfkit.image import images
 
 DOCKERFILE = "FROM scratch\nCOPY bundle/manifests /manifests/\nCOPY one.txt /one.txt\n"
 

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from kopfkit import yamls
-from kopfkit.cluster import kind, kindconfig, ownengine, paths, podnetwork, registry, toolchain
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.progress import Progress
-from kopfkit.cluster.state import ClusterState
+from kopfkit.docker import ownengine
+from kopfkit.docker.engine import Engine
 from kopfkit.errors import KopfkitError
+from kopfkit.host import paths
+from kopfkit.host.progress import Progress
+from kopfkit.host.state import ClusterState
+from kopfkit.kind import kind, kindconfig, podnetwork, registry
+from kopfkit.toolchain import toolchain
 
 OURS, PUBLIC = "kopfkit/node:v1-abc", "docker.io/kindest/node:v1"
 ENGINE = Engine("unix:///nowhere.sock", own=True)
@@ -145,7 +148,7 @@ def test_kind_is_asked_for_the_image_and_the_configuration_on_our_engine(
 def test_a_cluster_is_not_forgotten_while_its_engine_does_not_answer(
     state: ClusterState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Engine, "detect", classmethod(lambda cls: None))
+    monkeypatch.setattr("kopfkit.docker.engines.detect", lambda: None)
     state.save()
     kind.down(state, Progress())  # nothing of it was made
     (state.directory / "kind.yaml").write_text("")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kopfkit.cluster import metricsserver
+from kopfkit.kind import metricsserver
 
 
 def _one(kind: str) -> Any:

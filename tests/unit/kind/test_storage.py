@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from kopfkit import yamls
-from kopfkit.cluster import preload, storage
+from kopfkit.kind import preload, storage
 
 
 def _one(kind: str) -> Any:

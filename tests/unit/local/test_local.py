@@ -8,6 +8,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,13 +16,15 @@ import pytest
 
 from helloworld_operator.project import PROJECT
 from kopfkit import pki
-from kopfkit.cluster import daemon, listeners, localchildren, localtarget, localtls, ports
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.localchildren import Child, Output
-from kopfkit.cluster.localoperator import Operator
-from kopfkit.cluster.localtarget import Target
-from kopfkit.cluster.state import ClusterState
 from kopfkit.errors import KopfkitError
+from kopfkit.host import daemon, listeners, ports
+from kopfkit.host.state import ClusterState
+from kopfkit.local import localchecks, localchildren, localtarget, localtls
+from kopfkit.local.localchildren import Child, Output
+from kopfkit.local.localoperator import Operator
+from kopfkit.local.localprocesses import Options, Processes
+from kopfkit.local.localtarget import Target
+from kopfkit.toolchain.kubectl import Kubectl
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 OPERATOR = Operator("helloworld_operator", "1.2.3", PROJECT)
@@ -115,9 +118,36 @@ def test_module_and_version_come_from_the_checkout() -> None:
 
 def test_flags_for_this_machine_replace_those_for_the_pod() -> None:
     arguments = OPERATOR.arguments(
-        "helloworld-operator-webhook", port=1, health_port=2, metrics_port=3
+        "helloworld-operator-webhook", port=1, health_port=2, metrics_port=3, cert_dir="d"
     )
-    assert arguments == ["webhook", "--port=1", "--health-port=2", "--metrics-port=3"]
+    assert arguments == [
+        "webhook", "--port=1", "--health-port=2", "--metrics-port=3", "--cert-dir=d"
+    ]  # fmt: skip
+
+
+def test_a_process_gets_no_argument_that_the_description_does_not_say() -> None:
+    plain = replace(
+        PROJECT.deployments[0],
+        args=("run", "--liveness=http://0.0.0.0:8080/healthz"),
+        debug_args=(),
+    )
+    found = replace(OPERATOR, project=replace(PROJECT, deployments=(plain, PROJECT.deployments[1])))
+    given = found.arguments(plain.name, health_port=1, metrics_port=2, cert_dir="x", debug=True)
+    assert tuple(given) == plain.args
+    assert found.health_port(plain.name) == 8080
+    assert OPERATOR.health_port(plain.name) == 0
+    with pytest.raises(KopfkitError, match=r"whose description has no --health-port="):
+        localchecks.check_ports(found, 0, 8081, None)
+    webhook = replace(PROJECT.deployments[1], local_args=())
+    found = replace(OPERATOR, project=replace(PROJECT, deployments=(plain, webhook)))
+    with pytest.raises(KopfkitError, match=r"has no --cert-dir= in its description"):
+        localchecks.check_ports(found, 1, 0, None)
+
+
+def test_only_a_debugger_takes_the_lease_away() -> None:
+    name = PROJECT.deployments[0].name
+    assert "--no-leader-elect" in OPERATOR.arguments(name, debug=True)
+    assert "--no-leader-elect" not in OPERATOR.arguments(name)
 
 
 def test_the_operand_image_is_the_flag_then_the_variable_then_the_projects_own() -> None:
@@ -266,3 +296,13 @@ def test_a_child_that_ignores_sigterm_is_killed_and_so_is_what_it_started(tmp_pa
     assert list(daemon.owned(tmp_path)) == []
     assert "operator did not stop: killed" in stream.getvalue()
     assert signal.SIGKILL.name in str(stubborn.death())
+
+
+def test_no_process_gets_the_port_that_the_webhook_is_about_to_listen_on(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ports, "_PORTS", few := ports.free(4))
+    target = Target(Kubectl(home / "k", home / "kubectl"), "https://127.0.0.1", "here", None)
+    options = Options(webhook_port=few[0], debug=few[1])
+    processes = Processes(OPERATOR, options, target, "127.0.0.1", Output(io.StringIO()), [])
+    assert {processes._free_port() for _ in range(50)} == set(few[2:])

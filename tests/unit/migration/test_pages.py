@@ -7,8 +7,8 @@ import msgspec
 
 from kopfkit.migration import objects
 from kopfkit.migration.pace import Pace
-from kopfkit.runtime.client import PAGE_BYTES, Client, Resource
-from kopfkit.runtime.errors import TooLarge, Unavailable
+from kopfkit.runtime.api.client import PAGE_BYTES, Client, Resource
+from kopfkit.runtime.api.errors import TooLarge, Unavailable
 
 THINGS = Resource("example.com", "v1", "things")
 

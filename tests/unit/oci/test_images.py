@@ -6,6 +6,7 @@ import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -167,6 +168,56 @@ def test_a_new_entrypoint_takes_the_command_of_the_base_away(context: Path, tmp_
     made = assemble(recipe, layout, context=context, on=AMD64, epoch=0, base=base)
     config = layout.get(layout.get(made["digest"])["config"]["digest"])
     assert config["config"] == {"Entrypoint": ["app"]}
+
+
+@pytest.mark.parametrize(
+    "digest",
+    [
+        "sha256:../../../secret",
+        "../../../secret",
+        "/etc/passwd",
+        "sha256:" + "A" * 64,
+        "sha512:" + "a" * 128,
+        "sha256:" + "a" * 64 + "\n",
+        "a" * 64,
+        "",
+        7,
+    ],
+)
+@pytest.mark.parametrize("place", ["manifest", "configuration", "layer"])
+def test_what_is_no_digest_is_refused_before_it_is_a_path(
+    context: Path, tmp_path: Path, place: str, digest: Any
+) -> None:
+    (tmp_path / "secret").write_text("{}")
+    base, target = Layout(tmp_path / "base"), Layout(tmp_path / "target")
+    base.begin()
+    target.begin()
+    image = assemble(
+        read("Dockerfile", "FROM scratch\nCOPY files /a/\n", {}),
+        base,
+        context=context,
+        on=AMD64,
+        epoch=1,
+    )
+    manifest = base.get(image["digest"])
+    if place == "configuration":
+        manifest["config"]["digest"] = digest
+    elif place == "layer":
+        manifest["layers"][0]["digest"] = digest
+    image = base.put(manifest, image["mediaType"])
+    base.finish([{**image, "digest": digest} if place == "manifest" else image], {})
+    with pytest.raises(KopfkitError) as caught:
+        assemble(
+            read("Dockerfile", "FROM base\nCOPY files /b/\n", {}),
+            target,
+            context=context,
+            on=AMD64,
+            epoch=1,
+            base=Base("base", layout=base),
+        )
+    assert f"digest {str(digest)[:100]!r}: is not sha256:" in str(caught.value)
+    blobs = tmp_path / "target" / "blobs" / "sha256"
+    assert [*blobs.iterdir()] == []
 
 
 def test_a_blob_that_was_changed_is_found(context: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kopfkit.cluster import charts
+from kopfkit.olm import charts
 
 
 @pytest.mark.parametrize(

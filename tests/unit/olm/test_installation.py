@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from kopfkit.cluster.installation import Observed, assess, unmet
-from kopfkit.cluster.subscription import Patience
+from kopfkit.olm.installation import Observed, assess, unmet
+from kopfkit.olm.subscription import Patience
 
 CSV = "hello.v0.1.0"
 START = Observed("hello", "stable")
+UNPACKING = ("BundleUnpacking", "x")
 
 
 def catalog(state: str = "READY", **status: Any) -> dict[str, Any]:
@@ -49,12 +50,36 @@ INSTALLED = replace(
     csv=csv("Succeeded"),
 )
 
+PROBE = {"httpGet": {"path": "/readyz", "port": "health"}}
+ANSWER = "Readiness probe failed: HTTP probe failed with statuscode: 404"
+
+
+def unready(**more: Any) -> Observed:
+    """An operator whose pod runs and is not ready."""
+    found = pod("hello-1", "")
+    (container,) = found["spec"]["containers"]
+    ports = [{"name": "health", "containerPort": 8080}]
+    container |= {"ports": ports, "readinessProbe": PROBE, "startupProbe": PROBE}
+    (status,) = found["status"]["containerStatuses"]
+    status |= {"state": {"running": {}}, "ready": False, "started": True, **more}
+    events = [
+        {"reason": "Unhealthy", "involvedObject": {"name": name}, "message": message,
+         "lastTimestamp": at}
+        for name, message, at in (
+            ("hello-1", "old", "2026-01-01T00:00:00Z"),
+            ("hello-1", ANSWER, "2026-01-01T00:00:09Z"),
+            ("other", "not of this pod", "2026-01-01T00:00:10Z"),
+        )
+    ]  # fmt: skip
+    return replace(START, csv=csv("Installing"), operator_pods=[found], events=events)
+
+
 STAGES = [
     (START, "waiting for the catalog's pod"),
     (replace(START, catalog=catalog("CONNECTING")), "catalog CONNECTING"),
     (replace(START, catalog=catalog()), "catalog READY, resolving the Subscription"),
     (
-        replace(START, catalog=catalog(), subscription=subscription(("BundleUnpacking", "x"))),
+        replace(START, catalog=catalog(), subscription=subscription(UNPACKING)),
         "unpacking the bundle",
     ),
     (
@@ -189,9 +214,43 @@ def test_each_way_to_hang_has_its_sentence(seen: Observed, sentence: str) -> Non
     assert [f"{fault.what}: {fault.why}" for fault in assess(seen).faults] == [sentence]
 
 
+def test_a_pod_that_runs_and_is_never_ready_is_named_with_its_probes_answer() -> None:
+    (fault,) = assess(unready()).faults
+    assert fault.what == "pod hello-1"
+    assert fault.why == f"runs, and its container main does not become ready: {ANSWER}"
+    assert "readinessProbe asks GET /readyz on port 8080" in fault.hint
+    (starting,) = assess(unready(started=False)).faults
+    assert "does not become healthy" in starting.why
+    assert "startupProbe asks" in starting.hint
+    (again,) = assess(unready(restartCount=1)).faults
+    assert again.patience < fault.patience
+
+
+def test_a_pod_that_is_ready_or_ends_is_no_fault_of_readiness() -> None:
+    assert assess(unready(ready=True)).faults == ()
+    assert assess(unready(state={"terminated": {}})).faults == ()
+
+
+def test_a_container_that_its_startup_probe_kills_is_told_with_the_answer() -> None:
+    seen = unready(state={"waiting": {"reason": "CrashLoopBackOff"}}, started=False)
+    (fault,) = assess(seen).faults
+    assert fault.why == f"is crash-looping: {ANSWER}"
+
+
 def test_an_unanswering_catalog_is_not_a_failed_resolution() -> None:
     seen = replace(START, subscription=subscription(("ResolutionFailed", "connection refused")))
     assert assess(replace(seen, catalog=catalog("CONNECTING"))).faults == ()
+
+
+def test_a_resolution_that_failed_before_the_bundle_is_unpacked_is_no_fault() -> None:
+    failed = ("ResolutionFailed", "connection refused")
+    told = replace(START, catalog=catalog(), subscription=subscription(failed, UNPACKING))
+    pods = replace(told, subscription=subscription(failed), unpack_pods=[pod("unpack", "")])
+    for seen in (told, pods):
+        assert assess(seen).faults == ()
+    broken = subscription(failed, ("BundleUnpackFailed", "too old"))
+    (fault,) = assess(replace(pods, subscription=broken)).faults
+    assert fault.why == "cannot be unpacked: too old"
 
 
 def test_what_runs_is_not_called_broken_for_what_it_went_through() -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from kopfkit.cluster import olmobjects
+from kopfkit.olm import olmobjects
 
 DIGEST = "registry/catalog@sha256:" + "a" * 64
 

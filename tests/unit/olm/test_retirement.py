@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kopfkit.cluster.retirement import retired
+from kopfkit.olm.retirement import retired
 
 WEBHOOK = {"strategy": "Webhook", "webhook": {"clientConfig": {}}}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from kopfkit.cluster.scorecard import Result, _report, _results
+from kopfkit.olm.scorecard import Result, _report, _results
 
 
 def item(suite: str, test: str, *results: dict[str, Any]) -> dict[str, Any]:

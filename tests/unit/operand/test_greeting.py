@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from helloworld_operator.operand import server as operand
+from helloworld_operator.operand.handler import Handler
 
 MESSAGE = 'नमस्ते, 世界 🌍 "quoted"'
 
@@ -203,7 +204,7 @@ def test_an_answer_does_not_wait_for_acknowledgements() -> None:
             accepted.append(bool(request.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
             super().shutdown_request(request)
 
-    with Watched(operand.Greeting("hi", "", "here"), 0) as watched:
+    with Watched(operand.Greeting("hi", "", "here"), 0, Handler) as watched:
         serving = threading.Thread(target=watched.serve_forever, args=(0.01,))
         serving.start()
         try:

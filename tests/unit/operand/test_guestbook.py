@@ -14,6 +14,7 @@ import pytest
 
 from helloworld_operator.operand.forms import MAX_BODY
 from helloworld_operator.operand.guestbook import FORMAT, GuestBook
+from helloworld_operator.operand.handler import Handler
 from helloworld_operator.operand.server import Greeting, Server
 
 Keep = Any
@@ -275,7 +276,7 @@ def test_a_directory_that_is_missing_is_one_clear_line(keep: Keep, tmp_path: Pat
 
 def test_a_full_volume_refuses_entries_and_goes_on_greeting(tmp_path: Path) -> None:
     book = GuestBook(tmp_path)
-    server = Server(Greeting("hi", "", "pod"), 0, book)
+    server = Server(Greeting("hi", "", "pod"), 0, Handler, book)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -225,7 +225,7 @@ def test_half_a_bundle_is_a_sentence(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("bundle", "validate", "quay.io/x/y:v1"), "bundle images are not read here"),
+        (("bundle", "validate", "x/y"), "is neither a directory nor the name of an image"),
         (("catalog", "graph", "nowhere"), "nowhere: does not exist"),
         (("catalog", "validate", "--no-opm", "nowhere"), "nowhere: does not exist"),
         (

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helloworld_operator.controller import desired
 from kopfkit import yamls
 from kopfkit.errors import KopfkitError
 from kopfkit.packaging import bundle, kustomize, webhooks, workloads
@@ -53,7 +54,8 @@ def in_group(project: Project, group: str) -> Project:
         for one in project.samples
         if one["kind"] == kept.kind
     )
-    return replace(project, resources=(replace(kept, group=group),), samples=samples)
+    resources = (replace(kept, group=group),)
+    return replace(project, resources=resources, samples=samples, admission=None)
 
 
 def test_the_name_of_the_guard_fits_into_a_label_however_long_the_group_is(
@@ -74,7 +76,7 @@ def test_the_name_of_the_guard_fits_into_a_label_however_long_the_group_is(
 def test_the_guard_is_asked_about_updates_of_our_crd_and_may_be_down(
     csv: dict[str, Any], crd: dict[str, Any]
 ) -> None:
-    conversion, guard = csv["spec"]["webhookdefinitions"]
+    conversion, *_, guard = csv["spec"]["webhookdefinitions"]
     assert guard["type"] == "MutatingAdmissionWebhook"
     assert guard["webhookPath"] == "/guard"
     assert (guard["failurePolicy"], guard["timeoutSeconds"]) == ("Ignore", 5)
@@ -301,10 +303,10 @@ def test_each_kind_names_the_objects_that_are_made_for_it(csv: dict[str, Any]) -
     assert made == {
         "HelloWorld": {
             "Deployment",
-            "Service",
-            "HorizontalPodAutoscaler",
             "PersistentVolumeClaim",
+            "Job",
             "Event",
+            *(each.kind.kind for each in desired.CHILDREN),
         },
         "HelloWorldSnapshot": {"PersistentVolumeClaim", "Job", "Event"},
     }

@@ -75,7 +75,8 @@ def test_the_makefile_has_what_is_named(root: Path) -> None:
 
 def _hints() -> Iterator[tuple[str, str]]:
     """Where, and what: the third argument of every error, and whatever is called a hint."""
-    for path in sorted(Path(kopfkit.__file__).parent.rglob("*.py")):
+    sources = [file for place in kopfkit.__path__ for file in Path(place).rglob("*.py")]
+    for path in sorted(sources):
         for node in ast.walk(ast.parse(path.read_text())):
             found: list[ast.expr] = []
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Error"):
@@ -114,8 +115,8 @@ def test_every_hint_names_commands_targets_and_flags_that_exist(root: Path) -> N
         for target in re.findall(r"(?<!\w)make ([a-z]+(?:-[a-z]+)*)", text):
             known = re.search(rf"^{target}:", makefile, re.MULTILINE)
             assert known or target in ("or", "it", "one"), (where, text)
-        ours = re.sub(r"\b(git|kubectl|pip) [^,;]*", "", text)
-        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", ours)) <= flags, (where, text)
+        ours = re.sub(r"\b(git|kopf|kubectl|pip) [^,;]*", "", text)
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", ours)) <= flags, (where, text)
 
 
 def _make(place: Path, *words: str, **programs: str) -> "subprocess.CompletedProcess[str]":

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kopfkit import yamls
-from kopfkit.cluster import scorecardimages
+from kopfkit.olm import scorecardimages
 from kopfkit.packaging import checks
 from kopfkit.packaging.checks import __main__ as scorecard
 
@@ -256,6 +256,10 @@ ACCOUNT = "helloworld-operator"
 REFUSED: list[tuple[str, Change, str, str]] = [
     (CSV, lambda csv: hook(csv, 1).update(generateName="g" * 64), "webhook-name-label", "error"),
     (CSV, lambda csv: hook(csv, 1).update(generateName="-g"), "webhook-name-label", "error"),
+    (CSV, lambda csv: hook(csv, 1).update(generateName="g.io"), "webhook-name-domain", "error"),
+    (CSV, lambda csv: hook(csv, 1).update(generateName="G.b.io"), "webhook-name-domain", "error"),
+    (CSV, lambda csv: hook(csv, 1).update(sideEffects="Some"), "webhook-side-effects", "error"),
+    (CSV, lambda csv: hook(csv, 1).pop("sideEffects"), "webhook-side-effects", "error"),
     (CSV, group("*", ["pods"]), "webhook-rules", "error"),
     (CSV, group("operators.coreos.com", ["subscriptions"]), "webhook-rules", "error"),
     (CSV, group("admissionregistration.k8s.io", ["*"]), "webhook-rules", "error"),
@@ -334,7 +338,7 @@ def test_what_olm_takes_is_no_error(bundle: Path) -> None:
         hook(csv, 0).update(admissionReviewVersions=["v1alpha1", "v1beta1"])
         # Only the name of an admission webhook becomes a label.
         hook(csv, 0).update(generateName="c" * 64)
-        hook(csv, 1).update(generateName="g" * 63)
+        hook(csv, 1).update(generateName="g" * 56 + ".box.io")
         hook(csv, 1)["rules"].append(
             {"apiGroups": ["admissionregistration.k8s.io"], "resources": ["validatingwebhooks"]}
         )

@@ -105,7 +105,7 @@ def test_a_field_that_is_null_is_absent_as_for_go(documents: Documents, tmp_path
     [
         ("package", "is a package with several bundles", "package/1.1.0"),
         ("file", "is a file", "Name its directory"),
-        ("quay.io/me/bundle:v1", "bundle images are not read here", "crane export"),
+        ("me/bundle", "is neither a directory nor", "An image has its registry"),
     ],
 )
 def test_what_is_no_bundle_directory_is_told_what_to_do(
@@ -122,12 +122,11 @@ def test_what_is_no_bundle_directory_is_told_what_to_do(
 
 
 def test_what_has_to_be_built_first_is_said_before_with_the_way_to_do_without(
-    documents: Documents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
+    documents: Documents, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any
 ) -> None:
     bundle = write(tmp_path / "bundle", documents)
     # No tools, no Go, and nowhere to get one from: the first build fails at once.
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PATH", str(home))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(KopfkitError, match=r"^Go: "):
         kopfkit.main(["bundle", "validate", str(bundle)], standalone_mode=False)

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from kopfkit import yamls
-from kopfkit.cluster import process, servedcatalog, toolchain
 from kopfkit.errors import KopfkitError
+from kopfkit.host import process
+from kopfkit.olm import servedcatalog
 from kopfkit.packaging import injection
+from kopfkit.toolchain import toolchain
 
 Blob = dict[str, Any]
 
@@ -118,6 +120,7 @@ ALL = ("AllNamespaces", "OwnNamespace", "SingleNamespace", "MultiNamespace")
         (ALL, "OwnNamespace", ["here"]),
         (ALL, "SingleNamespace=there", ["there"]),
         (ALL, "MultiNamespace=a, b", ["a", "b"]),
+        (ALL, "MultiNamespace=a,b,a", ["a", "b"]),
     ],
 )
 def test_the_install_mode_says_what_is_watched(

@@ -2,8 +2,8 @@
 
 from kopfkit.crd import CustomResource
 from kopfkit.project import OLM, Conversion, Project, Rule, rights
-from kopfkit.runtime.resources import Resource
-from kopfkit.runtime.rights import Use, status_of
+from kopfkit.runtime.api.resources import Resource
+from kopfkit.runtime.api.rights import Use, status_of
 
 BOXES = Resource("example.com", "v1", "boxes")
 PODS = Resource("", "v1", "pods")
@@ -55,12 +55,6 @@ def test_the_parts_grant_by_name_what_can_be_named(project: Project) -> None:
             # CRDs may be read: everybody may, who asks for discovery.
             harmless = rule.verbs == ("create",) or rule == read_crds
             assert rule.names or harmless or not sensitive & {*rule.resources}
-    assert [part.name for part in parts if part.converting] == [
-        "conversion-protection",
-        "certificate-owner",
-        "certificate-trust",
-        "certificates",
-        "certificates-ca",
-    ]
+    assert [part.name for part in parts if part.converting] == ["conversion-protection"]
     of_olm = [part for part in parts if part.modes == {OLM}]
     assert [part.service_account for part in of_olm] == ["box-webhook", "box-webhook"]

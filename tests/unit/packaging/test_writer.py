@@ -217,3 +217,11 @@ def test_a_file_where_the_tree_should_be_is_refused(tmp_path: Path) -> None:
     with pytest.raises(KopfkitError, match="is not a directory"):
         write([Output(place, {"a.yaml": generated("1\n")})])
     assert place.read_text() == "a file\n"
+
+
+@pytest.mark.parametrize("target", ["..", "/does/not/exist"])
+def test_a_link_to_a_directory_or_to_nothing_stays(tree: Path, target: str) -> None:
+    (tree / "link").symlink_to(target)
+    write([Output(tree, {"a.yaml": generated("new\n")})])
+    assert (tree / "link").readlink() == Path(target)
+    assert (tree / "a.yaml").read_text() == generated("new\n")

@@ -14,12 +14,12 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from kopfkit.errors import KopfkitError
-from kopfkit.packaging import historyfile
+from kopfkit.packaging import historyentry, historyfile
 from kopfkit.packaging.bundle import manifests
 from kopfkit.packaging.editions import edition
 from kopfkit.packaging.releases import History, Release
 from kopfkit.project import Project
-from kopfkit.releasing import changelog, community, entry, graph, materials, numbers, rules, signing
+from kopfkit.releasing import changelog, community, graph, materials, numbers, rules, signing
 
 DAY = datetime.date(2027, 1, 2)
 DIGEST = "sha256:" + "1" * 64
@@ -91,14 +91,17 @@ def test_the_version_changes_wherever_it_stands_and_nothing_else_does() -> None:
     assert set(texts) == {
         "pyproject.toml",
         "kopfkit/pyproject.toml",
+        "kopfkit-sdk/pyproject.toml",
         "operator/helloworld_operator/__init__.py",
     }
     for path, text in texts.items():
         before = (root / path).read_text("utf-8").splitlines()
         changed = [new for old, new in zip(before, text.splitlines(), strict=True) if old != new]
-        assert len(changed) == 1, path
-        assert "9.8.7" in changed[0]
+        assert len(changed) == (2 if path == "kopfkit-sdk/pyproject.toml" else 1), path
+        assert all("9.8.7" in line for line in changed)
     assert tomllib.loads(texts["pyproject.toml"])["project"]["version"] == "9.8.7"
+    sdk = tomllib.loads(texts["kopfkit-sdk/pyproject.toml"])["project"]
+    assert "kopfkit[controller,kubeconfig]==9.8.7" in sdk["dependencies"]
 
 
 # The history.
@@ -109,10 +112,10 @@ def test_an_entry_is_added_and_later_gets_its_images(
 ) -> None:
     release, new = rules.release(history, rules.Wanted(above(history)), DAY)
     assert new
-    text = entry.with_entry(history_text, release)
+    text = historyentry.with_entry(history_text, release)
     assert text.startswith(history_text.rstrip("\n"))
     images = {kind: f"example.com/op-{kind}@{DIGEST}" for kind in ("operator", "bundle")}
-    found = historyfile.parse(project, entry.with_images(text, release.version, images))
+    found = historyfile.parse(project, historyentry.with_images(text, release.version, images))
     assert found.newest == replace(release, images=images, known=found.newest.known)
     assert found.newest.images == images
 
@@ -122,7 +125,7 @@ def test_images_go_into_the_entry_in_the_middle_too(
 ) -> None:
     one = history.releases[0]
     images = {"operator": f"example.com/op@{DIGEST}"}
-    text = entry.with_images(history_text, one.version, images)
+    text = historyentry.with_images(history_text, one.version, images)
     found = historyfile.parse(project, text)
     assert found.releases[0].images == images
     assert [each.images for each in found.releases[1:]] == [
@@ -152,7 +155,7 @@ def test_what_is_no_version_is_refused(history: History, version: str) -> None:
 
 def released(project: Project, history: History, text: str, new: Release) -> History:
     """The history with one more release, as the file has it then; KopfkitError if it is refused."""
-    after = historyfile.parse(project, entry.with_entry(text, new))
+    after = historyfile.parse(project, historyentry.with_entry(text, new))
     graph.check(project, after)
     return after
 
@@ -185,7 +188,7 @@ def test_a_release_that_strands_users_is_refused(
     project: Project, history: History, history_text: str
 ) -> None:
     release, _ = rules.release(history, rules.Wanted(above(history)), DAY)
-    text = entry.with_entry(history_text, replace(release, replaces=""))
+    text = historyentry.with_entry(history_text, replace(release, replaces=""))
     with pytest.raises(KopfkitError) as refused:
         graph.check(project, historyfile.parse(project, text))
     assert release.version in str(refused.value)
@@ -312,4 +315,4 @@ def test_a_history_that_is_not_utf8_is_refused_in_one_sentence(tmp_path: Path) -
     path = tmp_path / "releases.yaml"
     path.write_text("releases: []\n", "utf-16")
     with pytest.raises(KopfkitError, match="is not UTF-8"):
-        entry.text_of(path)
+        historyentry.text_of(path)

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from aiohttp import web
 
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.credentials import Credentials
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.api.credentials import Credentials
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[[Answer], Awaitable[Client]]

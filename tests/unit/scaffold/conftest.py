@@ -20,6 +20,12 @@ def create(root: Path, kit: Kit = KIT, **words: Any) -> None:
     operations.create_api(root, kit, **given).carry_out(root)
 
 
+def create_webhook(root: Path, kit: Kit = KIT, **words: Any) -> None:
+    """`kopfkit create webhook` in a directory."""
+    given = {**MEMCACHED, "defaulting": True, "validation": True, **words}
+    operations.create_webhook(root, kit, **given).carry_out(root)
+
+
 def files(root: Path) -> dict[str, str]:
     """All files of a directory but the repository's."""
     return {

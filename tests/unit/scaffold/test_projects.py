@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from budgets import budget
 from kopfkit import yamls
 from kopfkit.scaffold import operations
-from kopfkit.scaffold.answers import STYLES, Answers, Api, replay
+from kopfkit.scaffold.answers import STYLES, Answers, Api, Webhook, replay
 from kopfkit.scaffold.merging import outputs, plan
 from kopfkit.scaffold.naming import plural_of, variable
 
-from .conftest import ANSWERS, KIT, create, files
+from .conftest import ANSWERS, KIT, create, create_webhook, files
 
 NAMES = st.from_regex(r"[a-z]([a-z0-9]{0,8}-?[a-z0-9])?", fullmatch=True)
 KINDS = st.from_regex(r"[A-Z][A-Za-z0-9]{0,30}", fullmatch=True)
@@ -42,6 +42,10 @@ def projects(draw: st.DrawFn) -> Answers:
         versions = ("v1alpha1", "v1beta1", "v1")[: draw(st.integers(1, 3))]
         group = draw(st.sampled_from((found.domain, f"cache.{found.domain}")))
         found = found.with_api(Api(group, kind, plural_of(kind), versions, draw(st.booleans())))
+        if draw(st.booleans()):
+            functions = draw(st.sampled_from(((True, False), (False, True), (True, True))))
+            version = draw(st.sampled_from(versions))
+            found = found.with_webhook(kind, Webhook(version, *functions))
     return found
 
 
@@ -62,14 +66,17 @@ def test_the_recorded_commands_make_the_project_again(project: Answers) -> None:
     if project.apis:
         # The user's own code: what Python, OLM and kopfkit read.
         code = [path for path in made if path.endswith((".py", "releases.yaml"))]
-        assert len(code) - 5 <= sum(2 + 3 * len(api.versions) for api in project.apis)
+        assert len(code) - 5 <= sum(4 + 3 * len(api.versions) for api in project.apis)
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_a_project_of_any_style_is_as_ruff_wants_it(tmp_path: Path, style: str) -> None:
     operations.init(tmp_path, replace(ANSWERS, style=style), KIT).carry_out(tmp_path)
-    for words in ({}, {"version": "v1"}, {"kind": "Tier", "namespaced": False}):
+    for words in ({}, {"version": "v1"}, {"kind": "Tier", "namespaced": False}, {"kind": "Leaf"}):
         create(tmp_path, **words)
+    create_webhook(tmp_path)
+    create_webhook(tmp_path, kind="Tier", defaulting=False)
+    create_webhook(tmp_path, kind="Leaf", validation=False)
     for command in (["check"], ["format", "--check"]):
         ruff = [sys.executable, "-m", "ruff", *command, "--no-cache"]
         done = subprocess.run(ruff, cwd=tmp_path, capture_output=True, text=True)
@@ -163,6 +170,49 @@ def test_an_operator_that_converts_can_make_certificates(root: Path) -> None:
     assert not any("cryptography" in each for each in dependencies())
     create(root, version="v1")
     assert any("cryptography" in each for each in dependencies())
+
+
+def test_a_webhook_is_recorded_registered_and_tested(root: Path) -> None:
+    before = files(root)
+    create_webhook(root, defaulting=False)
+    after = files(root)
+    assert after.keys() - before.keys() == {
+        "cache_operator/memcached_webhook.py",
+        "tests/test_memcached_webhook.py",
+    }
+    assert "memcached_webhook.ADMISSION," in after["cache_operator/__main__.py"]
+    recorded = tomllib.loads(after["pyproject.toml"])["tool"]["kopfkit"]["commands"]
+    flags = "--group cache --version v1alpha1 --kind Memcached"
+    assert recorded[-1] == f"create webhook {flags} --validation"
+    assert "cryptography" in after["pyproject.toml"]
+    # A version that comes later leaves the functions as they are.
+    create(root, version="v1")
+    assert (
+        files(root)["cache_operator/memcached_webhook.py"]
+        == (after["cache_operator/memcached_webhook.py"])
+    )
+    text = (root / "pyproject.toml").read_text()
+    assert KIT.render(replay(tomllib.loads(text)["tool"]["kopfkit"]["commands"])) == files(root)
+
+
+def test_the_tests_of_a_new_webhook_pass(root: Path) -> None:
+    create_webhook(root)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-k",
+            "not api_server",
+            "tests/test_memcached_webhook.py",
+        ],
+        cwd=root,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
 
 
 def test_a_history_that_was_edited_is_left_to_its_owner(root: Path) -> None:

@@ -18,7 +18,7 @@ from kopfkit.scaffold import operations
 from kopfkit.scaffold.answers import replay
 from kopfkit.scaffold.naming import check_api, check_domain, check_owner, check_project
 
-from .conftest import ANSWERS, KIT, create, files
+from .conftest import ANSWERS, KIT, create, create_webhook, files
 
 
 def refused(*words: str, capsys: pytest.CaptureFixture[str], code: int = 1) -> str:
@@ -68,6 +68,45 @@ def test_init_refuses_a_folder_that_is_not_empty(
     assert "is not empty (notes)" in said
     assert "mkdir NAME && cd NAME" in said
     assert files(tmp_path) == {"notes": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--kind", "Backup"], "cache.example.org/v1alpha1 Backup: is not an API of this project"),
+        (["--kind", "memcached"], "is not an API of this project, which has cache.example.org/v1"),
+        (["--version", "v9"], "cache.example.org/v9 Memcached: is not an API of this project"),
+        (["--group", "other"], "other.example.org/v1alpha1 Memcached: is not an API"),
+        ([], "was told neither to default nor to validate"),
+    ],
+)
+def test_create_webhook_refuses_what_is_not_there(
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    why: str,
+) -> None:
+    monkeypatch.chdir(root)
+    before = files(root)
+    fine = ["--group", "cache", "--version", "v1alpha1", "--kind", "Memcached"]
+    said = refused("create", "webhook", *fine, *words, capsys=capsys)
+    assert why in said
+    assert "hint: " in said
+    assert files(root) == before
+
+
+def test_create_webhook_refuses_a_second_one(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    create_webhook(root)
+    monkeypatch.chdir(root)
+    before = files(root)
+    words = ("--group", "cache", "--version", "v1alpha1", "--kind", "Memcached", "--defaulting")
+    said = refused("create", "webhook", *words, capsys=capsys)
+    assert "has a webhook already" in said
+    assert "cache_operator/memcached_webhook.py" in said
+    assert files(root) == before
 
 
 def test_init_takes_a_new_repository_for_empty(tmp_path: Path) -> None:

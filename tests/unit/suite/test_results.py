@@ -65,7 +65,7 @@ def test_times_that_cannot_be_read_are_none(tmp_path: Path) -> None:
     assert results.last_times(tmp_path / "times") == {"unit": 61.0}
 
 
-def test_every_test_file_is_in_exactly_one_part() -> None:
+def test_every_test_file_is_in_exactly_one_part_or_apart() -> None:
     found: list[Path] = []
     for part in suite.plan(suite.LAYERS):
         for argument in map(str, part.command):
@@ -73,4 +73,5 @@ def test_every_test_file_is_in_exactly_one_part() -> None:
             if argument.startswith("tests/"):
                 assert place.exists(), f"{part.name} names {argument}"
                 found += place.rglob("test_*.py") if place.is_dir() else [place]
+    found += [suite.ROOT / path for path in suite.APART]
     assert sorted(found) == sorted((suite.ROOT / "tests").rglob("test_*.py"))

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kopfkit.cluster import binaries, build, golang, gomod, toolchain
-from kopfkit.cluster.binaries import BINARIES
 from kopfkit.errors import KopfkitError
+from kopfkit.toolchain import binaries, build, golang, gomod, toolchain
+from kopfkit.toolchain.binaries import BINARIES
 
 
 def fake(directory: Path, name: str, told: str, status: int = 0) -> Path:
@@ -35,8 +35,11 @@ def test_each_tool_is_a_tool_of_its_group(name: str) -> None:
     text = (directory / "go.mod").read_text()
     package = re.escape(binary.package)
     assert re.search(rf"^\s*((tool|module) )?{package}$", text, re.MULTILINE)
-    own = f"module {binary.package}\n" in text
-    assert own is (directory / "main.go").exists()
+    module = re.match(r"module (\S+)", text)
+    assert module is not None
+    own = f"{binary.package}/".startswith(f"{module[1]}/")
+    inside = binary.package.removeprefix(module[1]).lstrip("/") if own else ""
+    assert own is (directory / inside / "main.go").exists()
     assert re.fullmatch(r"v\d+\.\d+\.\d+", binary.version)
 
 
@@ -69,8 +72,22 @@ def test_a_replacement_is_the_version_that_counts() -> None:
         group.module_of("x/y")
 
 
+def test_what_the_provisioner_shares_with_a_cluster_is_compiled_once() -> None:
+    # They cannot be one module: the provisioner imports a module by a name of another case.
+    cluster, provisioner = gomod.group("cluster").versions, gomod.group("local-path").versions
+    shared = cluster.keys() & provisioner.keys()
+    assert "k8s.io/client-go" in shared
+    assert {path: provisioner[path] for path in shared} == {path: cluster[path] for path in shared}
+
+
+def test_a_step_names_each_version_that_it_builds() -> None:
+    members = [BINARIES[name] for name in ("kubelet", "etcd", "kubectl")]
+    kubernetes, etcd = BINARIES["kubelet"].version, BINARIES["etcd"].version
+    assert build.names(members) == f"kubelet, kubectl {kubernetes}, etcd {etcd}"
+
+
 def test_kubernetes_learns_its_version_from_go_mod() -> None:
-    group = gomod.group("kubernetes")
+    group = gomod.group("cluster")
     version = group.versions["k8s.io/kubernetes"]
     (linker,) = [f for f in binaries.build_flags(group) if f.startswith("-ldflags=")]
     assert f"-X k8s.io/component-base/version.gitVersion={version}" in linker
@@ -150,21 +167,21 @@ def test_the_place_in_the_cache_changes_with_everything_that_goes_in(
         assert build.destination(BINARIES["kind"]) != before
 
 
-@pytest.mark.parametrize("name", ["go.mod", "go.sum", "main.go"])
+@pytest.mark.parametrize("name", ["go.mod", "go.sum", "coredns/main.go"])
 def test_the_place_in_the_cache_changes_with_each_file_of_the_group(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    shutil.copytree(gomod.TOOLS / "coredns", tmp_path / "coredns")
+    shutil.copytree(gomod.TOOLS / "cluster", tmp_path / "cluster")
     monkeypatch.setattr(gomod, "TOOLS", tmp_path)
     before = build.destination(BINARIES["coredns"])
-    with (tmp_path / "coredns" / name).open("a") as file:
+    with (tmp_path / "cluster" / name).open("a") as file:
         file.write("// changed\n")
     assert build.destination(BINARIES["coredns"]) != before
 
 
 def test_a_program_of_kopfkits_own_has_the_version_of_the_module_that_it_stands_for() -> None:
     coredns, renderer = BINARIES["coredns"], BINARIES["render-chart"]
-    assert coredns.version == gomod.group("coredns").versions["github.com/coredns/coredns"]
+    assert coredns.version == gomod.group("cluster").versions["github.com/coredns/coredns"]
     assert (renderer.version, renderer.module) == ("v1.0.0", "")
 
 
@@ -174,7 +191,7 @@ COREFILE = {"cache", "errors", "forward", "health", "kubernetes", "loadbalance",
 
 
 def test_coredns_has_each_plugin_of_a_clusters_corefile() -> None:
-    text = (gomod.TOOLS / "coredns" / "main.go").read_text()
+    text = (gomod.TOOLS / "cluster" / "coredns" / "main.go").read_text()
     assert set(re.findall(r'_ "github.com/coredns/coredns/plugin/(\w+)"', text)) >= COREFILE
 
 

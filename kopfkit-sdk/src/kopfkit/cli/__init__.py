@@ -21,6 +21,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "kopfkit.cli.scaffold:update",
         "Update a project to this kopfkit, keeping your edits",
     ),
+    "doctor": (
+        "kopfkit.cli.doctor:doctor",
+        "Say what stands between a kopf project and OLM",
+    ),
     "cluster": ("kopfkit.cli.cluster:cluster", "Create, inspect and delete a cluster"),
     "tools": ("kopfkit.cli.tools:tools", "Find or build the cluster tools"),
     "olm": ("kopfkit.cli.olm:olm", "Install, check or remove the Operator Lifecycle Manager"),
@@ -33,18 +37,28 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("kopfkit.cli.migrate:migrate", "Migrate stored objects to the storage version"),
     "cleanup": ("kopfkit.cli._bundlerun:cleanup", "Remove an operator that OLM has installed"),
     "run": ("kopfkit.cli.run:run", "Run the operator on this machine, or from a bundle image"),
+    "dev": ("kopfkit.cli.dev:dev", "Run the code of this checkout in the cluster's pods"),
     "manifests": ("kopfkit.cli.generate:manifests", "Write CRDs, RBAC and the kustomize tree"),
+    "chart": ("kopfkit.cli.chart:chart", "Generate and package the Helm chart"),
     "bundle": ("kopfkit.cli.bundle:bundle", "Generate and validate the OLM bundle"),
     "scorecard": ("kopfkit.cli.scorecard:scorecard", "Run operator-sdk's scorecard on the bundle"),
     "catalog": ("kopfkit.cli.catalog:catalog", "Generate and validate the file-based catalog"),
+    "guard": (
+        "kopfkit.cli.guard:guard",
+        "Keep the conversion of any operator's CRDs through upgrades",
+    ),
+    "preview": ("kopfkit.cli.preview:preview", "Show the operator's page in a catalog"),
     "release": ("kopfkit.cli.release:release", "Build, check, sign and push a release"),
     "simulate": (
         "kopfkit.cli.simulate:simulate",
         "Simulate an upgrade by OLM, step by step",
     ),
+    "completion": ("kopfkit.cli.completion:completion", "Print the completion script of a shell"),
 }
 
 
+# 128 and the number of SIGINT.
+INTERRUPTED = 130
 # A full or read-only disk may show anywhere, and is no bug of ours.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -62,13 +76,25 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; one that Ctrl-C ends exits with 130, as shells expect."""
+        try:
+            return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort) as error:
+            # click says Abort for a Ctrl-C at a question, and for the end of the input.
+            asked = isinstance(error, click.Abort)
+            if asked and not isinstance(error.__context__, KeyboardInterrupt):
+                raise
+            click.echo("Aborted!", err=True)
+            ctx.exit(INTERRUPTED)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
 @click.group(cls=LazyGroup)
-@click.version_option(package_name="kopfkit")
+@click.version_option(package_name="kopfkit-sdk")
 def kopfkit() -> None:
     """Everything around a kopf operator: CRDs, conversion, OLM bundles and catalogs, clusters."""
 

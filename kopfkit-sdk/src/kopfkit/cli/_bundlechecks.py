@@ -8,14 +8,27 @@ from pathlib import Path
 from typing import Any
 
 from kopfkit import manifests, yamls
+from kopfkit.cli import _olmv1
 from kopfkit.cli._bundlereport import Fault, Outcome, without_known
-from kopfkit.cluster import dryrun, process, toolchain
-from kopfkit.cluster.process import CommandFailed
-from kopfkit.cluster.progress import Progress
+from kopfkit.cluster import dryrun
 from kopfkit.errors import KopfkitError
+from kopfkit.host import process
+from kopfkit.host.process import CommandFailed
+from kopfkit.host.progress import Progress
+from kopfkit.olm import olmv1
 from kopfkit.packaging import checks, sdk
-from kopfkit.packaging.checks import CHECKS, ERROR, HOUSE, RULES, WARNING, Bundle, Finding
+from kopfkit.packaging.checks import (
+    CHECKS,
+    ERROR,
+    HOUSE,
+    RULES,
+    WARNING,
+    Bundle,
+    Finding,
+    certification,
+)
 from kopfkit.packaging.trials import EXAMPLES, trials
+from kopfkit.toolchain import toolchain
 
 # Not obtainable as a Go module everywhere, so it is used where somebody has installed it.
 LINTER = "kube-linter"
@@ -37,6 +50,8 @@ class Choice:
         images: ask the validator that pulls images.
         crds: files of CRDs that the bundle's objects need and the bundle does not have.
         baseline: known findings, which do not count.
+        olm_v1: ask OLM v1's code, too.
+        certification: ask the rules of OpenShift's certification, too.
     """
 
     directory: Path | None
@@ -45,6 +60,8 @@ class Choice:
     images: bool = False
     crds: Sequence[Path] = ()
     baseline: Path | None = None
+    olm_v1: bool = False
+    certification: bool = False
 
     def check(self) -> None:
         """Raises KopfkitError if there is no such check."""
@@ -63,6 +80,8 @@ def everything(choice: Choice) -> Outcome:
     """
     choice.check()
     bundle, dockerfile, findings = _own(choice)
+    if choice.certification and bundle is not None:
+        findings = [*findings, *certification.check(bundle)]
     hidden = {rule for rule in RULES if not choice.strict and RULES[rule].severity == HOUSE}
     found = [
         Fault(one.file, one.field, one.why, "kopfkit", one.severity, one.rule)
@@ -70,14 +89,34 @@ def everything(choice: Choice) -> Outcome:
         if one.rule not in hidden | choice.skip
     ]
     outcome = Outcome(asked=["kopfkit's checks"])
+    judgement = None
+    if choice.olm_v1:
+        place = choice.directory or dockerfile.parent / "bundle"
+        judgement = _olm_v1(place, outcome)
+        found += _olmv1.refusals(bundle, place, judgement)
     if bundle is not None:
-        found += _tools(choice, bundle, dockerfile, outcome)
+        found += _tools(choice, bundle, dockerfile, outcome, judgement)
     # What a CSV contains is asked about twice: as a part of it, and as the object it becomes.
     outcome.faults, outcome.known = without_known(dict.fromkeys(found), choice.baseline)
     return outcome
 
 
-def _tools(choice: Choice, bundle: Bundle, dockerfile: Path, outcome: Outcome) -> Iterator[Fault]:
+def _olm_v1(directory: Path, outcome: Outcome) -> olmv1.Judgement:
+    progress = Progress()
+    if toolchain.choose(olmv1.TOOL).origin == "to be built":
+        progress.say("OLM v1's code must be built first: some minutes, once on this machine.")
+    outcome.asked.append(f"OLM v1's code {toolchain.version(olmv1.TOOL)}")
+    with olmv1.OlmV1(progress) as asked:
+        return asked.bundle(directory)
+
+
+def _tools(
+    choice: Choice,
+    bundle: Bundle,
+    dockerfile: Path,
+    outcome: Outcome,
+    judgement: olmv1.Judgement | None,
+) -> Iterator[Fault]:
     progress = Progress()
     wanted = {SDK: ["operator-sdk"], API_SERVER: ["kube-apiserver", "etcd"]}
     names = [one for tool in (SDK, API_SERVER) if tool not in choice.skip for one in wanted[tool]]
@@ -94,17 +133,20 @@ def _tools(choice: Choice, bundle: Bundle, dockerfile: Path, outcome: Outcome) -
     if API_SERVER not in choice.skip:
         outcome.asked.append(f"an API server {toolchain.version('kube-apiserver')}")
         given = [one for path in choice.crds for one in _crds(path)]
-        answers = dryrun.ask(trials(bundle), progress, given)
+        rendered = _olmv1.trials(bundle, judgement) if judgement else []
+        answers = dryrun.ask([*trials(bundle), *rendered], progress, given)
         outcome.notes += [
             f"{kind} was not tried: nothing here has its CustomResourceDefinition"
             " (give it with --crds)"
             for kind in answers.skipped
         ]
+        said = []
         for one in answers.refusals:
             # Nothing that installs the bundle creates its examples.
             wrong = one.refused and not one.field.startswith(EXAMPLES)
             severity = ERROR if wrong else WARNING
-            yield Fault(one.file, one.field, one.why, "API server", severity)
+            said.append(Fault(one.file, one.field, one.why, "API server", severity))
+        yield from _olmv1.new_here(said)
     if LINTER not in choice.skip and shutil.which(LINTER):
         outcome.asked.append(LINTER)
         for file, why in _linter(bundle.directory):

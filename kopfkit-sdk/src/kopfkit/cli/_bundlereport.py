@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from kopfkit import yamls
+from kopfkit.cli import _output
 from kopfkit.errors import KopfkitError
 from kopfkit.manifests import fitted
 from kopfkit.packaging.checks import ERROR, RULES, SEVERITIES, WARNING
@@ -125,11 +126,11 @@ def _counted(number: int, severity: str) -> str:
     return f"{number} {severity}{'s' if number > 1 else ''}" if number else ""
 
 
-def as_json(outcome: Outcome) -> str:
+def fields(outcome: Outcome) -> dict[str, Any]:
     """One document; as FILE of --baseline it makes these findings known."""
     faults = [{**asdict(one), "source": one.source} for one in outcome.faults]
-    document = {"asked": outcome.asked, "notes": outcome.notes, "known": outcome.known}
-    return json.dumps({**document, "findings": faults}, indent=2, ensure_ascii=False)
+    told = {"asked": outcome.asked, "notes": outcome.notes, "known": outcome.known}
+    return {**told, "findings": faults}
 
 
 def as_sarif(outcome: Outcome) -> str:
@@ -138,7 +139,7 @@ def as_sarif(outcome: Outcome) -> str:
     sources = {_rule(one): one.source for one in outcome.faults}
     driver = {
         "name": "kopfkit",
-        "version": version("kopfkit"),
+        "version": version("kopfkit-sdk"),
         "rules": [{"id": rule, "shortDescription": {"text": sources[rule]}} for rule in used],
     }
     run = {"tool": {"driver": driver}, "results": _results(outcome.faults)}
@@ -175,9 +176,11 @@ def _rule(fault: Fault) -> str:
     return fault.rule or fault.by.replace(" ", "-")
 
 
-FORMATS = {"json": as_json, "sarif": as_sarif}
-
-
 def show(outcome: Outcome, form: str, what: str = "bundle") -> None:
-    """Print it as "text", or in one of FORMATS."""
-    click.echo(FORMATS[form](outcome) if form in FORMATS else text(outcome, what))
+    """Print it as "text", "sarif", "json" or "yaml"."""
+    if form == _output.TEXT:
+        click.echo(text(outcome, what))
+    elif form == "sarif":
+        click.echo(as_sarif(outcome))
+    else:
+        _output.show(fields(outcome), form)

@@ -7,9 +7,10 @@ from typing import Any
 import click
 
 from kopfkit.cli.subscription import _confirm, _count, tell_left, way_back
-from kopfkit.cluster import bundlerun, manager, rendering, subscription, unsubscription
-from kopfkit.cluster.progress import Progress
+from kopfkit.cluster import manager
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
+from kopfkit.olm import bundlerun, rendering, subscription, unsubscription
 from kopfkit.packaging import injection
 
 # What a ClusterServiceVersion says about where it would like to be.
@@ -60,7 +61,10 @@ def pulling(function: Callable[..., Any]) -> Callable[..., Any]:
     "--namespace", "-n", help="Namespace of the operator [default: the one the bundle suggests]."
 )
 @click.option(
-    "--install-mode", default="", help="AllNamespaces, OwnNamespace, SingleNamespace=NAME, ..."
+    "--install-mode",
+    default="",
+    help="AllNamespaces, OwnNamespace, SingleNamespace=NAME or MultiNamespace=NAME,NAME [default: "
+    "the first of these that the bundle supports and that names none].",
 )
 @pulling
 def run_bundle(

@@ -21,6 +21,7 @@ TARGETS: Final = {
     "kopfkit run bundle-upgrade": "bundle-upgrade",
     "kopfkit run bundle": "bundle-run",
     "kopfkit run local": "run",
+    "kopfkit dev": "dev",
     "kopfkit manifests": "manifests",
     "kopfkit unsubscribe": "unsubscribe",
     "kopfkit subscribe": "subscribe",

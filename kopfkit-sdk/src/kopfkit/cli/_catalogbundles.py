@@ -27,6 +27,17 @@ def two_bundles(source: str, package: str, old: str, new: str) -> tuple[Bundle, 
     Raises:
         KopfkitError: they are not there, or cannot be read.
     """
+    holding, before, after = held(source, package, old, new)
+    return (
+        contents(source, holding, before),
+        contents(source, holding, after),
+        not_offered(holding.history, before, after),
+    )
+
+
+def held(source: str, package: str, old: str, new: str) -> tuple[Package, Release, Release]:
+    """The package of a catalog that has two bundles, and its releases of them; arguments and
+    errors as of `two_bundles`."""
     found, _ = loaded(source)
     among = [found[package]] if package in found else list(found.values())
     holding = [one for one in among if _release(one, old) and _release(one, new)]
@@ -37,15 +48,11 @@ def two_bundles(source: str, package: str, old: str, new: str) -> tuple[Bundle, 
         missing = [name for name in (old, new) if not any(_release(one, name) for one in among)]
         why = f"has no package with {' and '.join(missing or (old, new))}"
         raise KopfkitError(source, why, "kopfkit catalog graph shows which releases there are.")
-    (held,) = holding
-    before, after = _release(held, old), _release(held, new)
+    (one,) = holding
+    before, after = _release(one, old), _release(one, new)
     assert before is not None
     assert after is not None
-    return (
-        _contents(source, held, before),
-        _contents(source, held, after),
-        not_offered(held.history, before, after),
-    )
+    return one, before, after
 
 
 def not_offered(history: History, old: Release, new: Release) -> str:
@@ -89,8 +96,12 @@ def _release(package: Package, name: str) -> Release | None:
     return None
 
 
-def _contents(source: str, package: Package, release: Release) -> Bundle:
-    """What a bundle holds: from its directory, from the catalog, or from its image."""
+def contents(source: str, package: Package, release: Release) -> Bundle:
+    """What a bundle holds: from its directory, from the catalog, or from its image.
+
+    Raises:
+        KopfkitError: it cannot be read.
+    """
     name = release.name(package.name)
     blob, path = package.bundles[name], Path(source)
     file = Path(blob.file)

@@ -7,9 +7,12 @@ from typing import Any
 
 from kopfkit import yamls
 from kopfkit.errors import KopfkitError
+from kopfkit.packaging.templates import BASIC, SEMVER, SUBSTITUTES
 
 # The template kinds of opm (operator-registry, alpha/template), and the command for each.
-_TEMPLATES = {"olm.template.basic": "basic", "olm.semver": "semver"}
+_TEMPLATES = {BASIC: "basic", SEMVER: "semver"}
+# Bytes of a file within which its schema is named.
+_HEAD = 4096
 
 
 def rendered(source: str, image: str = "") -> list[dict[str, Any]]:
@@ -22,8 +25,8 @@ def rendered(source: str, image: str = "") -> list[dict[str, Any]]:
         KopfkitError: there is no such thing, or opm refuses it; with what it says.
     """
     # Imported here: the generators beside this module do not wait for the cluster tools.
-    from kopfkit.cluster import rendering
-    from kopfkit.cluster.progress import Progress
+    from kopfkit.host.progress import Progress
+    from kopfkit.olm import rendering
 
     path, progress = Path(source), Progress()
     if path.is_file():
@@ -44,12 +47,31 @@ def shown(documents: Sequence[dict[str, Any]], output: str) -> str:
     return yamls.dump(*documents)
 
 
+def is_template(path: Path) -> bool:
+    """Whether a file is a template of opm's, by the beginning of its text."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD).lower()
+    except OSError:
+        return False  # whoever reads it as a catalog says why it cannot be read
+    return any(schema.encode() in head for schema in (*_TEMPLATES, SUBSTITUTES))
+
+
 def _kind(path: Path) -> str:
     found = yamls.read(path)
     named = (
         {str(key).lower(): value for key, value in found.items()} if isinstance(found, dict) else {}
     )
-    kind = _TEMPLATES.get(str(named.get("schema")).lower())
+    schema = str(named.get("schema")).lower()
+    if schema == SUBSTITUTES:
+        raise KopfkitError(
+            str(path),
+            "is a substitutes template, which opm v1.61.0 does not know",
+            "Render it with a newer opm, and name the catalog that it makes.",
+        )
+    kind = _TEMPLATES.get(schema)
     if kind is None:
         raise KopfkitError(
             str(path),

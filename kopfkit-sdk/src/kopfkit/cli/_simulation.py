@@ -56,8 +56,8 @@ def is_image(text: str) -> bool:
 
 def objects_of(image: str) -> list[Object]:
     """The manifests in a bundle's image. Raises KopfkitError if it cannot be read."""
-    from kopfkit.cluster import rendering
-    from kopfkit.cluster.progress import Progress
+    from kopfkit.host.progress import Progress
+    from kopfkit.olm import rendering
 
     return rendering.objects(image, Progress())
 
@@ -157,10 +157,10 @@ def situation_of(
 
 
 def _look(kubeconfig: Path, new: Mapping[str, Object]) -> Situation:
-    from kopfkit.cluster.progress import Progress
-    from kopfkit.runtime import credentials
-    from kopfkit.runtime.client import Client
-    from kopfkit.runtime.errors import ApiError
+    from kopfkit.host.progress import Progress
+    from kopfkit.runtime.api import credentials
+    from kopfkit.runtime.api.client import Client
+    from kopfkit.runtime.api.errors import ApiError
     from kopfkit.simulation.live import look
 
     # The run-time client looks for the cluster where an operator does.
@@ -189,7 +189,7 @@ def asked(crds: Mapping[str, Object], objects: Objects) -> list[tuple[str, str, 
         (CRD, version, key, field, sentence) for each refusal; version and key are "" for the CRD.
     """
     from kopfkit.cluster.dryrun import ask
-    from kopfkit.cluster.progress import Progress
+    from kopfkit.host.progress import Progress
 
     trials: list[tuple[str, str, Object]] = [(name, "", crd) for name, crd in crds.items()]
     places = {name: (name, "", "") for name in crds}

@@ -8,8 +8,8 @@ from kopfkit.project import Faults
 def tool_fault(name: str, arguments: list[str]) -> str:
     """What the tool has to say against its input; "" if nothing, warnings included."""
     # Imported here: the generators beside this module do not wait for the cluster tools.
-    from kopfkit.cluster.process import CommandFailed, run
-    from kopfkit.cluster.toolchain import tool
+    from kopfkit.host.process import CommandFailed, run
+    from kopfkit.toolchain.toolchain import tool
 
     path = tool(name)
     said: list[str] = []

@@ -1,10 +1,13 @@
 """`kopfkit bundle generate|validate`."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from kopfkit.cli._generation import Checkout, check_option, overwrite_option
+from kopfkit.cli._generation import Checkout, finish_options, img_option, version_option
+from kopfkit.cli._output import output_option
 
 
 @click.group()
@@ -13,8 +16,8 @@ def bundle() -> None:
 
 
 @bundle.command()
-@click.option("--version", help="The release, without v [default: the newest one].")
-@click.option("--img", help="The operator's image [default: IMAGE_TAG_BASE:v<version>].")
+@version_option
+@img_option()
 @click.option("--channels", help="Comma-separated [default: the release's channels].")
 @click.option("--default-channel", help="[default: that of catalog/releases.yaml]")
 @click.option(
@@ -22,24 +25,21 @@ def bundle() -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Write bundle/ and bundle.Dockerfile into this directory [default: the checkout].",
 )
-@check_option
-@overwrite_option
+@finish_options
 def generate(
     version: str | None,
     img: str | None,
     channels: str | None,
     default_channel: str | None,
     output: Path | None,
-    check: bool,
-    overwrite: bool,
+    **finish: bool,
 ) -> None:
     """Write bundle/ and bundle.Dockerfile for one release."""
     from kopfkit.packaging.bundle import bundle_dockerfile, bundle_tree, check_inputs
     from kopfkit.packaging.writer import Output
 
     checkout = Checkout()
-    number = version or checkout.history.newest.version
-    image = img or checkout.image(number)
+    number, image = checkout.chosen(version, img)
     if channels:
         names = [name.strip() for name in channels.split(",")]
     else:
@@ -55,14 +55,13 @@ def generate(
             Output(where / "bundle", tree),
             Output(where / "bundle.Dockerfile", {"": dockerfile}),
         ],
-        check=check,
-        overwrite=overwrite,
         again="make bundle",
+        **finish,
     )
 
 
 @bundle.command()
-@click.argument("source", metavar="[DIRECTORY]", required=False)
+@click.argument("source", metavar="[DIRECTORY|IMAGE]", required=False)
 @click.option(
     "--strict/--no-strict",
     default=None,
@@ -102,8 +101,17 @@ def generate(
     "--images", is_flag=True, help="Also run the validator that pulls the images (multiarch)."
 )
 @click.option(
-    "--output", type=click.Choice(("text", "json", "sarif")), default="text", show_default=True
+    "--olm-v1",
+    "olm_v1",
+    is_flag=True,
+    help="Also ask OLM v1's own code, and the API server about the objects that it renders.",
 )
+@click.option(
+    "--certification",
+    is_flag=True,
+    help="Also ask what OpenShift's certification asks of a bundle's files.",
+)
+@output_option("sarif")
 def validate(
     source: str | None,
     strict: bool | None,
@@ -113,30 +121,54 @@ def validate(
     crds: tuple[Path, ...],
     api_server: bool,
     images: bool,
+    olm_v1: bool,
+    certification: bool,
     output: str,
 ) -> None:
     """Check a bundle, and report every finding at once with its file and its field.
 
     DIRECTORY has manifests/ and metadata/; by default it is bundle/ of this checkout, which is
-    compared with the project's description, too. Asked are kopfkit's own checks, operator-sdk, a
-    real API server, and kube-linter where it is on PATH. An error is what OLM, opm or the API
-    server refuses, a warning what they warn of.
+    compared with the project's description, too. IMAGE is a bundle's, in a registry. Asked are
+    kopfkit's own checks, operator-sdk, a real API server, and kube-linter where it is on PATH. An
+    error is what OLM, opm or the API server refuses, a warning what they warn of.
     """
     from kopfkit.cli._bundlechecks import API_SERVER, Choice, everything
     from kopfkit.cli._bundlereport import show
     from kopfkit.cli._signals import sigterm_like_ctrl_c
 
     sigterm_like_ctrl_c()
-    directory = _directory(source) if source is not None else None
-    strict = directory is None if strict is None else strict
+    strict = source is None if strict is None else strict
     left_out = frozenset({*skip, *(() if api_server else (API_SERVER,))})
-    outcome = everything(Choice(directory, strict, left_out, images, crds, baseline))
+    baseline = baseline and baseline.absolute()
+    crds = tuple(each.absolute() for each in crds)
+    with _directory(source) as directory:
+        choice = Choice(directory, strict, left_out, images, crds, baseline, olm_v1, certification)
+        outcome = everything(choice)
     show(outcome, output)
     raise SystemExit(outcome.fails(fail_on or ("house rule" if strict else "error")))
 
 
-def _directory(source: str) -> Path:
-    """The directory with a bundle that an argument names. KopfkitError if it names none."""
+@contextlib.contextmanager
+def _directory(source: str | None) -> Iterator[Path | None]:
+    """The directory with a bundle that an argument names, None for that of the checkout.
+
+    That of an image is below the current directory then, so that findings name no other.
+    KopfkitError if the argument names none.
+    """
+    from kopfkit.cli._simulation import is_image
+
+    if source is None:
+        yield None
+    elif not is_image(source):
+        yield _existing(source)
+    else:
+        from kopfkit.image import bundleimage
+
+        with bundleimage.unpacked(source) as place, contextlib.chdir(place.parent):
+            yield Path(place.name)
+
+
+def _existing(source: str) -> Path:
     from kopfkit.errors import KopfkitError
     from kopfkit.packaging.catalogs import community
 
@@ -151,6 +183,6 @@ def _directory(source: str) -> Path:
         raise KopfkitError(source, "is a file, and a bundle is a directory", "Name its directory.")
     raise KopfkitError(
         source,
-        "is no directory, and bundle images are not read here",
-        f"Unpack an image: mkdir bundle && crane export {source} - | tar x -C bundle",
+        "is neither a directory nor the name of an image",
+        "An image has its registry and a tag or digest: registry.example.com/op-bundle:v1.2.3.",
     )

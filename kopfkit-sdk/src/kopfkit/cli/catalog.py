@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kopfkit.cli._generation import Checkout, check_option, overwrite_option
+from kopfkit.cli._generation import Checkout, finish_options, overwrite_option
+from kopfkit.cli._output import TEXT, YAML, output_option
+from kopfkit.cli._writing import dry_run_option, put
+from kopfkit.cli.contribute import contribute, template
 from kopfkit.cli.graph import graph
+from kopfkit.cli.mirror import mirror
 from kopfkit.errors import KopfkitError
 
 if TYPE_CHECKING:
@@ -28,10 +32,12 @@ def catalog() -> None:
     help="The bundle image of the newest release [default: IMAGE_TAG_BASE-bundle:v<version>].",
 )
 @click.option("--opm-img", help="Default of OPM_IMAGE in catalog.Dockerfile.")
-@check_option
-@overwrite_option
+@finish_options
 def generate(
-    img: str | None, bundle_img: str | None, opm_img: str | None, check: bool, overwrite: bool
+    img: str | None,
+    bundle_img: str | None,
+    opm_img: str | None,
+    **finish: bool,
 ) -> None:
     """Write the catalog of all releases and catalog.Dockerfile."""
     from kopfkit.packaging.catalog import (
@@ -70,9 +76,8 @@ def generate(
                 {"": catalog_dockerfile(checkout.project, base)},
             ),
         ],
-        check=check,
-        overwrite=overwrite,
         again="make catalog",
+        **finish,
     )
 
 
@@ -88,13 +93,12 @@ def generate(
 )
 @click.option("--opm/--no-opm", default=True, show_default=True, help="With CATALOG: ask opm, too.")
 @click.option(
-    "--output",
-    type=click.Choice(("text", "json", "sarif")),
-    default="text",
-    show_default=True,
-    help="With CATALOG.",
+    "--olm-v1", "olm_v1", is_flag=True, help="With CATALOG: also ask OLM v1's own catalogd."
 )
-def validate(source: str | None, package: str, fail_on: str, opm: bool, output: str) -> None:
+@output_option("sarif")
+def validate(
+    source: str | None, package: str, fail_on: str, opm: bool, olm_v1: bool, output: str
+) -> None:
     """Validate a catalog with opm, and its upgrade graph; reports every error.
 
     CATALOG is a file-based catalog (a directory, a file or an image), or a package of a
@@ -102,11 +106,13 @@ def validate(source: str | None, package: str, fail_on: str, opm: bool, output: 
     By default it is the catalog of this checkout, which is compared with catalog/releases.yaml,
     too.
     """
+    from kopfkit.cli._bundlereport import Fault, Outcome, show
+    from kopfkit.packaging.checks import ERROR
+
     if source is not None:
-        from kopfkit.cli._bundlereport import show
         from kopfkit.cli._catalogs import judge
 
-        outcome = judge(source, package=package, opm=opm)
+        outcome = judge(source, package=package, opm=opm, olm_v1=olm_v1)
         show(outcome, output, "catalog")
         raise SystemExit(outcome.fails(fail_on))
     from kopfkit.cli._validation import report, tool_fault
@@ -121,13 +127,19 @@ def validate(source: str | None, package: str, fail_on: str, opm: bool, output: 
     directory = checkout.root / "catalog" / checkout.project.name
     if directory.is_dir() and (fault := tool_fault("opm", ["validate", str(directory)])):
         faults.add("opm", fault)
-    report(faults, "catalog: valid")
+    if output == TEXT:
+        report(faults, "catalog: valid")
+        return
+    found = [Fault(faults.what, place, why, "kopfkit", ERROR) for place, why in faults.found]
+    show(Outcome(found, asked=["kopfkit's checks", "opm"]), output, "catalog")
+    raise SystemExit(bool(found))
 
 
 @catalog.command()
 @click.argument("source", metavar="BUNDLE")
 @click.option("--bundle-img", help="The image of a BUNDLE that is a directory.")
-def add(source: str, bundle_img: str | None) -> None:
+@dry_run_option
+def add(source: str, bundle_img: str | None, dry_run: bool) -> None:
     """Keep the published BUNDLE (an image or a directory) in the catalog as it is.
 
     Its release must be in catalog/releases.yaml. `kopfkit catalog generate` takes it from there
@@ -148,15 +160,14 @@ def add(source: str, bundle_img: str | None) -> None:
             f"is kept in {path.relative_to(checkout.root)} already, and differs",
             "A version is published once. If the kept one was never published, delete the file.",
         )
-    checkout.finish(
-        [Output(path, {"": text})], check=False, overwrite=False, again="kopfkit catalog add"
-    )
-    click.echo("Now run: make catalog")
+    checkout.finish([Output(path, {"": text})], dry_run=dry_run, again="kopfkit catalog add")
+    if not dry_run:
+        click.echo("Now run: make catalog")
 
 
 @catalog.command()
 @click.argument("source")
-@click.option("--output", type=click.Choice(["yaml", "json"]), default="yaml", show_default=True)
+@output_option(default=YAML)
 def render(source: str, output: str) -> None:
     """Print SOURCE as a file-based catalog.
 
@@ -176,8 +187,9 @@ def render(source: str, output: str) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Write catalog/ into this directory [default: the checkout].",
 )
+@dry_run_option
 @overwrite_option
-def import_(source: str, package: str, output: Path | None, overwrite: bool) -> None:
+def import_(source: str, package: str, output: Path | None, dry_run: bool, overwrite: bool) -> None:
     """Write catalog/releases.yaml and catalog/published/ from a catalog that is published.
 
     CATALOG is a file-based catalog (a directory, a file or an image) or a package of a
@@ -191,7 +203,7 @@ def import_(source: str, package: str, output: Path | None, overwrite: bool) -> 
     from kopfkit.packaging.checks import ERROR
     from kopfkit.packaging.published import DIRECTORY
     from kopfkit.packaging.releases import NAME
-    from kopfkit.packaging.writer import Output, write
+    from kopfkit.packaging.writer import Output
     from kopfkit.project import find_root
 
     found, findings = loaded(source, whole=True)
@@ -206,11 +218,12 @@ def import_(source: str, package: str, output: Path | None, overwrite: bool) -> 
             f"opm rejects such a catalog; run kopfkit catalog validate {source}",
         )
     result = imported(chosen)
-    root = output or find_root()
+    root = (output or find_root()).absolute()
     outputs = [Output(root / NAME, {"": result.text})]
     if result.published:
         outputs.append(Output(root / DIRECTORY, result.published))
-    write(outputs, overwrite=overwrite)
+    if put(outputs, root, dry_run=dry_run, overwrite=overwrite) is None:
+        return
     count = len(result.history.releases)
     click.echo(f"{root / NAME}: {count} releases in {len(result.history.channels)} channels")
     for said in _remarks(result, count):
@@ -235,4 +248,7 @@ def _remarks(result: "Imported", count: int) -> Iterator[str]:
         )
 
 
+catalog.add_command(contribute)
 catalog.add_command(graph)
+catalog.add_command(mirror)
+catalog.add_command(template)

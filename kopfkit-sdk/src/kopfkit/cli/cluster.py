@@ -4,13 +4,23 @@ import shlex
 
 import click
 
+from kopfkit.cli._output import TEXT, output_option, show
 from kopfkit.cli._signals import sigterm_like_ctrl_c
 from kopfkit.cluster import manager
-from kopfkit.cluster.state import KINDS
+from kopfkit.host.state import KINDS
 
 _NAME = click.option(
     "--name", default=manager.DEFAULT_NAME, show_default=True, help="Name of the cluster."
 )
+# What a status says -> its field in a document; the first row is the name.
+_FIELDS = {
+    "kind": "kind",
+    "API server": "apiServer",
+    "kubeconfig": "kubeconfig",
+    "registry": "registry",
+    "OLM": "olm",
+    "processes": "processes",
+}
 
 
 @click.group()
@@ -52,9 +62,14 @@ def down(name: str) -> None:
 
 @cluster.command()
 @_NAME
-def status(name: str) -> None:
+@output_option()
+def status(name: str, output: str) -> None:
     """Show what runs; exits with 1 if the API server does not answer."""
     told = manager.status(name)
+    if output != TEXT:
+        rows = {_FIELDS[what]: how for what, how in told.rows[1:]}
+        show({"name": name, "up": told.up, **rows}, output)
+        raise SystemExit(0 if told.up else 1)
     width = max(len(what) for what, _ in told.rows)
     for what, how in told.rows:
         click.echo(f"{what:<{width}}  {how}")

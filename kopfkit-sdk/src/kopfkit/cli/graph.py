@@ -8,15 +8,20 @@ from pathlib import Path
 import click
 
 from kopfkit.cli._generation import Checkout
+from kopfkit.cli._output import JSON, YAML, document
+from kopfkit.cli._writing import dry_run_option, put
 from kopfkit.errors import KopfkitError
 from kopfkit.packaging.releases import NAME, History
+from kopfkit.packaging.writer import Output
 
-FORMATS = ("tree", "mermaid", "svg")
+FORMATS = ("tree", "mermaid", "svg", JSON, YAML)
 
 
 def _renderer(form: str) -> Callable[[History], str]:
     from kopfkit.packaging import graph, picture
 
+    if form in (JSON, YAML):
+        return lambda history: document(graph.fields(history), form)
     return {"tree": graph.tree, "mermaid": graph.mermaid, "svg": picture.svg}[form]
 
 
@@ -39,28 +44,30 @@ def _only(history: History, channels: tuple[str, ...]) -> History:
     "--format",
     "form",
     type=click.Choice(FORMATS),
-    help="[default: svg or mermaid for FILE.svg or FILE.mmd, else tree]",
+    help="[default: that of FILE.svg, .mmd, .json or .yaml, else tree]",
 )
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write [default: the terminal].",
 )
+@dry_run_option
 def graph(
     source: str | None,
     package: str,
     channels: tuple[str, ...],
     form: str | None,
     output: Path | None,
+    dry_run: bool,
 ) -> None:
     """Show the upgrade paths between the releases of catalog/releases.yaml.
 
-    As a tree for a terminal, as Mermaid for a document, or as a drawing (SVG).
+    As a tree for a terminal, as Mermaid for a document, as a drawing (SVG), or for a program.
 
     CATALOG is a file-based catalog (a directory, a file or an image) or a package of a
     community-operators checkout, in place of catalog/releases.yaml.
     """
-    known = {".svg": "svg", ".mmd": "mermaid"}
+    known = {".svg": "svg", ".mmd": "mermaid", ".json": JSON, ".yaml": YAML}
     from kopfkit.cli._catalogs import opened
 
     chosen = form or known.get(output.suffix if output else "", "tree")
@@ -74,11 +81,8 @@ def graph(
         encoding = sys.stdout.encoding or "ascii"
         click.echo(text.encode(encoding, "replace").decode(encoding), nl=False)
         return
-    draft = output.with_name(f".{output.name}.draft")
-    try:
-        draft.write_text(text, "utf-8")
-        draft.replace(output)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise KopfkitError(str(output), f"cannot be written ({error.strerror})") from None
-    click.echo(f"{output}: written ({chosen})")
+    if not output.parent.is_dir():
+        raise KopfkitError(str(output), "cannot be written (its directory does not exist)")
+    made = [Output(output, {"": text})]
+    if put(made, Path.cwd(), dry_run=dry_run, overwrite=True) is not None:
+        click.echo(f"{output}: written ({chosen})")

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import click
 
-from kopfkit.cluster import baseimage, docker, imageroot, images, operatorfile
-from kopfkit.cluster.progress import Progress
+from kopfkit.cli._output import output_option
+from kopfkit.cli._writing import dry_run_option, show_diff
+from kopfkit.docker import engines
+from kopfkit.host.progress import Progress
+from kopfkit.image import baseimage, imageroot, images, operatorfile
+from kopfkit.packaging.writer import Output, preview
 
 ROOT = Path("build/image")
 # Kind of image -> its Dockerfile.
@@ -24,16 +28,22 @@ def image() -> None:
 
 @image.command()
 @click.option("--python", default="3.11", show_default=True, help="Python version of the image.")
-def lock(python: str) -> None:
+@dry_run_option
+def lock(python: str, dry_run: bool) -> None:
     """Resolve the project's dependencies and lock them with hashes in requirements/operator.txt."""
-    _lock(python)
+    _lock(python, dry_run=dry_run)
 
 
-def _lock(python: str) -> None:
-    from kopfkit.cluster import imagelock
+def _lock(python: str, *, dry_run: bool = False) -> None:
+    from kopfkit.image import imagelock
 
     with Progress().step(f"Locking {imageroot.LOCK}"):
-        imagelock.write(Path(), python)
+        text = imagelock.text(Path(), python)
+        if not dry_run:
+            imagelock.write(Path(), text)
+    if dry_run:
+        lock = Output(Path(imageroot.LOCK), {"": text})
+        show_diff(preview([lock], Path(), overwrite=True))
 
 
 def _default(kind: str) -> str:
@@ -63,7 +73,6 @@ def root(python: str, arch: str) -> None:
             Path(),
             python=python,
             architecture=arch,
-            unused=imageroot.BUILD_TIME,
             epoch=int(os.environ.get("SOURCE_DATE_EPOCH", "0")),
         )
 
@@ -86,7 +95,7 @@ def build(kind: str, tag: str | None, version: str, base_image: str) -> None:
     progress = Progress()
     arguments = {"VERSION": version} if version else {}
     if images.container_tool() == "docker":
-        engine = docker.Engine.ensure(progress)
+        engine = engines.ensure(progress)
         if kind == "operator":
             arguments["BASE_IMAGE"] = base_image or baseimage.ensure(engine, progress)
         elif kind == "catalog":
@@ -120,7 +129,7 @@ def layout(
     The same checkout gives the same digest, today and next year (SOURCE_DATE_EPOCH sets the time
     that is written into it). `crane push`, `skopeo copy` and `kopfkit release push` take it.
     """
-    from kopfkit.cluster import layouts, ociimages
+    from kopfkit.image import layouts, ociimages
 
     wanted = ociimages.platforms(platforms or (f"linux/{ociimages.native()}",))
     epoch = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
@@ -129,6 +138,39 @@ def layout(
         progress=Progress(),
     )  # fmt: skip
     click.echo(built.digest)
+
+
+@image.command()
+@click.argument("source", metavar="DIRECTORY|IMAGE")
+@click.option(
+    "--fail-on",
+    type=click.Choice(("error", "warning", "never")),
+    default="error",
+    show_default=True,
+    help="Exit with 1 for findings of this severity or worse.",
+)
+@output_option("sarif")
+def validate(source: str, fail_on: str, output: str) -> None:
+    """Check an image by the rules of OpenShift's certification that need no cluster.
+
+    DIRECTORY is an OCI image layout, which `kopfkit image layout` writes; IMAGE is in a registry.
+    """
+    from kopfkit.cli._bundlereport import Fault, Outcome, show
+    from kopfkit.image import certification
+    from kopfkit.packaging.checks import RULES
+
+    if Path(source).exists():
+        judged = certification.judge(Path(source))
+    else:
+        with certification.pulled(source) as place:
+            judged = certification.judge(place, source)
+    faults = [
+        Fault(source, place, why, "kopfkit", RULES[rule].severity, rule)
+        for place, why, rule in judged.findings
+    ]
+    outcome = Outcome(faults, asked=["the rules of preflight check container"], notes=judged.notes)
+    show(outcome, output, "image")
+    raise SystemExit(outcome.fails(fail_on))
 
 
 @image.command()

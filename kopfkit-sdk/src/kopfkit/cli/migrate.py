@@ -9,13 +9,13 @@ import click
 
 from kopfkit import project
 from kopfkit.cluster import manager
-from kopfkit.cluster.progress import Progress, Step
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress, Step
 from kopfkit.migration import Result, State
 from kopfkit.migration import migrate as run
 from kopfkit.migration.storage import RATE
-from kopfkit.runtime import credentials
-from kopfkit.runtime.client import Client
+from kopfkit.runtime.api import credentials
+from kopfkit.runtime.api.client import Client
 
 # Characters of the bar.
 _WIDTH = 24

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kopfkit.cli._writing import dry_run_option, show_diff
 from kopfkit.errors import KopfkitError
 
 if TYPE_CHECKING:
     from kopfkit.cli._generation import Checkout
-    from kopfkit.cluster.progress import Progress
+    from kopfkit.host.progress import Progress
 
 # The passphrase of a key: never an argument, which other processes could read.
 PASSPHRASE = "KOPFKIT_KEY_PASSPHRASE"
@@ -70,6 +71,7 @@ def newest() -> None:
     "--offline", is_flag=True, help="Do not check the registry for earlier releases (push does)."
 )
 @click.option("--push", is_flag=True, help="Push the images once everything is built.")
+@dry_run_option
 def make(
     version: str,
     date: datetime.datetime | None,
@@ -82,17 +84,19 @@ def make(
     checks: tuple[str, ...],
     offline: bool,
     push: bool,
+    dry_run: bool,
 ) -> None:
     """Build a release in dist/<name>-<version>/, and update the checkout to it.
 
     Version, changelog, history, bundle, catalog and config change in the checkout (commit them);
     images, SBOM, provenance, the directory for community-operators and the drawing of
     the upgrade graph are in dist/. Nothing is pushed without --push. A release that exists is made
-    again and must come out the same.
+    again and must come out the same. With --dry-run nothing is built: the images have tags instead
+    of digests, and no --check is run.
     """
     from kopfkit.cli._generation import Checkout
-    from kopfkit.cluster import ociimages
-    from kopfkit.cluster.progress import Progress
+    from kopfkit.host.progress import Progress
+    from kopfkit.image import ociimages
     from kopfkit.releasing import process, publishing, rules
 
     checkout, progress = Checkout(), Progress()
@@ -114,6 +118,9 @@ def make(
     rules.release(checkout.history, wanted, datetime.date.min)
     if offline and push:
         raise KopfkitError("--offline", "and --push exclude each other", "Use only one of them.")
+    if dry_run:
+        show_diff(process.preview(checkout.root, options, progress))
+        return
     silent = [] if offline else _earlier(checkout, version, progress, strict=push)
     made = process.make(checkout.root, options, progress)
     shown = made.directory.relative_to(checkout.root)
@@ -189,7 +196,7 @@ def new_key(file: Path) -> None:
 
     $KOPFKIT_KEY_PASSPHRASE encrypts it.
     """
-    from kopfkit.cluster import files
+    from kopfkit.host import files
     from kopfkit.releasing import signing
 
     public = file.with_name(f"{file.name}.pub")
@@ -209,7 +216,7 @@ def new_key(file: Path) -> None:
 def push(directory: Path) -> None:
     """Push the images of a release; the catalog last, so that what it references exists."""
     from kopfkit.cli._generation import Checkout
-    from kopfkit.cluster.progress import Progress
+    from kopfkit.host.progress import Progress
     from kopfkit.releasing import publishing
 
     progress = Progress()

@@ -1,17 +1,17 @@
 """`kopfkit run`: the operator outside the cluster, or from a bundle image by OLM."""
 
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
 
 from kopfkit.cli._bundlerun import run_bundle, run_bundle_upgrade
-from kopfkit.cluster import local as running
-from kopfkit.cluster.localchildren import Output
-from kopfkit.cluster.progress import Progress
+from kopfkit.cli._signals import until_ctrl_c
+from kopfkit.host.progress import Progress
+from kopfkit.local import local as running
+from kopfkit.local.localchildren import Output
+from kopfkit.local.localprocesses import DEBUG_PORT, WEBHOOK_PORT, Options
 
 _PORT = click.IntRange(1, 65535)
 
@@ -30,15 +30,15 @@ run.add_command(run_bundle_upgrade)
     "--debug",
     type=_PORT,
     is_flag=False,
-    flag_value=str(running.DEBUG_PORT),
+    flag_value=str(DEBUG_PORT),
     metavar="[PORT]",
-    help=f"Have the operator wait for a debugger (DAP) on this port; {running.DEBUG_PORT} if none "
+    help=f"Have the operator wait for a debugger (DAP) on this port; {DEBUG_PORT} if none "
     "is given.",
 )
 @click.option(
     "--webhook-port",
     type=_PORT,
-    default=running.WEBHOOK_PORT,
+    default=WEBHOOK_PORT,
     show_default=True,
     help="Port of the conversion webhook on this machine.",
 )
@@ -64,17 +64,16 @@ run.add_command(run_bundle_upgrade)
     help="By default KUBECONFIG, else that of the cluster --name, else ~/.kube/config.",
 )
 @click.option("--name", default="kopfkit", show_default=True, help="Name of the kopfkit cluster.")
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Start again when a file of the operator was saved; CRDs follow the types in the code.",
+)
 @click.option("--force", is_flag=True, help="Run even if the operator also runs in the cluster.")
 def local(**options: Any) -> None:
     """Run operator and webhook on this machine; the CRD's conversion points here. Ctrl-C stops it.
 
     Install the CRD first (make install).
     """
-    # A CI system ends a job with SIGTERM, a closed terminal with SIGHUP: both like Ctrl-C.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
-    running.run(running.Options(**options), Output(sys.stdout), Progress())
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    with until_ctrl_c():
+        running.run(Options(**options), Output(sys.stdout), Progress())

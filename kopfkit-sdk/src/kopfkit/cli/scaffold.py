@@ -1,7 +1,6 @@
-"""`kopfkit init`, `create api`, `edit` and `update`: projects from templates."""
+"""`kopfkit init`, `create api`, `create webhook`, `edit` and `update`: projects from templates."""
 
 import datetime
-import os
 from collections.abc import Callable
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -9,27 +8,25 @@ from typing import Any, TypeVar
 
 import click
 
-from kopfkit.scaffold import operations
+from kopfkit.cli._writing import dry_run_option, show_diff
+from kopfkit.scaffold import history, operations
 from kopfkit.scaffold.answers import LICENSES, STYLES, Answers
 from kopfkit.scaffold.merging import Plan
 from kopfkit.scaffold.rendering import Kit
 
 F = TypeVar("F", bound=Callable[..., Any])
-_DRY_RUN = click.option(
-    "--dry-run", is_flag=True, help="Write nothing; show what would change as a diff."
-)
 
 
 def kit() -> Kit:
     """This kopfkit."""
-    return Kit(installed("kopfkit"))
+    return Kit(installed("kopfkit-sdk"))
 
 
 def _done(plan: Plan, dry_run: bool, *following: str) -> None:
     """Carry a plan out, or show it; exits with 1 where it has conflicts."""
     root = Path.cwd()
     if dry_run:
-        click.echo(plan.diff(root) or "Nothing would change.")
+        show_diff(plan.diff(root))
         return
     plan.carry_out(root)
     for path in sorted(plan.files):
@@ -44,13 +41,6 @@ def _done(plan: Plan, dry_run: bool, *following: str) -> None:
         raise SystemExit(1)
     for line in following:
         click.echo(line)
-
-
-def _today() -> str:
-    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if epoch.isdecimal():
-        return datetime.datetime.fromtimestamp(int(epoch), datetime.UTC).date().isoformat()
-    return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
 @click.command()
@@ -70,7 +60,7 @@ def _today() -> str:
     type=click.DateTime(["%Y-%m-%d"]),
     help="Day of the first release [default: today, or that of SOURCE_DATE_EPOCH].",
 )
-@_DRY_RUN
+@dry_run_option
 def init(
     domain: str,
     project_name: str | None,
@@ -82,7 +72,7 @@ def init(
 ) -> None:
     """Make a project in this directory, which is empty."""
     name = project_name or Path.cwd().name
-    day = date.date().isoformat() if date else _today()
+    day = date.date().isoformat() if date else history.today().isoformat()
     answers = Answers(domain, name, day, owner or domain, style, license)
     plan = operations.init(Path.cwd(), answers, kit())
     _done(
@@ -109,12 +99,14 @@ def create() -> None:
     show_default=True,
     help="Whether objects live in a namespace.",
 )
-@_DRY_RUN
+@dry_run_option
 def api(group: str, version: str, kind: str, plural: str, namespaced: bool, dry_run: bool) -> None:
     """Add a kind, or a version to a kind that is there.
 
     A new version is stored from then on, and begins with the fields of the one before. Others are
-    converted by functions that you write; the tests say which.
+    converted by functions that you write; the tests say which. Where the last release of
+    catalog/releases.yaml is published (its images are named there, its bundle is in
+    catalog/published, or git has its tag), an entry of the next one is added.
     """
     plan = operations.create_api(
         Path.cwd(),
@@ -128,13 +120,39 @@ def api(group: str, version: str, kind: str, plural: str, namespaced: bool, dry_
     _done(plan, dry_run, "Next: make test")
 
 
+@create.command()
+@click.option("--group", required=True, help="Of the API, without the project's domain.")
+@click.option("--version", required=True, help="Of the API, that the functions are written for.")
+@click.option("--kind", required=True, help="A kind of the project: Memcached.")
+@click.option("--defaulting", is_flag=True, help="A function that fills in what nobody wrote.")
+@click.option("--validation", is_flag=True, help="A function that says what is wrong.")
+@dry_run_option
+def webhook(
+    group: str, version: str, kind: str, defaulting: bool, validation: bool, dry_run: bool
+) -> None:
+    """Add admission to a kind: what is set and refused when somebody writes an object.
+
+    Objects that are written through another version are converted to this one before.
+    """
+    plan = operations.create_webhook(
+        Path.cwd(),
+        kit(),
+        group=group,
+        version=version,
+        kind=kind,
+        defaulting=defaulting,
+        validation=validation,
+    )
+    _done(plan, dry_run, "Next: make test")
+
+
 @click.command()
 @click.option("--domain", help="Only before the first API.")
 @click.option("--project-name", "name", help="Only before the first API.")
 @click.option("--style", type=click.Choice(STYLES))
 @click.option("--owner", help="Who publishes the operator.")
 @click.option("--license", type=click.Choice(LICENSES))
-@_DRY_RUN
+@dry_run_option
 def edit(dry_run: bool, **changes: str | None) -> None:
     """Change the answers given to `kopfkit init`."""
     given = {name: value for name, value in changes.items() if value is not None}
@@ -142,7 +160,7 @@ def edit(dry_run: bool, **changes: str | None) -> None:
 
 
 @click.command()
-@_DRY_RUN
+@dry_run_option
 def update(dry_run: bool) -> None:
     """Bring the project to this kopfkit; your edits stay.
 

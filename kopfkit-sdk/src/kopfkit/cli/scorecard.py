@@ -1,5 +1,6 @@
 """`kopfkit scorecard`: operator-sdk's scorecard, and kopfkit's checks as further tests of it."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,14 @@ from typing import Any
 import click
 
 from kopfkit import yamls
+from kopfkit.cli._output import JSON, TEXT, YAML, output_option, show
 from kopfkit.cli._signals import sigterm_like_ctrl_c
-from kopfkit.cluster import manager, scorecardimages, state
-from kopfkit.cluster import scorecard as running
-from kopfkit.cluster.progress import Progress
+from kopfkit.cluster import manager
 from kopfkit.errors import KopfkitError
+from kopfkit.host import state
+from kopfkit.host.progress import Progress
+from kopfkit.olm import scorecard as running
+from kopfkit.olm import scorecardimages
 from kopfkit.packaging import scorecard as packaging
 
 _CONFIG = Path("tests/scorecard/config.yaml")
@@ -29,8 +33,7 @@ _CONFIG = Path("tests/scorecard/config.yaml")
               help="The scorecard's configuration [default: the bundle's].")  # fmt: skip
 @click.option("--selector", "-l", default="", help="Label selector of the tests to run.")
 @click.option("--list", "-L", "listed", is_flag=True, help="Only list the tests.")
-@click.option("--output", "-o", type=click.Choice(("text", "json", "xunit")), default="text",
-              show_default=True, help="json and xunit are operator-sdk's.")  # fmt: skip
+@output_option("xunit", help="json and xunit are operator-sdk's; yaml is its json.")
 @click.option("--namespace", "-n", default="", help="Namespace of the pods [default: a new one].")
 @click.option("--service-account", "-s", default="default", show_default=True)
 @click.option(
@@ -69,7 +72,7 @@ def scorecard(
         return
     configuration = _read(config or bundle / _CONFIG)
     if listed:
-        _list(packaging.with_checks(configuration, ""))
+        _list(packaging.with_checks(configuration, ""), output)
         return
     target = kubeconfig or manager.kubeconfig(name)
     current = None if kubeconfig else state.load(name)
@@ -85,9 +88,9 @@ def scorecard(
         bundle, configuration, images.tools, selector, namespace, service_account, wait_time,
         skip_cleanup,
     )  # fmt: skip
-    if output != "text":
-        text, passed = running.raw(target, asked, output, progress)
-        click.echo(text.strip())
+    if output != TEXT:
+        text, passed = running.raw(target, asked, "json" if output == YAML else output, progress)
+        click.echo(yamls.dump(json.loads(text)) if output == YAML else text.strip())
         sys.exit(0 if passed else 1)
     results = running.run(target, asked, progress)
     _show(results)
@@ -106,11 +109,16 @@ def _show(results: list[running.Result]) -> None:
     click.echo(f"{passed} of {len(results)} tests pass")
 
 
-def _list(configuration: dict[str, Any]) -> None:
-    for stage in configuration["stages"]:
-        for test in stage["tests"]:
-            labels = test.get("labels", {})
-            click.echo(f"{labels.get('suite', ''):8}  {labels.get('test', '')}")
+def _list(configuration: dict[str, Any], output: str) -> None:
+    labels = [
+        test.get("labels", {}) for stage in configuration["stages"] for test in stage["tests"]
+    ]
+    rows = [{"suite": one.get("suite", ""), "test": one.get("test", "")} for one in labels]
+    if output in (JSON, YAML):
+        show(rows, output)
+        return
+    for row in rows:
+        click.echo(f"{row['suite']:8}  {row['test']}")
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kopfkit.cli._output import JSON, TEXT, YAML, output_option, show
+
 if TYPE_CHECKING:
     from kopfkit.simulation import Violation
 
@@ -46,7 +48,8 @@ def _reading(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Path(path_type=Path, exists=True),
             help="File or directory of objects to check (kubectl get -o yaml).",
         ),
-        click.option("--json", "as_json_", is_flag=True, help="Print JSON."),
+        click.option("--json", "as_json_", is_flag=True, help="The same as --output json."),
+        output_option(),
     ):
         command = option(command)
     return command
@@ -91,6 +94,12 @@ def _kubeconfig(
 )
 @click.option("--package", default="", help="With --catalog: the package, where it has several.")
 @click.option("--all", "every", is_flag=True, help="Also show what is ok.")
+@click.option(
+    "--olm-v1",
+    "olm_v1",
+    is_flag=True,
+    help="Simulate OLM v1: its own code is asked. With --catalog, every step that it takes.",
+)
 @_reading
 def upgrade(
     old: str,
@@ -101,7 +110,9 @@ def upgrade(
     catalog: str | None,
     package: str,
     every: bool,
+    olm_v1: bool,
     as_json_: bool,
+    output: str,
     objects: Path | None,
     live: bool,
     name: str,
@@ -121,8 +132,29 @@ def upgrade(
     from kopfkit.simulation import as_json, as_text
     from kopfkit.simulation import simulate as run
 
+    form = JSON if as_json_ else output
     cluster = _kubeconfig(live, objects, name, kubeconfig)
     not_offered = None
+    if olm_v1:
+        from kopfkit.cli import _olmv1upgrade
+        from kopfkit.simulation import Bundle, Situation
+
+        if secret_owner != "auto" or no_guard:
+            raise click.UsageError("--secret-owner and --no-guard are about OLM v0")
+
+        def known(one: Bundle, other: Bundle) -> Situation:
+            found = situation_of(
+                installed(one), other.crds, objects=objects, live=cluster, converter=converter
+            )
+            return with_stored(found, one.crds, stored_versions)
+
+        if catalog is not None:
+            reports = _olmv1upgrade.in_catalog(catalog, package, old, new, known)
+        else:
+            reports = _olmv1upgrade.between(bundle_at(old), bundle_at(new), known)
+        text, code = _olmv1upgrade.shown(reports, as_json_=form != TEXT, every=every)
+        _show(text, form)
+        sys.exit(code)
     if catalog is not None:
         from kopfkit.cli._catalogbundles import two_bundles
 
@@ -137,7 +169,7 @@ def upgrade(
         situation = replace(situation, secret_owner=secret_owner)
     situation = replace(situation, guard=not no_guard, not_offered=not_offered)
     report = run(before, after, situation)
-    click.echo(as_json(report) if as_json_ else as_text(report, every=every), nl=False)
+    _show(as_text(report, every=every) if form == TEXT else as_json(report), form)
     sys.exit(report.verdict.exit_code)
 
 
@@ -158,6 +190,7 @@ def preflight(
     old: str | None,
     api_server: bool,
     as_json_: bool,
+    output: str,
     objects: Path | None,
     live: bool,
     name: str,
@@ -172,6 +205,7 @@ def preflight(
     from kopfkit.simulation.preflight import By, lost_versions
     from kopfkit.simulation.preflight import preflight as run
 
+    form = JSON if as_json_ else output
     cluster = _kubeconfig(live, objects, name, kubeconfig)
     if objects is None and not live:
         raise click.UsageError("name objects with --objects, or a cluster with --live")
@@ -198,14 +232,22 @@ def preflight(
         refused = asked(after, situation.objects or {})
         found += [_row(*each, "an API server refuses") for each in refused]
         codes.add(3 if refused else 0)
-    if as_json_:
-        click.echo(json.dumps({"objects": count, "findings": found}, indent=2, ensure_ascii=False))
+    if form != TEXT:
+        show({"objects": count, "findings": found}, form)
     else:
         for row in found:
             place = " ".join(row[key] for key in ("crd", "version", "key", "path") if row[key])
             click.echo(f"{place}: {row['reason']} ({row['who']})")
         click.echo(f"{len(found)} errors in {count} objects, read in every served version.")
     sys.exit(next(code for code in (4, 3, 5, 0) if code in codes))
+
+
+def _show(text: str, form: str) -> None:
+    """Print a report: its text, or its JSON document in the format that is asked for."""
+    if form == YAML:
+        show(json.loads(text), form)
+    else:
+        click.echo(text, nl=False)
 
 
 def _who(violation: "Violation", after: dict[str, Any]) -> str:

@@ -9,10 +9,14 @@ from typing import Any
 import click
 
 from kopfkit import project
-from kopfkit.cluster import digests, manager, subscription, unsubscription
-from kopfkit.cluster.progress import Progress
-from kopfkit.cluster.unsubscription import Definition
+from kopfkit.cluster import manager
+from kopfkit.environment import ALL_NAMESPACES
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
+from kopfkit.image import digests
+from kopfkit.olm import rendering, subscription, unsubscription
+from kopfkit.olm.unsubscription import Definition
+from kopfkit.packaging import injection
 
 
 def _target(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,6 +42,11 @@ def _target(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--channel", default="stable", show_default=True)
 @click.option("--starting-csv", help="ClusterServiceVersion to start from.")
 @click.option(
+    "--install-mode",
+    help="AllNamespaces, OwnNamespace, SingleNamespace=NAME or MultiNamespace=NAME,NAME [default: "
+    "AllNamespaces, or OwnNamespace where this checkout's operator does not support that].",
+)
+@click.option(
     "--timeout", default=subscription.TIMEOUT, show_default=True, help="Timeout in seconds."
 )
 def subscribe(
@@ -49,25 +58,36 @@ def subscribe(
     catalog_image: str,
     channel: str,
     starting_csv: str | None,
+    install_mode: str | None,
     timeout: float,
 ) -> None:
     """Install the operator from a catalog image by Subscription and wait for it."""
     progress = Progress()
+    own = not (package and namespace)
     package, namespace = _operator(package, namespace)
+    image, target = _pinned(catalog_image, progress), _kubeconfig(name, kubeconfig)
+    if install_mode:
+        catalog = rendering.render(image, progress)
+        bundle = injection.entry(catalog, package, channel, starting_csv or "")
+        targets = injection.targets(bundle, namespace, install_mode)
+    else:
+        modes = project.load().install_modes if own else (ALL_NAMESPACES,)
+        targets = [] if ALL_NAMESPACES in modes else [namespace]
     words = ["unsubscribe", "--package", package, "--namespace", namespace]
     if catalog_namespace:
         words += ["--catalog-namespace", catalog_namespace]
     with way_back(package, namespace, name, kubeconfig, words):
         installed = subscription.subscribe(
-            _kubeconfig(name, kubeconfig),
+            target,
             package=package,
             channel=channel,
-            catalog_image=_pinned(catalog_image, progress),
+            catalog_image=image,
             namespace=namespace,
             catalog_namespace=catalog_namespace or namespace,
             progress=progress,
             timeout=timeout,
             starting_csv=starting_csv,
+            targets=targets,
         )
     click.echo(f"{installed.csv} {installed.phase}")
 

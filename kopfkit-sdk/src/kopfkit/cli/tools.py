@@ -4,10 +4,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from kopfkit.cli._output import TEXT, output_option, show
 from kopfkit.cli._signals import sigterm_like_ctrl_c
-from kopfkit.cluster import toolchain
-from kopfkit.cluster.binaries import BINARIES
-from kopfkit.cluster.progress import Progress
+from kopfkit.host.progress import Progress
+from kopfkit.toolchain import toolchain
+from kopfkit.toolchain.binaries import BINARIES
 
 
 @click.group()
@@ -19,13 +20,31 @@ def tools() -> None:
 @tools.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 def build(names: tuple[str, ...]) -> None:
-    """Build the tools that are not on PATH or in KUBEBUILDER_ASSETS; all tools without NAME."""
-    toolchain.ensure(names or list(BINARIES), Progress())
+    """Build the tools that are not on PATH or in KUBEBUILDER_ASSETS.
+
+    Without NAME, all but helm and those of OLM v1, which `kopfkit olm install --v1` builds.
+    """
+    usual = [name for name, binary in BINARIES.items() if not binary.seldom]
+    toolchain.ensure(names or usual, Progress())
 
 
 @tools.command(name="list")
-def list_() -> None:
+@output_option()
+def list_(output: str) -> None:
     """Show each tool: version, source and why, path."""
+    if output != TEXT:
+        rows = [
+            {
+                "name": choice.name,
+                "version": choice.version,
+                "from": choice.origin,
+                "why": choice.why,
+                "path": str(choice.path),
+            }
+            for choice in toolchain.everything()
+        ]
+        show(rows, output)
+        return
     table = Table("TOOL", "VERSION", "FROM", "WHY", "PATH", box=None, pad_edge=False)
     for choice in toolchain.everything():
         path = "" if choice.origin == "to be built" else str(choice.path)

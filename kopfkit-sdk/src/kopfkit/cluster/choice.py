@@ -7,8 +7,8 @@ whatever their kubeconfig happened to point at.
 import os
 from dataclasses import dataclass
 
-from kopfkit.cluster.state import KINDS, ClusterState, Kind
 from kopfkit.errors import KopfkitError
+from kopfkit.host.state import KINDS, ClusterState, Kind
 
 # The environment variable that overrides "auto".
 VARIABLE = "CLUSTER"
@@ -67,11 +67,11 @@ def _known(asked: str) -> Kind:
 
 
 def _look_around() -> Choice:
-    from kopfkit.cluster import docker
+    from kopfkit.docker import engines, ownengine
 
-    engine = docker.Engine.detect()
+    engine = engines.detect()
     if engine is not None:
         return Choice("kind", f"Docker {engine.version} answers")
-    if reason := docker.own_impossible():
+    if reason := ownengine.impossible():
         return Choice("control-plane", f"no Docker answers and none can be started: {reason}")
     return Choice("kind", "no Docker answers, but as root on Debian one can be started")

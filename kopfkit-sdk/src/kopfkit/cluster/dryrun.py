@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from kopfkit import yamls
-from kopfkit.cluster import olm, toolchain
-from kopfkit.cluster.controlplane import ControlPlane
-from kopfkit.cluster.progress import Progress
 from kopfkit.cluster.refusals import refusals
-from kopfkit.cluster.restclient import Answer, RestClient, prefix
+from kopfkit.controlplane.controlplane import ControlPlane
+from kopfkit.controlplane.restclient import Answer, RestClient, prefix
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
+from kopfkit.olm import olm
+from kopfkit.toolchain import toolchain
 
 Object = dict[str, Any]
 # (file, field under which the object stands in it or "", the object).
@@ -112,13 +113,15 @@ class _Asking:
             raise KopfkitError("API server", f"makes no namespace ({made.body.get('message')})")
         for crd in given:
             self._install(crd)
-        for file, place, one in trials:
-            if one.get("kind") == _CRD:
-                # One of v1beta1 is refused whatever it says.
-                if one.get("apiVersion") == "apiextensions.k8s.io/v1":
-                    self._try(file, place, one, _CRDS)
-                self._install(one)
-                self.own.add(_spec(one).get("group", ""))
+        definitions = [each for each in trials if each[2].get("kind") == _CRD]
+        # Before any is there: one that is asked about in two forms is no second one.
+        for file, place, one in definitions:
+            # One of v1beta1 is refused whatever it says.
+            if one.get("apiVersion") == "apiextensions.k8s.io/v1":
+                self._try(file, place, one, _CRDS)
+        for _, _, one in definitions:
+            self._install(one)
+            self.own.add(_spec(one).get("group", ""))
 
     def about(self, file: str, place: str, one: Object) -> None:
         """A dry run of an object that is no CRD."""

@@ -9,10 +9,11 @@ import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kopfkit.cluster import files, process, toolchain
-from kopfkit.cluster.progress import Progress
-from kopfkit.cluster.state import ClusterState
 from kopfkit.errors import KopfkitError
+from kopfkit.host import files, process
+from kopfkit.host.progress import Progress
+from kopfkit.host.state import ClusterState
+from kopfkit.toolchain import toolchain
 
 # The address at which the API server reaches this machine, where it cannot be guessed.
 WEBHOOK_HOST = "KOPFKIT_WEBHOOK_HOST"

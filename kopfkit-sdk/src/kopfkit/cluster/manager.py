@@ -8,11 +8,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kopfkit.cluster import choice, daemon, existing, files, paths, process, state, toolchain
-from kopfkit.cluster.controlplane import ControlPlane
-from kopfkit.cluster.progress import Progress
-from kopfkit.cluster.state import ClusterState, Kind
+from kopfkit.cluster import choice, existing
+from kopfkit.controlplane.controlplane import ControlPlane
 from kopfkit.errors import KopfkitError
+from kopfkit.host import daemon, files, paths, process, state
+from kopfkit.host.progress import Progress
+from kopfkit.host.state import ClusterState, Kind
+from kopfkit.toolchain import toolchain
 
 DEFAULT_NAME = "kopfkit"
 # Directories beside the clusters' own that are something else.
@@ -140,13 +142,13 @@ def _start(current: ClusterState, progress: Progress, port: int | None) -> None:
     elif current.kind == "existing":
         existing.up(current, progress)
     else:
-        from kopfkit.cluster import kind
+        from kopfkit.kind import kind
 
         kind.up(current, progress)
 
 
 def _install_olm(current: ClusterState, progress: Progress) -> None:
-    from kopfkit.cluster import olm
+    from kopfkit.olm import olm
 
     olm.install(Path(current.kubeconfig), progress, registry=current.registry)
     current.olm = True
@@ -158,7 +160,7 @@ def _clear(name: str, known: ClusterState | None, progress: Progress) -> None:
     # kind's backend writes this file before it makes a container: a kind cluster of this name
     # without it was made by somebody else.
     if (known and known.kind == "kind") or (directory / "kind.yaml").exists():
-        from kopfkit.cluster import kind
+        from kopfkit.kind import kind
 
         kind.down(known or _new(name, "kind"), progress)
     _control_plane(name, progress).stop()
@@ -169,7 +171,7 @@ def _clear(name: str, known: ClusterState | None, progress: Progress) -> None:
 def _refuse_foreign(current: ClusterState) -> None:
     if current.kind != "kind":
         return
-    from kopfkit.cluster import kind
+    from kopfkit.kind import kind
 
     if kind.running(current):
         raise KopfkitError(
@@ -187,9 +189,9 @@ def _stop_idle_engine(progress: Progress) -> bool:
     clusters = [entry for entry in root.iterdir() if entry.is_dir()]
     if [entry for entry in clusters if entry.name not in _RESERVED]:
         return False
-    from kopfkit.cluster import docker
+    from kopfkit.docker import ownengine
 
-    return docker.stop(progress)
+    return ownengine.stop(progress)
 
 
 def _control_plane(name: str, progress: Progress | None = None) -> ControlPlane:
@@ -210,7 +212,7 @@ def _reachable(current: ClusterState) -> bool:
 def _olm(current: ClusterState) -> str:
     if current.kind == "control-plane":
         return f"no ({choice.NO_OLM})"
-    from kopfkit.cluster import olm
+    from kopfkit.olm import olm
 
     return str(olm.status(Path(current.kubeconfig))["detail"])
 
@@ -221,8 +223,8 @@ def _processes(current: ClusterState) -> str:
     if current.kind == "control-plane":
         daemons = list(_control_plane(current.name).daemons().values())
     else:
-        from kopfkit.cluster import kind
-        from kopfkit.cluster.daemon import Daemon
+        from kopfkit.host.daemon import Daemon
+        from kopfkit.kind import kind
 
         node = "runs" if kind.running(current) else "is not running"
         daemons = [Daemon("dockerd", paths.state_root() / "engine")]

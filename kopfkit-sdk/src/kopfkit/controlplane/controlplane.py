@@ -15,10 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kopfkit.cluster import controlplaneflags, credentials, daemon, files, ports, toolchain
-from kopfkit.cluster.daemon import Daemon
-from kopfkit.cluster.progress import Progress
+from kopfkit.controlplane import controlplaneflags, credentials
 from kopfkit.errors import KopfkitError
+from kopfkit.host import daemon, files, ports
+from kopfkit.host.daemon import Daemon
+from kopfkit.host.progress import Progress
+from kopfkit.toolchain import toolchain
 
 TOOLS = ("etcd", "kube-apiserver", "kube-controller-manager")
 # Seconds: a start takes 4 to 14 on two cores, and 30 on a machine with ten busy processes for each.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from kopfkit.cluster import ports
+from kopfkit.host import ports
 
 SERVICE_RANGE = "10.0.0.0/24"
 # The first of it is the API server's own.

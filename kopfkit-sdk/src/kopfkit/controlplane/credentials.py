@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kopfkit import pki
-from kopfkit.cluster import files
+from kopfkit.host import files
 
 # The group that the API server gives every right to, before RBAC is asked.
 MASTERS = "system:masters"

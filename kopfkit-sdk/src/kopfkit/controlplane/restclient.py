@@ -9,7 +9,7 @@ import ssl
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from kopfkit.cluster.controlplane import ControlPlane
+from kopfkit.controlplane.controlplane import ControlPlane
 from kopfkit.errors import KopfkitError
 
 Object = dict[str, Any]

@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from kopfkit.cluster import paths
-from kopfkit.cluster.docker import Engine
+from kopfkit.docker.engine import Engine
+from kopfkit.host import paths
 
 _IGNORE = (".dockerignore", ".containerignore")
 

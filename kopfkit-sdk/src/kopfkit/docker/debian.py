@@ -13,9 +13,9 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kopfkit.cluster import paths, process
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host import paths, process
+from kopfkit.host.progress import Progress
 
 # The release of every root file system made here. Fixed, so that an image does not change with
 # the release of the machine that makes it.

@@ -1,4 +1,4 @@
-"""The Docker engine: the one that answers, or one that we start ourselves (see `ownengine`)."""
+"""A Docker engine: what is asked of it through its client."""
 
 import contextlib
 import os
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kopfkit.cluster import freezer, process, reach
-from kopfkit.cluster.progress import Progress
+from kopfkit.docker import freezer, reach
 from kopfkit.errors import KopfkitError
+from kopfkit.host import process
 
 # Seconds: a client that finds a socket but no engine behind it must not wait for ever.
 ANSWER_TIMEOUT = 15.0
@@ -30,43 +30,6 @@ class Engine:
     own: bool
     version: str = ""
     extra: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def detect(cls) -> "Engine | None":
-        """The engine that answers now: DOCKER_HOST's or the default one, else ours. Or None."""
-        if version := answer(None):
-            return cls(None, False, version)
-        return cls.detect_own()
-
-    @classmethod
-    def detect_own(cls) -> "Engine | None":
-        """Our own engine, if it runs and answers."""
-        from kopfkit.cluster import ownengine
-
-        host = ownengine.address()
-        version = answer(host) if ownengine.alive() else ""
-        return cls(host, True, version) if version else None
-
-    @classmethod
-    def ensure(cls, progress: Progress) -> "Engine":
-        """An engine that answers; ours is started where there is none.
-
-        Raises KopfkitError if there is none and this is not root on Debian, or it does not start.
-        """
-        from kopfkit.cluster import ownengine
-
-        found = cls.detect()
-        if found:
-            return found
-        if reason := ownengine.impossible():
-            raise KopfkitError(
-                "Docker",
-                f"no engine answers, and none can be started here: {reason}",
-                "Start Docker, set DOCKER_HOST, or do without: CLUSTER=control-plane.",
-            )
-        ownengine.install(progress)
-        # Where systemd runs, installing the package has started its engine.
-        return cls.detect() or ownengine.start(progress)
 
     def env(self) -> dict[str, str]:
         """The environment in which `docker` and `kind` talk to this engine."""
@@ -146,20 +109,6 @@ class Engine:
     def build(self, tag: str, context: Path, arguments: Sequence[str] = ()) -> None:
         """Build the Dockerfile in `context` as `tag`."""
         self.docker("build", "--quiet", "--tag", tag, *arguments, str(context))
-
-
-def own_impossible() -> str:
-    """Why we cannot start an engine here, as a clause; "" if we can."""
-    from kopfkit.cluster import ownengine
-
-    return ownengine.impossible()
-
-
-def stop(progress: Progress) -> bool:
-    """End our engine and everything it started or made, also after a crash. True if it ran."""
-    from kopfkit.cluster import ownengine
-
-    return ownengine.stop(progress)
 
 
 def _client() -> str:

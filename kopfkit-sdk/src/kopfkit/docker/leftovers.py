@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from kopfkit.cluster import daemon
+from kopfkit.host import daemon
 
 # A container's id as Docker names its directories and control groups.
 _ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")

@@ -11,8 +11,9 @@ import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from kopfkit.cluster import debian, files, process
+from kopfkit.docker import debian
 from kopfkit.errors import KopfkitError
+from kopfkit.host import files, process
 
 # What Docker, the kubelet and kube-proxy set for the whole machine, and to what. A value that is
 # neither this nor what it was before was set by somebody else and stays.

@@ -12,11 +12,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from kopfkit.cluster import daemon, debian, leftovers, network, ociruntime, paths, priority
-from kopfkit.cluster.daemon import Daemon
-from kopfkit.cluster.docker import Engine, answer
-from kopfkit.cluster.progress import Progress
+from kopfkit.docker import debian, leftovers, network, ociruntime, priority
+from kopfkit.docker.engine import Engine, answer
 from kopfkit.errors import KopfkitError
+from kopfkit.host import daemon, paths
+from kopfkit.host.daemon import Daemon
+from kopfkit.host.progress import Progress
 
 # Seconds: a cold start takes 2 to 8 on two cores.
 START_TIMEOUT = 60.0
@@ -102,10 +103,16 @@ def start(progress: Progress) -> Engine:
     return Engine(address(), True, version)
 
 
+def running() -> Engine | None:
+    """Our own engine, if it runs and answers."""
+    version = answer(address()) if alive() else ""
+    return Engine(address(), True, version) if version else None
+
+
 def revive(progress: Progress) -> Engine | None:
     """Our engine, started again if it was killed with containers that are to be removed in order;
     None if there is nothing of it, or it cannot be started."""
-    if found := Engine.detect_own():
+    if found := running():
         return found
     if not directory().exists() or not leftovers.containers(data_root()):
         return None

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from kopfkit.cluster import files, paths
+from kopfkit.host import files, paths
 
 # Seconds for the first answer: an unhurried registry needs one.
 TIMEOUT = 5.0

@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kopfkit.cluster import files
 from kopfkit.errors import KopfkitError
+from kopfkit.host import files
 
 # The mark that `sweep` looks for in a process's environment.
 OWNER = "KOPFKIT_DAEMON_OF"

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from kopfkit.cluster.daemon import Daemon
 from kopfkit.errors import KopfkitError
+from kopfkit.host.daemon import Daemon
 
 __all__ = ["CommandFailed", "Daemon", "run", "tail"]
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from kopfkit.cluster import files, paths
+from kopfkit.host import files, paths
 
 Kind = Literal["existing", "kind", "control-plane"]
 KINDS: tuple[Kind, ...] = ("existing", "kind", "control-plane")

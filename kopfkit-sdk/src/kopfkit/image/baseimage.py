@@ -3,9 +3,10 @@
 import shutil
 from pathlib import Path
 
-from kopfkit.cluster import context, debian, toolchain
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.progress import Progress
+from kopfkit.docker import context, debian
+from kopfkit.docker.engine import Engine
+from kopfkit.host.progress import Progress
+from kopfkit.toolchain import toolchain
 
 # What the Dockerfiles' ARG lines name.
 PUBLIC_PYTHON = "docker.io/library/python:3.11-slim-bookworm"

@@ -11,11 +11,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from kopfkit.cluster import process
 from kopfkit.errors import KopfkitError
+from kopfkit.host import process
 
 LOCK = "requirements/operator.txt"
 # Every glibc that a supported base image may have: Debian 12 has 2.36.
@@ -23,19 +23,8 @@ _MANYLINUX = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux20
 MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 # Shipped by packages, used by nobody at run time: their tests, stubs and C sources.
 _DEAD = ("**/tests", "**/test", "**/*.pyi", "**/*.pxd", "**/*.pyx", "**/*.c", "**/*.h", "bin")
-# What only describes, builds or tests, and so has no place in the image that runs.
-BUILD_TIME = (
-    "kopfkit/cli",
-    "kopfkit/cluster",
-    "kopfkit/oci",
-    "kopfkit/packaging",
-    "kopfkit/project",
-    "kopfkit/releasing",
-    "kopfkit/scaffold",
-    "kopfkit/simulation",
-    "kopfkit/testing",
-    "*/project.py",
-)
+# The description of the operator, which kopfkit-sdk reads where the operator is built.
+_DESCRIPTION = "*/project.py"
 
 
 def build(
@@ -44,18 +33,16 @@ def build(
     *,
     python: str = "3.11",
     architecture: str = "amd64",
-    unused: Iterable[str] = (),
     epoch: int = 0,
 ) -> None:
     """Write the image's Python files into `target`, replacing what is there.
 
     Args:
         target: a directory; it is swapped in when complete.
-        checkout: the operator's; has the locked packages in `LOCK`, and a package in itself and,
-            where kopfkit is not among the locked ones, in kopfkit/ (each with a pyproject.toml).
+        checkout: has the locked packages in `LOCK`; a package in itself (the operator's) and one
+            in kopfkit/ are installed too, where there is a pyproject.toml.
         python: the image's Python, as MAJOR.MINOR.
         architecture: the image's, in Docker's words: amd64 or arm64.
-        unused: glob patterns, relative to the target, of installed files to leave out.
         epoch: modification time of every file, in seconds since 1970 (SOURCE_DATE_EPOCH).
 
     Raises:
@@ -80,8 +67,9 @@ def build(
     try:
         fresh = work / "root"
         _install_locked(fresh, requirements, python, machine)
-        _install_own(fresh, sources, work)
-        for pattern in (*_DEAD, *unused):
+        if sources:
+            _install_own(fresh, sources, work)
+        for pattern in (*_DEAD, _DESCRIPTION):
             for path in sorted(fresh.glob(pattern), reverse=True):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         byte_compile(fresh, python)

@@ -9,10 +9,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from kopfkit.cluster import context as contexts
-from kopfkit.cluster import docker, process
-from kopfkit.cluster.progress import Progress
+from kopfkit.docker import context as contexts
+from kopfkit.docker import engines
 from kopfkit.errors import KopfkitError
+from kopfkit.host import process
+from kopfkit.host.progress import Progress
 from kopfkit.oci import dockerfile as recipes
 
 
@@ -78,7 +79,7 @@ def push(tag: str, *, progress: Progress) -> None:
 def _tool(*arguments: str) -> str:
     tool = container_tool()
     if tool == "docker":
-        return docker.Engine.ensure(Progress()).docker(*arguments)
+        return engines.ensure(Progress()).docker(*arguments)
     if shutil.which(tool) is None:
         raise KopfkitError(
             f"CONTAINER_TOOL={tool}", "is not on PATH", "Install it, or set CONTAINER_TOOL=docker."

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kopfkit.cluster import imageroot, ociimages, operatorfile
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
+from kopfkit.image import imageroot, ociimages, operatorfile
 from kopfkit.oci import dockerfile
 from kopfkit.oci.assembly import Base, Platform
 
@@ -128,7 +128,9 @@ def _operator_context(
             checkout,
             python=PYTHON,
             architecture=on.architecture,
-            unused=imageroot.BUILD_TIME,
             epoch=epoch,
         )
+    license = checkout / operatorfile.LICENSE
+    if license.is_file():
+        shutil.copyfile(license, context / operatorfile.LICENSE)
     return context

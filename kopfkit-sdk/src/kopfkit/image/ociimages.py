@@ -11,13 +11,16 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from kopfkit.cluster import baseimage, debian, paths, process, reach, toolchain
-from kopfkit.cluster.progress import Progress
+from kopfkit.docker import debian, reach
 from kopfkit.errors import KopfkitError
+from kopfkit.host import paths, process
+from kopfkit.host.progress import Progress
+from kopfkit.image import baseimage
 from kopfkit.oci.assembly import Base, Platform, assemble
 from kopfkit.oci.dockerfile import Recipe
 from kopfkit.oci.layers import Placed
 from kopfkit.oci.layout import Layout
+from kopfkit.toolchain import toolchain
 
 # Seconds that a registry gets for one request without an image's content.
 _TIMEOUT = 60.0

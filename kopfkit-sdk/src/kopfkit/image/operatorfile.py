@@ -4,10 +4,11 @@ description."""
 from pathlib import Path
 
 from kopfkit import project as projects
-from kopfkit.cluster import baseimage
 from kopfkit.errors import KopfkitError
+from kopfkit.image import baseimage
 
 NAME = "Dockerfile"
+LICENSE = "LICENSE"
 # Where the generated one is written for an engine.
 GENERATED = Path("build") / NAME
 
@@ -51,8 +52,10 @@ def generated(checkout: Path) -> str:
     """
     project, module = projects.load(checkout), projects.module(checkout)
     where = f"/opt/{project.name}"
-    # A label's value is quoted as in a shell.
-    summary = project.summary.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
+    vendor, summary = _quoted(project.provider.name), _quoted(project.summary)
+    maintainer = _quoted(next((one.name for one in project.maintainers), project.provider.name))
+    # Where Red Hat's certification looks for it.
+    license = f"COPY {LICENSE} /licenses/{LICENSE}\n" if (checkout / LICENSE).is_file() else ""
     return f"""\
 ARG BASE_IMAGE={baseimage.PUBLIC_PYTHON}
 FROM ${{BASE_IMAGE}}
@@ -60,7 +63,9 @@ ARG VERSION=0.0.0
 LABEL org.opencontainers.image.title="{project.name}" \\
       org.opencontainers.image.description="{summary}" \\
       org.opencontainers.image.version="${{VERSION}}"
-COPY build/image/ {where}/
+LABEL name="{project.name}" vendor="{vendor}" version="${{VERSION}}" release="1" \\
+      summary="{summary}" description="{summary}" maintainer="{maintainer}"
+{license}COPY build/image/ {where}/
 ENV PYTHONPATH={where} \\
     PYTHONUNBUFFERED=1 \\
     PYTHONDONTWRITEBYTECODE=1
@@ -68,3 +73,8 @@ USER 65532:65532
 ENTRYPOINT ["python3", "-m", "{module}"]
 CMD ["run"]
 """
+
+
+def _quoted(text: str) -> str:
+    """A label's value, which is quoted as in a shell."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")

@@ -18,19 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from kopfkit import yamls
-from kopfkit.cluster import (
-    kindconfig,
-    nodeimage,
-    ownengine,
-    podnetwork,
-    process,
-    registry,
-    toolchain,
-)
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.progress import Progress
-from kopfkit.cluster.state import ClusterState
+from kopfkit.docker import engines, ownengine
+from kopfkit.docker.engine import Engine
 from kopfkit.errors import KopfkitError
+from kopfkit.host import process
+from kopfkit.host.progress import Progress
+from kopfkit.host.state import ClusterState
+from kopfkit.kind import kindconfig, nodeimage, podnetwork, registry
+from kopfkit.toolchain import toolchain
 
 # Seconds until the nodes are Ready and CoreDNS runs: 35 on two idle cores.
 READY_TIMEOUT = 240.0
@@ -41,7 +36,7 @@ def up(state: ClusterState, progress: Progress) -> None:
 
     Raises KopfkitError; the caller then calls `down`.
     """
-    engine = Engine.ensure(progress)
+    engine = engines.ensure(progress)
     state.docker_host = engine.host
     state.save()
     image = nodeimage.ensure(engine, progress)
@@ -86,7 +81,7 @@ def _engine_of(state: ClusterState, progress: Progress) -> Engine | None:
     """The engine that the cluster was made on: ours is started again if it was killed."""
     if state.docker_host == ownengine.address():
         return ownengine.revive(progress)
-    found = Engine.detect() or ownengine.revive(progress)
+    found = engines.detect() or ownengine.revive(progress)
     if found is None and not ownengine.directory().exists() and _config_file(state).exists():
         raise KopfkitError(
             f"kind cluster {state.name}",
@@ -116,7 +111,7 @@ def nodes(engine: Engine, name: str) -> dict[str, bool]:
 
 def running(state: ClusterState) -> bool:
     """Whether a node of the cluster runs."""
-    engine = Engine.detect()
+    engine = engines.detect()
     return engine is not None and bool(_containers(engine, state.name, all=False))
 
 

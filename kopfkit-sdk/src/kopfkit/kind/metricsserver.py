@@ -8,11 +8,12 @@ kubelets' certificates, which sign themselves on kind.
 from pathlib import Path
 from typing import Any
 
-from kopfkit.cluster import context, process, toolchain
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.progress import Progress
+from kopfkit.docker import context, engines
 from kopfkit.errors import KopfkitError
+from kopfkit.host import process
+from kopfkit.host.progress import Progress
+from kopfkit.toolchain import toolchain
+from kopfkit.toolchain.kubectl import Kubectl
 
 TOOL = "metrics-server"
 NAMESPACE = "kube-system"
@@ -140,7 +141,7 @@ def _image(registry: str | None, progress: Progress) -> str:
     public = f"registry.k8s.io/metrics-server/metrics-server:{version}"
     if registry is None:
         return public
-    engine = Engine.ensure(progress)
+    engine = engines.ensure(progress)
     if not engine.own and engine.pull(public):
         return public
     local = f"{registry}/kopfkit/{TOOL}:{version}"

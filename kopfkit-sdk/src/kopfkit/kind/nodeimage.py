@@ -10,10 +10,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from kopfkit.cluster import build, context, debian, paths, preload, process, storage, toolchain
-from kopfkit.cluster.binaries import binary
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.progress import Progress
+from kopfkit.docker import context, debian
+from kopfkit.docker.engine import Engine
+from kopfkit.host import paths, process
+from kopfkit.host.progress import Progress
+from kopfkit.kind import preload, storage
+from kopfkit.toolchain import build, toolchain
+from kopfkit.toolchain.binaries import binary
 
 KIND = "sigs.k8s.io/kind"
 # Debian packages of a node: what kind's base image installs, containerd and runc, CNI plugins.
@@ -122,7 +125,7 @@ def _make(engine: Engine, tag: str, version: str, progress: Progress) -> None:
         )
     try:
         with progress.step("Putting the cluster's own images into it"):
-            preload.fill(engine, unfilled, base, tag, tools, progress)
+            preload.fill(engine, unfilled, tag, tools)
     finally:
         # Its layers stay, so that a second try after a Ctrl-C is short.
         engine.docker("image", "rm", "--no-prune", unfilled)

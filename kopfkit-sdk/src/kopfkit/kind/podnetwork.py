@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from kopfkit.cluster.docker import Engine
+from kopfkit.docker.engine import Engine
 from kopfkit.errors import KopfkitError
 
 # kind's default for IPv4.

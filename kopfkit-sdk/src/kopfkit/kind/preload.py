@@ -9,10 +9,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from kopfkit.cluster import context, debian, process, storage
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.progress import Progress
+from kopfkit.docker import context, debian
+from kopfkit.docker.engine import Engine
 from kopfkit.errors import KopfkitError
+from kopfkit.host import process
+from kopfkit.kind import storage
 
 TOOLS = (
     "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy", "etcd", "coredns",
@@ -28,7 +29,7 @@ _CONTAINERD_START = 30.0
 def recipe() -> str:
     """A text that changes when what is made here changes."""
     files = (_dockerfile("x"), _PAUSE_FILE, _PROXY_FILE, storage.HELPER_FILE)
-    return "|".join((PAUSE, _ETCD, _COREDNS, storage.HELPER, *files))
+    return "|".join((PAUSE, _ETCD, _COREDNS, storage.HELPER, *files, *_PROXY_PACKAGES))
 
 
 # A pod's sandbox only holds namespaces open; containerd ends it with SIGKILL, and no pod here
@@ -37,8 +38,13 @@ _PAUSE_FILE = (
     "FROM scratch\nCOPY busybox /bin/busybox\n"
     'USER 65535:65535\nENTRYPOINT ["/bin/busybox", "sleep", "2147483647"]\n'
 )
-# kube-proxy calls iptables, which the node's root file system has.
-_PROXY_FILE = "FROM {root}\nCOPY kube-proxy /usr/local/bin/kube-proxy\n"
+# kube-proxy calls iptables. With what that needs and nothing else: each node unpacks the image when
+# it starts.
+_PROXY_FILE = "FROM scratch\nCOPY root/ /\nCOPY kube-proxy /usr/local/bin/kube-proxy\n"
+_PROXY_PACKAGES = (
+    "iptables", "libc6", "libip4tc2", "libip6tc2", "libmnl0", "libnetfilter-conntrack3",
+    "libnfnetlink0", "libnftnl11", "libxtables12", "netbase",
+)  # fmt: skip
 
 
 def _dockerfile(name: str) -> str:
@@ -47,16 +53,9 @@ def _dockerfile(name: str) -> str:
     )
 
 
-def fill(
-    engine: Engine,
-    image: str,
-    root: str,
-    tag: str,
-    tools: Mapping[str, Path],
-    progress: Progress,
-) -> None:
+def fill(engine: Engine, image: str, tag: str, tools: Mapping[str, Path]) -> None:
     """Commit `image` with the cluster's images in its containerd as `tag`."""
-    names = _build(engine, root, tools, progress)
+    names = _build(engine, tools)
     name = f"kopfkit-fill-{time.time_ns()}"
     # Privileged and without init: containerd alone, for as long as the import takes.
     engine.docker(
@@ -79,27 +78,33 @@ def fill(
         engine.remove(name)
 
 
-def _build(engine: Engine, root: str, tools: Mapping[str, Path], progress: Progress) -> list[str]:
+def _build(engine: Engine, tools: Mapping[str, Path]) -> list[str]:
     version = _version_of(tools["kube-apiserver"])
-    made = [PAUSE, storage.HELPER]
+    names = {
+        "etcd": _ETCD,
+        "coredns": _COREDNS,
+        storage.TOOL: storage.image(),
+        "kube-proxy": f"registry.k8s.io/kube-proxy:{version}",
+    }
     with debian.unpacked("busybox-static") as files:
-        for image, text in zip(made, (_PAUSE_FILE, storage.HELPER_FILE), strict=True):
+        for image, text in ((PAUSE, _PAUSE_FILE), (storage.HELPER, storage.HELPER_FILE)):
             context.build(engine, image, text, {"busybox": files / "bin/busybox"})
+    with debian.unpacked(*_PROXY_PACKAGES) as files:
+        # What Debian's scripts would choose as they install the package.
+        for family in ("iptables", "ip6tables"):
+            for rest in ("", "-save", "-restore"):
+                (files / "usr/sbin" / f"{family}{rest}").symlink_to(f"{family}-nft{rest}")
+        proxy = {"root": files, "kube-proxy": tools["kube-proxy"]}
+        context.build(engine, names["kube-proxy"], _PROXY_FILE, proxy)
     for name in TOOLS:
-        if name == "etcd":
-            image = _ETCD
-        elif name == "coredns":
-            image = _COREDNS
-        elif name == storage.TOOL:
-            image = storage.image()
-        else:
-            image = f"registry.k8s.io/{name}:{version}"
-        text = _PROXY_FILE.format(root=root) if name == "kube-proxy" else _dockerfile(name)
+        if name == "kube-proxy":
+            continue
+        text = _dockerfile(name)
         if name == "coredns":  # its Deployment gives arguments only
             text = text.replace("/usr/local/bin/coredns", "/coredns")
-        context.build(engine, image, text, {name: tools[name]})
-        made.append(image)
-    return made
+        names.setdefault(name, f"registry.k8s.io/{name}:{version}")
+        context.build(engine, names[name], text, {name: tools[name]})
+    return [PAUSE, storage.HELPER, *names.values()]
 
 
 def _version_of(apiserver: Path) -> str:

@@ -8,15 +8,18 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from kopfkit.cluster import context, debian, nodeimage, ports, process, toolchain
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.progress import Progress
-from kopfkit.cluster.state import ClusterState
+from kopfkit.docker import context, debian
+from kopfkit.docker.engine import Engine
 from kopfkit.errors import KopfkitError
+from kopfkit.host import ports, process
+from kopfkit.host.progress import Progress
+from kopfkit.host.state import ClusterState
+from kopfkit.kind import nodeimage
+from kopfkit.toolchain import toolchain
 
 # The port that kind's guide uses; macOS and others have 5000 taken.
 PORT = 5001
-_INSIDE = 5000
+INSIDE = 5000
 _PUBLIC = "docker.io/library/registry:2"
 _LOCAL = "kopfkit/registry:1"
 _CONFIG = f"""\
@@ -27,7 +30,7 @@ storage:
   delete:
     enabled: true
 http:
-  addr: :{_INSIDE}
+  addr: :{INSIDE}
 """
 
 
@@ -45,7 +48,7 @@ def up(engine: Engine, cluster: str, nodes: Sequence[str], progress: Progress) -
                 step.note(f"port {PORT} is taken, so it is {port}")
             engine.docker(
                 "run", "--detach", "--restart=unless-stopped", "--name", name, "--network=kind",
-                f"--publish=127.0.0.1:{port}:{_INSIDE}",
+                f"--publish=127.0.0.1:{port}:{INSIDE}",
                 f"--label=kopfkit.cluster={cluster}", _image(engine, progress),
             )  # fmt: skip
         for node in nodes:
@@ -93,7 +96,7 @@ def _published(engine: Engine, name: str) -> int:
         told = engine.docker("inspect", "--format", "{{json .HostConfig.PortBindings}}", name)
     except process.CommandFailed:
         return 0
-    return int(json.loads(told)[f"{_INSIDE}/tcp"][0]["HostPort"])
+    return int(json.loads(told)[f"{INSIDE}/tcp"][0]["HostPort"])
 
 
 def _tell(engine: Engine, node: str, cluster: str, port: int) -> None:
@@ -101,7 +104,7 @@ def _tell(engine: Engine, node: str, cluster: str, port: int) -> None:
     engine.docker(
         "exec", "--interactive", node, "sh", "-c",
         f"mkdir -p {directory} && cat > {directory}/hosts.toml",
-        input=f'[host."http://{container(cluster)}:{_INSIDE}"]\n',
+        input=f'[host."http://{container(cluster)}:{INSIDE}"]\n',
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ cluster of kind's does.
 import json
 from typing import Any
 
-from kopfkit.cluster import toolchain
+from kopfkit.toolchain import toolchain
 
 TOOL = "local-path-provisioner"
 # Where kind's action "installstorage" looks for the objects to apply.

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kopfkit.cluster import listeners, ports
-from kopfkit.cluster.localconversion import CRDS
-from kopfkit.cluster.localoperator import Operator
-from kopfkit.cluster.localtarget import Target
-from kopfkit.cluster.process import CommandFailed
 from kopfkit.errors import KopfkitError
+from kopfkit.host import listeners, ports
+from kopfkit.host.process import CommandFailed
+from kopfkit.local.localcrds import CRDS
+from kopfkit.local.localoperator import Operator
+from kopfkit.local.localtarget import Target
+from kopfkit.toolchain.kubectl import Object
 
 
 @contextmanager
@@ -37,16 +38,36 @@ def only_one(directory: Path, server: str) -> Iterator[None]:
 
 
 def check_ports(operator: Operator, webhook_port: int, health_port: int, debug: int | None) -> None:
-    if operator.crds:
+    if (webhook := operator.project.webhook) is not None:
+        for flag in ("--port", "--cert-dir"):
+            if not operator.takes(webhook.deployment, flag):
+                raise KopfkitError(
+                    webhook.deployment,
+                    f"has no {flag}= in its description, so that it cannot run on this machine",
+                    f'Name it in Deployment(args=...), or: local_args=("{flag}=",).',
+                )
         listeners.require_free(webhook_port, "the webhook", "--webhook-port")
-    if health_port:
-        listeners.require_free(health_port, "the operator's probes", "--health-port")
-    if debug is not None:
-        listeners.require_free(debug, "the debugger", "--debug", host=ports.HOST)
-        if importlib.util.find_spec("debugpy") is None:
+    fixed = {name: port for name in operator.controllers if (port := operator.health_port(name))}
+    for name, port in fixed.items():
+        if health_port and health_port != port:
             raise KopfkitError(
-                "debugpy", "is not installed", f"pip install '{operator.project.name}[debug]'."
+                f"--health-port {health_port}",
+                f"cannot be given to {name}, whose description has no --health-port=",
+                f"Its probes are at port {port}; let its args have the flag, or leave it out.",
             )
+        listeners.require_free(port, f"the probes of {name}", "Deployment(health_port=...)")
+    if health_port and not fixed:
+        listeners.require_free(health_port, "the operator's probes", "--health-port")
+    check_debugger(debug, f"pip install '{operator.project.name}[debug]'.")
+
+
+def check_debugger(port: int | None, hint: str) -> None:
+    """Raises KopfkitError if a debugger is wanted on a port that is taken, or cannot be imported,
+    which `hint` helps with."""
+    if port is not None:
+        listeners.require_free(port, "the debugger", "--debug", host=ports.HOST)
+        if importlib.util.find_spec("debugpy") is None:
+            raise KopfkitError("debugpy", "is not installed", hint)
 
 
 def stored_versions(operator: Operator, target: Target) -> dict[str, str]:
@@ -65,10 +86,13 @@ def stored_versions(operator: Operator, target: Target) -> dict[str, str]:
     return found
 
 
-def others(operator: Operator, target: Target) -> list[str]:
+def others(operator: Operator, target: Target, *, namespace: str = "") -> list[str]:
     """The operator's Deployments in the cluster that want pods, as namespace/name.
 
     By name, which kustomize and OLM leave alone. Who may not list Deployments sees none.
+
+    Args:
+        namespace: where a Deployment counts only if OLM owns it, which would put its own back.
     """
     found: list[str] = []
     for name in operator.controllers:
@@ -88,15 +112,26 @@ def others(operator: Operator, target: Target) -> list[str]:
             f"{deployment['metadata']['namespace']}/{name}"
             for deployment in json.loads(text)["items"]
             if deployment["spec"].get("replicas", 1) > 0
+            and (deployment["metadata"]["namespace"] != namespace or _is_olms(deployment))
         ]
     return found
 
 
-def two_operators(others: list[str]) -> KopfkitError:
+def _is_olms(deployment: Object) -> bool:
+    return "olm.owner" in deployment["metadata"].get("labels", {})
+
+
+def two_operators(others: list[str], *, force: bool = False) -> KopfkitError:
+    """The error that names another operator.
+
+    Args:
+        force: whether the command can be told to run beside it.
+    """
     namespace, _, name = others[0].partition("/")
+    beside = ", or run with --force" if force else ""
     return KopfkitError(
         f"Deployment {others[0]}",
         "already runs the operator in the cluster, and two would conflict",
         f"Remove it (make undeploy; kopfkit unsubscribe if OLM has installed it), or stop it "
-        f"(kubectl -n {namespace} scale deployment {name} --replicas=0), or run with --force.",
+        f"(kubectl -n {namespace} scale deployment {name} --replicas=0){beside}.",
     )

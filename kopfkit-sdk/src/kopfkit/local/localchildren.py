@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from kopfkit.cluster import daemon
 from kopfkit.errors import KopfkitError
+from kopfkit.host import daemon
 
 # Seconds that children get to end in order: a webhook finishes the reviews under way within 25.
 GRACE = 30.0
@@ -47,6 +47,10 @@ class Output:
             head = f"\033[{_COLOURS.get(name, '0')}m{head}\033[0m"
         with self._lock:
             print(f"{head} {text}", file=self._stream, flush=True)
+
+    def say(self, text: str) -> None:
+        """Write a line of the command itself."""
+        self.line("kopfkit", text)
 
 
 class Child:
@@ -101,15 +105,21 @@ class Child:
         """Whether it has not ended."""
         return self._process.poll() is None
 
+    def status(self) -> int:
+        """The exit status, or minus the signal that killed it; waits for its end."""
+        return self._process.wait()
+
+    def fate(self) -> str:
+        """How it ended."""
+        code = self.status()
+        if code >= 0:
+            return f"exited with status {code}"
+        return f"was killed by {signal.Signals(-code).name}"
+
     def death(self) -> KopfkitError:
         """Why it is over, with the end of its output."""
-        code = self._process.wait()
+        why = self.fate()
         self._reader.join(2.0)  # a grandchild may hold the pipe open
-        why = (
-            f"exited with status {code}"
-            if code >= 0
-            else f"was killed by {signal.Signals(-code).name}"
-        )
         told = "".join(f"\n  | {line}" for line in self._lines)
         return KopfkitError(f"the {self.name} process", f"{why}{told}")
 
@@ -133,22 +143,27 @@ class Child:
 
 
 def end(children: Sequence[Child], directory: Path, output: Output, grace: float = GRACE) -> None:
-    """End the children: SIGTERM, then SIGKILL after `grace` seconds or a further Ctrl-C; then
-    whatever they started themselves."""
+    """End the children as `stop` does; a further Ctrl-C kills them. Then whatever they started
+    themselves."""
+    try:
+        stop(children, output, grace)
+    except KeyboardInterrupt:
+        stop(children, output, 0.0)
+    daemon.sweep(directory, 2.0)
+
+
+def stop(children: Sequence[Child], output: Output, grace: float) -> None:
+    """End the children: SIGTERM, then SIGKILL after `grace` seconds."""
     for child in children:
         child.signal(signal.SIGTERM)
     deadline = time.monotonic() + grace
-    try:
-        while any(child.running() for child in children) and time.monotonic() < deadline:
-            time.sleep(0.02)
-    except KeyboardInterrupt:
-        pass
+    while any(child.running() for child in children) and time.monotonic() < deadline:
+        time.sleep(0.02)
     for child in children:
         if child.running():
-            output.line("kopfkit", f"{child.name} did not stop: killed")
+            output.say(f"{child.name} did not stop: killed")
             child.signal(signal.SIGKILL)
     for child in children:
         while child.running():
             time.sleep(0.02)
         child.close()
-    daemon.sweep(directory, 2.0)

@@ -1,8 +1,9 @@
 """Points the conversion of CRDs at a process on this machine, and keeps it so.
 
-The change is made by server-side apply of the whole live CRD under kubectl's own field manager. A
-plain patch would own `clientConfig.url`, and the next `kubectl apply` of the CRD, which names a
-Service, would leave the API server with both and be refused; so kubectl's next apply takes it back.
+The change is made by server-side apply of the whole live CRD under kubectl's own field manager, to
+which the conversion is handed over first. A plain patch would own `clientConfig.url`, and the next
+`kubectl apply` of the CRD, which names a Service, would leave the API server with both and be
+refused; so kubectl's next apply takes it back.
 """
 
 import base64
@@ -11,11 +12,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from kopfkit.cluster.kubectl import Kubectl, Object
-from kopfkit.cluster.process import CommandFailed
 from kopfkit.errors import KopfkitError
+from kopfkit.host.process import CommandFailed
+from kopfkit.local import localcrds
+from kopfkit.local.localcrds import CRDS
+from kopfkit.toolchain.kubectl import Kubectl, Object
 
-CRDS = "customresourcedefinitions.apiextensions.k8s.io"
 # Seconds for the API server to take up a changed CRD and to reach the webhook.
 REACH_TIMEOUT = 20.0
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -52,7 +54,7 @@ class LocalConversion:
         """
         changed = []
         for name in self._crds:
-            crd = self._kubectl.get(CRDS, name)
+            crd = localcrds.read(self._kubectl, name)
             if crd is not None and crd["spec"].get("conversion") != self._wanted:
                 self._before.setdefault(name, crd["spec"].get("conversion"))
                 self._apply(crd, self._wanted)
@@ -69,7 +71,7 @@ class LocalConversion:
     def put_off(self) -> None:
         """Give back the conversion that was there before `put`."""
         for name, before in self._before.items():
-            crd = self._kubectl.get(CRDS, name)
+            crd = localcrds.read(self._kubectl, name)
             if crd is not None and crd["spec"].get("conversion") == self._wanted:
                 self._apply(crd, before or {"strategy": "None"})
 
@@ -136,6 +138,7 @@ class LocalConversion:
         return ""
 
     def _apply(self, crd: Object, conversion: Mapping[str, Any]) -> None:
+        crd = localcrds.own_conversion(self._kubectl, crd)
         meta = crd["metadata"]
         annotations = {k: v for k, v in meta.get("annotations", {}).items() if k != _LAST_APPLIED}
         document = {
@@ -151,13 +154,7 @@ class LocalConversion:
             },
             "spec": {**crd["spec"], "conversion": dict(conversion)},
         }
-        self._kubectl.run(
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--filename=-",
-            input=json.dumps(document),
-        )
+        self._kubectl.apply(document, manager=localcrds.MANAGER)
 
     def _tell(self, say: Callable[[str], None], text: str) -> None:
         if text != self._told:

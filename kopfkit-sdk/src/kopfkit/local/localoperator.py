@@ -3,9 +3,11 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kopfkit import project as projects
+from kopfkit.host import ports
 from kopfkit.project import Project
 
 
@@ -17,18 +19,22 @@ class Operator:
         module: what `python -m` runs.
         version: of the checkout.
         project: its description.
+        root: the directory of its pyproject.toml.
     """
 
     module: str
     version: str
     project: Project
+    root: Path = Path()
 
     @classmethod
     def load(cls) -> "Operator":
         """From the checkout of the current directory; KopfkitError if there is none."""
         project = projects.load()
-        pyproject = tomllib.loads((projects.find_root() / "pyproject.toml").read_text("utf-8"))
-        return cls(projects.module(), str(pyproject.get("project", {}).get("version", "")), project)
+        root = projects.find_root()
+        pyproject = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+        version = str(pyproject.get("project", {}).get("version", ""))
+        return cls(projects.module(), version, project, root)
 
     @property
     def crds(self) -> list[str]:
@@ -37,17 +43,45 @@ class Operator:
         return [r.crd_name for r in self.project.resources if converted and len(r.versions) > 1]
 
     @property
+    def convert_path(self) -> str:
+        """Where the webhook converts; "" where nothing is converted."""
+        return self.project.conversion.path if self.project.conversion else ""
+
+    @property
     def controllers(self) -> list[str]:
         """Names of the Deployments that write to the cluster."""
-        webhook = self.project.conversion.deployment if self.project.conversion else ""
+        webhook = self.project.webhook.deployment if self.project.webhook else ""
         return [d.name for d in self.project.deployments if d.name != webhook]
 
-    def arguments(self, deployment: str, **flags: object) -> list[str]:
-        """The arguments of one of the processes, with `flags` (cert_dir for --cert-dir) in place of
-        those that hold in a pod."""
+    def words(self, debug: int | None = None) -> list[str]:
+        """What Python is given to run it; with `debug`, it waits on that port for a debugger."""
+        words = ["-m", self.module]
+        if debug is None:
+            return words
+        debugger = ["-m", "debugpy", "--listen", f"{ports.HOST}:{debug}", "--wait-for-client"]
+        return ["-Xfrozen_modules=off", *debugger, *words]
+
+    def arguments(self, deployment: str, *, debug: bool = False, **flags: object) -> list[str]:
+        """The arguments of one of the processes, as the description says them. Of its flags, those
+        that are `flags`, too (cert_dir for --cert-dir), get these values instead of the pod's."""
+        found = self.project.deployment(deployment)
         own = {f"--{name.replace('_', '-')}": value for name, value in flags.items()}
-        kept = [a for a in self.project.deployment(deployment).args if a.split("=")[0] not in own]
-        return [*kept, *(f"{flag}={value}" for flag, value in own.items())]
+        said = (*found.args, *found.local_args, *(found.debug_args if debug else ()))
+        split = [(each, *each.partition("=")[:2]) for each in said]
+        return [
+            f"{flag}={own[flag]}" if equals and flag in own else each
+            for each, flag, equals in split
+        ]
+
+    def takes(self, deployment: str, flag: str) -> bool:
+        """Whether the description gives a process this flag with a value (`--health-port=8080`)."""
+        found = self.project.deployment(deployment)
+        return any(one.startswith(f"{flag}=") for one in (*found.args, *found.local_args))
+
+    def health_port(self, deployment: str) -> int:
+        """The port of a process's probes, where its arguments do not let it be chosen; else 0."""
+        chosen = self.takes(deployment, "--health-port")
+        return 0 if chosen else self.project.deployment(deployment).health_port
 
     def images(self, given: str | None, environment: Mapping[str, str]) -> dict[str, str]:
         """The environment variables with the images that the operator runs."""

@@ -9,11 +9,11 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from kopfkit.cluster import paths, state
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.progress import Progress
-from kopfkit.cluster.state import ClusterState
 from kopfkit.errors import KopfkitError
+from kopfkit.host import paths, state
+from kopfkit.host.progress import Progress
+from kopfkit.host.state import ClusterState
+from kopfkit.toolchain.kubectl import Kubectl
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 from cryptography import x509
 
 from kopfkit import pki
-from kopfkit.cluster import files
 from kopfkit.errors import KopfkitError
+from kopfkit.host import files
 
 
 @dataclass(frozen=True)

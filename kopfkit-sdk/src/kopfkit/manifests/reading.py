@@ -3,6 +3,7 @@
 import json
 from typing import Any, Final
 
+from kopfkit import yamls
 from kopfkit.manifests import shapes
 from kopfkit.manifests.fitting import Tell, fitted
 
@@ -31,7 +32,11 @@ def examples(csv: Object) -> tuple[list[Object], list[tuple[str, str]]]:
     name = "metadata.annotations.alm-examples"
     text = csv["metadata"].get("annotations", {}).get("alm-examples") or "[]"
     try:
-        found = json.loads(text)
+        # As Kubernetes reads it: of a bounded depth, with characters and numbers that JSON has.
+        given = json.dumps({"items": json.loads(text)}, allow_nan=False)
+        found = yamls.load(given, name)["items"]
+    except yamls.DocumentError as error:
+        return [], [(name, error.why)]
     except (ValueError, RecursionError) as error:
         return [], [(name, f"is not JSON ({error})")]
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):

@@ -59,6 +59,11 @@ _DEPLOYMENT = {
             "serviceAccountName": str,
             "containers": [_CONTAINER],
             "initContainers": [_CONTAINER],
+            "imagePullSecrets": [{"name": str}],
+            "nodeSelector": Each(str),
+            "priorityClassName": str,
+            "tolerations": [{}],
+            "affinity": {"nodeAffinity": {}},
         }
     },
 }

@@ -2,5 +2,5 @@
 
 `layers` packs directories, `dockerfile` reads what an image shall be, `layout` keeps images in a
 directory (the OCI image layout), `assembly` puts them together. Registries and base images are
-`kopfkit.cluster.ociimages`'; nothing here runs a program or uses the network.
+`kopfkit.image.ociimages`'; nothing here runs a program or uses the network.
 """

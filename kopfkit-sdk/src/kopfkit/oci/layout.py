@@ -7,6 +7,7 @@ and keeps its digest.
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,6 +27,10 @@ _DOCKER = {
     "application/vnd.docker.container.image.v1+json": CONFIG,
     "application/vnd.docker.image.rootfs.diff.tar.gzip": LAYER,
 }
+# The only algorithm that registries use (image-spec 1.1, descriptor.md, digests).
+_DIGEST = re.compile("sha256:[0-9a-f]{64}")
+# Characters of something else that are told.
+_SHOWN = 100
 
 Descriptor = dict[str, Any]
 
@@ -52,7 +57,17 @@ class Layout:
         (self.directory / "oci-layout").write_bytes(canonical({"imageLayoutVersion": "1.0.0"}))
 
     def blob(self, digest: str) -> Path:
-        """Where the blob of that digest is, or would be."""
+        """Where the blob of that digest is, or would be.
+
+        Raises KopfkitError for what is no digest of SHA-256.
+        """
+        # A base image's documents are somebody else's: as a path, theirs would lead anywhere.
+        if not _DIGEST.fullmatch(str(digest)):
+            raise KopfkitError(
+                f"{self.directory}: digest {str(digest)[:_SHOWN]!r}",
+                "is not sha256: and 64 hexadecimal digits",
+                "Use an image whose blobs have such digests.",
+            )
         return self._blobs / digest.removeprefix("sha256:")
 
     def put(self, value: Any, media_type: str) -> Descriptor:
@@ -73,7 +88,10 @@ class Layout:
             shutil.copyfile(other.blob(digest), self.blob(digest))
 
     def get(self, digest: str) -> Any:
-        """The JSON document of that digest. Raises KopfkitError if it is not there or no JSON."""
+        """The JSON document of that digest.
+
+        Raises KopfkitError if that is no digest, or the document is not there or no JSON.
+        """
         try:
             return json.loads(self.blob(digest).read_bytes())
         except (OSError, ValueError) as error:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kopfkit.cluster import rendering, servedcatalog, subscription, toolchain, unsubscription
-from kopfkit.cluster.installation import current_csv
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.olmobjects import CATALOGS, GROUPS, SUBSCRIPTIONS
-from kopfkit.cluster.progress import Progress
-from kopfkit.cluster.subscription import Installation
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
+from kopfkit.olm import rendering, servedcatalog, subscription, unsubscription
+from kopfkit.olm.installation import current_csv
+from kopfkit.olm.olmobjects import CATALOGS, GROUPS, SUBSCRIPTIONS
+from kopfkit.olm.subscription import Installation
+from kopfkit.toolchain import toolchain
+from kopfkit.toolchain.kubectl import Kubectl
 
 Blob = dict[str, Any]
 
@@ -63,6 +64,7 @@ def install(
         KopfkitError: no OLM in the cluster, or what keeps it from installing.
     """
     kubectl = _olm(kubeconfig, progress)
+    subscription.require_targets(kubectl, namespace, targets)
     if kubectl.get("namespaces", namespace) is None:
         kubectl.run("create", "namespace", namespace)
     content = servedcatalog.text(catalog)

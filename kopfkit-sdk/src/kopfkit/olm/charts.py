@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from kopfkit import yamls
-from kopfkit.cluster import process, toolchain
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host import process
+from kopfkit.host.progress import Progress
+from kopfkit.toolchain import toolchain
 
 
 def render(chart: Path, release: str, values: Iterable[dict[str, Any]], progress: Progress) -> str:

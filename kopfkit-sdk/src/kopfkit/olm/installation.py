@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kopfkit.cluster.podfaults import Fault, of_deployment, of_pod
+from kopfkit.olm.podfaults import Fault, of_deployment, of_pod, of_readiness
 
 Object = Mapping[str, Any]
 
@@ -19,6 +19,7 @@ class Observed:
         catalog, subscription, install_plan, csv: the objects, None where there is none (yet). The
             CSV is the one that the Subscription names as current.
         catalog_pods, unpack_pods, operator_pods, deployments: what runs for them.
+        events: of the operator's namespace, for what probes were answered.
         heads: channel -> name of its newest CSV, as the package server tells it for the catalog;
             None while it says nothing.
         converted: the CRDs that the CSV has a conversion webhook for.
@@ -36,6 +37,7 @@ class Observed:
     unpack_pods: Sequence[Object] = ()
     operator_pods: Sequence[Object] = ()
     deployments: Sequence[Object] = ()
+    events: Sequence[Object] = ()
     heads: Mapping[str, str] | None = None
     converted: Sequence[Object] = ()
     only_head: bool = False
@@ -110,12 +112,16 @@ def _stage(seen: Observed) -> str:
         plan = seen.install_plan
         phase = plan.get("status", {}).get("phase", "just created")
         return f"InstallPlan {plan['metadata']['name']} {phase}"
-    if seen.unpack_pods or _condition(seen.subscription, "BundleUnpacking"):
+    if _unpacks(seen):
         return "unpacking the bundle"
     state = _connection(seen.catalog)
     if state == "READY":
         return "catalog READY, resolving the Subscription"
     return f"catalog {state}" if state else "waiting for the catalog's pod"
+
+
+def _unpacks(seen: Observed) -> bool:
+    return bool(seen.unpack_pods or _condition(seen.subscription, "BundleUnpacking"))
 
 
 def _faults(seen: Observed) -> Iterator[Fault]:
@@ -135,7 +141,9 @@ def _faults(seen: Observed) -> Iterator[Fault]:
     for deployment in seen.deployments:
         yield from of_deployment(deployment)
     for pod in seen.operator_pods:
-        yield from of_pod(pod)
+        yield from of_pod(pod, seen.events)
+    for pod in seen.operator_pods:
+        yield from of_readiness(pod, seen.events)
     if seen.csv is not None and _phase(seen.csv) == "Failed":
         status = seen.csv["status"]
         yield Fault(
@@ -172,8 +180,10 @@ def _subscription_faults(seen: Observed) -> Iterator[Fault]:
     if failed:
         yield Fault("the bundle", f"cannot be unpacked: {failed.get('message', '')}", patience=5)
     failed = _condition(seen.subscription, "ResolutionFailed")
-    # Before the catalog answers, every resolution fails.
-    if failed and _connection(seen.catalog) == "READY":
+    # Before the catalog answers, every resolution fails. And OLM unpacks what a later resolution
+    # has chosen before it takes the condition back (syncResolvingNamespace of its
+    # catalog/operator.go).
+    if failed and _connection(seen.catalog) == "READY" and not _unpacks(seen):
         yield Fault(
             f"Subscription {seen.package}",
             f"cannot be resolved: {failed.get('message', '')}",

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from kopfkit.cluster.installation import (
+from kopfkit.host.process import CommandFailed
+from kopfkit.olm.installation import (
     Observed,
     conversion_crds,
     current_csv,
     install_plan_name,
 )
-from kopfkit.cluster.kubectl import Kubectl, Object
-from kopfkit.cluster.olmobjects import CATALOGS, CRDS, CSVS, PACKAGES, PLANS, SUBSCRIPTIONS
-from kopfkit.cluster.process import CommandFailed
+from kopfkit.olm.olmobjects import CATALOGS, CRDS, CSVS, PACKAGES, PLANS, SUBSCRIPTIONS
+from kopfkit.toolchain.kubectl import Kubectl, Object
 
 
 def observe(
@@ -34,7 +34,8 @@ def observe(
         if csv.get("status", {}).get("phase") != "Succeeded":
             owned = kubectl.list("deployments.apps", namespace, f"olm.owner={name}")
             pods = [pod for pod in kubectl.list("pods", namespace) if _belongs(pod, owned)]
-            seen = replace(seen, deployments=owned, operator_pods=pods)
+            events = kubectl.list("events", namespace) if pods else []
+            seen = replace(seen, deployments=owned, operator_pods=pods, events=events)
     else:
         catalog = kubectl.get(CATALOGS, source, catalog_namespace)
         pods = kubectl.list("pods", catalog_namespace)

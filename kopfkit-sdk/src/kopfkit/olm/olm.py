@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from kopfkit import yamls
-from kopfkit.cluster import charts, olmimages, process, toolchain
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host import process
+from kopfkit.host.progress import Progress
+from kopfkit.olm import charts, olmimages
+from kopfkit.toolchain import toolchain
+from kopfkit.toolchain.kubectl import Kubectl
 
 MODULE = "github.com/operator-framework/operator-lifecycle-manager"
 NAMESPACE = "olm"
@@ -64,8 +66,7 @@ def install(
             "apply", "--server-side", "--force-conflicts", "--filename", str(chart / "chart/crds"),
             timeout=120,
         )  # fmt: skip
-        kubectl.run("wait", "--for=condition=Established", "--timeout=60s",
-                    "--filename", str(chart / "chart/crds"), timeout=90)  # fmt: skip
+        kubectl.established("--filename", str(chart / "chart/crds"))
         step.note("Deployments")
         kubectl.run(
             "apply",

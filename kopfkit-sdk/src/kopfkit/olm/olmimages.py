@@ -1,9 +1,11 @@
 """The images that OLM itself needs: the public ones, or built from its own Go module and pushed
 to the cluster's registry."""
 
-from kopfkit.cluster import baseimage, context, debian, toolchain
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.progress import Progress
+from kopfkit.docker import context, debian, engines
+from kopfkit.docker.engine import Engine
+from kopfkit.host.progress import Progress
+from kopfkit.image import baseimage
+from kopfkit.toolchain import toolchain
 
 # Binaries of the OLM image, from the module's Dockerfile.
 _TOOLS = ("olm", "catalog", "package-server", "copy-content", "cpb")
@@ -22,7 +24,7 @@ def ensure(version: str, registry: str | None, progress: Progress) -> dict[str, 
     }
     if registry is None:
         return public
-    engine = Engine.ensure(progress)
+    engine = engines.ensure(progress)
     local = {name: f"{registry}/kopfkit/{name}:{version}" for name in public}
     if not engine.own and all(engine.pull(image) for image in public.values()):
         return public

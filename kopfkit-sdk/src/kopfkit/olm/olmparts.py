@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from kopfkit import yamls
-from kopfkit.cluster import olm, toolchain
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.progress import Progress
+from kopfkit.host.progress import Progress
+from kopfkit.olm import olm
+from kopfkit.toolchain import toolchain
+from kopfkit.toolchain.kubectl import Kubectl
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,11 @@ Most of it can pass by itself (a registry that restarts, a Secret that comes a s
 each fault says how long it may stand before it counts. Pure functions over objects as read.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from kopfkit.controller.podfailures import PULLING, STARTING
 
 
 @dataclass(frozen=True)
@@ -26,15 +28,12 @@ class Fault:
     patience: float = 20.0
 
 
-# Waiting reasons of a container whose image cannot be had. The kubelet alternates between the first
-# two, so all of them count as one fault.
-_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"})
-# Waiting reasons of a container that cannot be made, whatever its image.
-_CONTAINER = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+def of_pod(pod: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()) -> Iterator[Fault]:
+    """The faults that one pod shows.
 
-
-def of_pod(pod: Mapping[str, Any]) -> Iterator[Fault]:
-    """The faults that one pod shows."""
+    Args:
+        events: of its namespace; those of its probes say what the process answered.
+    """
     name = pod["metadata"]["name"]
     spec, status = pod.get("spec", {}), pod.get("status", {})
     images = {
@@ -55,14 +54,15 @@ def of_pod(pod: Mapping[str, Any]) -> Iterator[Fault]:
     ]:
         waiting = container.get("state", {}).get("waiting", {})
         reason, message = waiting.get("reason", ""), waiting.get("message", "")
-        if reason in _IMAGE:
+        if reason in PULLING:
+            # The kubelet alternates between two of them, so all count as one fault.
             yield Fault(
                 f"image {images.get(container['name']) or container.get('image', '')}",
                 f"cannot be pulled for pod {name} ({reason}: {message})",
                 "Push it to a registry that the cluster reaches, under exactly this name.",
                 patience=0 if reason == "InvalidImageName" else 25,
             )
-        elif reason in _CONTAINER:
+        elif reason in STARTING:
             yield Fault(
                 f"container {container['name']} of pod {name}",
                 f"cannot be started ({reason}: {message})",
@@ -71,11 +71,59 @@ def of_pod(pod: Mapping[str, Any]) -> Iterator[Fault]:
         elif reason == "CrashLoopBackOff":
             yield Fault(
                 f"container {container['name']} of pod {name}",
-                f"is crash-looping{_last(container)}",
+                f"is crash-looping{_last(container)}{_answer(name, events)}",
                 f"kubectl logs --previous --namespace {pod['metadata'].get('namespace', '')} "
                 f"{name} --container {container['name']}",
                 patience=30,
             )
+
+
+# Seconds that a pod may run before it is ready. kopfkit's startup probe gives a minute.
+_STARTING = 120.0
+
+
+def of_readiness(
+    pod: Mapping[str, Any], events: Sequence[Mapping[str, Any]] = ()
+) -> Iterator[Fault]:
+    """The containers of a pod that run and are not ready: their probes fail."""
+    name = pod["metadata"]["name"]
+    specs = {one["name"]: one for one in pod.get("spec", {}).get("containers", [])}
+    for container in pod.get("status", {}).get("containerStatuses", []):
+        if "running" not in container.get("state", {}) or container.get("ready", True):
+            continue
+        started = container.get("started", True)
+        probe = "readinessProbe" if started else "startupProbe"
+        yield Fault(
+            f"pod {name}",
+            f"runs, and its container {container['name']} does not become "
+            f"{'ready' if started else 'healthy'}{_answer(name, events)}",
+            _asked(specs.get(container["name"], {}), probe),
+            patience=_STARTING if not container.get("restartCount") else 20.0,
+        )
+
+
+def _asked(container: Mapping[str, Any], probe: str) -> str:
+    """What a probe asks, and who decides it."""
+    asks = container.get(probe, {}).get("httpGet")
+    if not asks:
+        return ""
+    ports = {one.get("name"): one.get("containerPort") for one in container.get("ports", [])}
+    port = ports.get(asks.get("port"), asks.get("port"))
+    return (
+        f"The {probe} asks GET {asks.get('path')} on port {port}: the process must answer there on "
+        "all addresses, or the description must say what it does "
+        "(health_port, live_path and ready_path of Deployment)."
+    )
+
+
+def _answer(name: str, events: Sequence[Mapping[str, Any]]) -> str:
+    """The newest words of a pod's probes: the kubelet puts them into Events only."""
+    told = [
+        (str(one.get("lastTimestamp") or one.get("eventTime") or ""), str(one.get("message", "")))
+        for one in events
+        if one.get("reason") == "Unhealthy" and one.get("involvedObject", {}).get("name") == name
+    ]
+    return f": {max(told)[1].strip()}" if told else ""
 
 
 def of_deployment(deployment: Mapping[str, Any]) -> Iterator[Fault]:

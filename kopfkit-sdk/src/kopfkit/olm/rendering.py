@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kopfkit.cluster import digests, process, toolchain
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host import process
+from kopfkit.host.progress import Progress
+from kopfkit.image import digests
+from kopfkit.toolchain import toolchain
 
 Blob = dict[str, Any]
 # Seconds for one image over a slow line.

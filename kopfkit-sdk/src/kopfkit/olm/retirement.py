@@ -10,7 +10,7 @@ Where objects are still stored in several versions, the webhook stays named: to 
 thing that loses nothing.
 
 Where OLM alone removes the operator, the other versions stay served, and the policy of
-`kopfkit.runtime.protection` refuses writes through them. Releases without that policy, an OLM
+`kopfkit.runtime.olm.protection` refuses writes through them. Releases without that policy, an OLM
 that was down, or a storage migration leave a CRD whose conversion names a Service that is gone. OLM
 lists all objects in each served version before it installs (`validateExistingCRs` in its catalog
 operator), and refuses for as long as such a list fails: `recover` ends that before an installation.
@@ -20,11 +20,11 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
-from kopfkit.cluster.installation import conversion_crds
-from kopfkit.cluster.kubectl import Kubectl, Object
-from kopfkit.cluster.olmobjects import CRDS, CSVS
-from kopfkit.cluster.process import CommandFailed
 from kopfkit.errors import KopfkitError
+from kopfkit.host.process import CommandFailed
+from kopfkit.olm.installation import conversion_crds
+from kopfkit.olm.olmobjects import CRDS, CSVS
+from kopfkit.toolchain.kubectl import Kubectl, Object
 
 # How often a write meets another one: OLM's own, at the same time.
 _TRIES: Final = 5

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from kopfkit import yamls
-from kopfkit.cluster import olmobjects, process, toolchain
-from kopfkit.cluster.kubectl import Kubectl
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host import process
+from kopfkit.host.progress import Progress
+from kopfkit.olm import olmobjects
+from kopfkit.toolchain import toolchain
+from kopfkit.toolchain.kubectl import Kubectl
 
 # Seconds for all tests of a run: each is a pod that takes some, and the first pulls its images.
 TIMEOUT = 300.0

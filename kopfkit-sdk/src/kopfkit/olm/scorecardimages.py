@@ -8,15 +8,17 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from kopfkit.cluster import baseimage, context, debian, digests, toolchain
-from kopfkit.cluster.docker import Engine
-from kopfkit.cluster.progress import Progress
+from kopfkit.docker import context, debian, engines
+from kopfkit.docker.engine import Engine
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
+from kopfkit.image import baseimage, digests
+from kopfkit.toolchain import toolchain
 
 # The package whose checks become tests, what it needs as a whole, and what it needs of its parents.
 _CHECKS = "kopfkit.packaging.checks"
 _WHOLE = (_CHECKS, "kopfkit.manifests", "kopfkit.yamls", "yaml")
-_MODULES = ("kopfkit/__init__.py", "kopfkit/errors.py", "kopfkit/packaging/__init__.py")
+_MODULES = ("kopfkit.errors", "kopfkit.packaging")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def ensure(public: str, registry: str | None, progress: Progress) -> Images:
     """
     if registry is None:
         return Images(public, "", "")
-    engine = Engine.ensure(progress)
+    engine = engines.ensure(progress)
     checks = publish_checks(f"{registry}/kopfkit/scorecard-checks:latest", progress)
     if not engine.own and engine.pull(public):
         return Images(public, "", checks)
@@ -64,7 +66,7 @@ def publish_checks(tag: str, progress: Progress) -> str:
 
     Raises KopfkitError if it cannot be built or pushed.
     """
-    engine = Engine.ensure(progress)
+    engine = engines.ensure(progress)
     base = baseimage.ensure(engine, progress)
     with progress.step(f"Making {tag}"):
         context.build(
@@ -79,19 +81,22 @@ def publish_checks(tag: str, progress: Progress) -> str:
 
 def check_sources() -> dict[str, str]:
     """Path below PYTHONPATH -> text of every module that the checks need."""
-    top = _directory("kopfkit").parent
-    found = {path: (top / path).read_text("utf-8") for path in _MODULES}
+    found = {}
+    for name in _MODULES:
+        file, within = _file(name), name.replace(".", "/")
+        place = f"{within}/__init__.py" if file.name == "__init__.py" else f"{within}.py"
+        found[place] = file.read_text("utf-8")
     for name in _WHOLE:
-        for path in sorted(_directory(name).glob("*.py")):
-            found[f"{name.replace('.', '/')}/{path.name}"] = path.read_text("utf-8")
+        for file in sorted(_file(name).parent.glob("*.py")):
+            found[f"{name.replace('.', '/')}/{file.name}"] = file.read_text("utf-8")
     return found
 
 
-def _directory(package: str) -> Path:
-    spec = importlib.util.find_spec(package)
+def _file(module: str) -> Path:
+    spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
-        raise KopfkitError(f"package {package}", "is not installed as files", "Install it by pip.")
-    return Path(spec.origin).parent
+        raise KopfkitError(f"module {module}", "is not installed as a file", "Install it by pip.")
+    return Path(spec.origin)
 
 
 def _make_tests(engine: Engine, tag: str, progress: Progress) -> None:

@@ -9,9 +9,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from kopfkit.cluster import olmobjects
-from kopfkit.cluster.kubectl import Kubectl
 from kopfkit.errors import KopfkitError
+from kopfkit.olm import olmobjects
+from kopfkit.toolchain.kubectl import Kubectl
 
 Object = dict[str, Any]
 # Bytes: etcd's limit for one object is 1.5 MiB, the API server's for a ConfigMap's data 1 MiB.

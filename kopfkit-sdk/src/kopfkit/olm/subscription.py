@@ -10,20 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kopfkit.cluster import olmobjects, retirement
-from kopfkit.cluster.installation import (
+from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress, Step
+from kopfkit.olm import olmobjects, retirement
+from kopfkit.olm.installation import (
     Assessment,
     Observed,
     assess,
     current_csv,
     unmet,
 )
-from kopfkit.cluster.kubectl import Kubectl, Object
-from kopfkit.cluster.observation import observe
-from kopfkit.cluster.olmobjects import CATALOGS, CSVS, GROUPS, SUBSCRIPTIONS
-from kopfkit.cluster.podfaults import Fault
-from kopfkit.cluster.progress import Progress, Step
-from kopfkit.errors import KopfkitError
+from kopfkit.olm.observation import observe
+from kopfkit.olm.olmobjects import CATALOGS, CSVS, GROUPS, SUBSCRIPTIONS
+from kopfkit.olm.podfaults import Fault
+from kopfkit.toolchain.kubectl import Kubectl, Object
 
 # Seconds between two looks. Each is a handful of kubectl calls; OLM's own steps take seconds.
 _INTERVAL = 1.0
@@ -82,6 +82,7 @@ def subscribe(
     progress: Progress,
     timeout: float = TIMEOUT,
     starting_csv: str | None = None,
+    targets: Sequence[str] = (),
 ) -> Installation:
     """Install `package` from `catalog_image` and wait until OLM has done it. Idempotent.
 
@@ -93,15 +94,18 @@ def subscribe(
         catalog_namespace: where the CatalogSource lives; it must exist unless it is `namespace`.
         timeout: seconds for everything.
         starting_csv: the ClusterServiceVersion to begin with, instead of the channel's head.
+        targets: the namespaces that the operator watches; none is all.
 
     Raises:
-        KopfkitError: no OLM, another OperatorGroup in the way, or what keeps OLM from installing.
+        KopfkitError: no OLM, a namespace to watch that is not there, another OperatorGroup in the
+            way, or what keeps OLM from installing.
     """
     kubectl = Kubectl.at(kubeconfig, progress)
     if not kubectl.serves(SUBSCRIPTIONS):
         raise KopfkitError(
             "OLM", "is not installed in this cluster", "Install it: kopfkit olm install."
         )
+    require_targets(kubectl, namespace, targets)
     kubectl.apply(olmobjects.namespace(namespace))
     return follow(
         kubectl,
@@ -112,7 +116,21 @@ def subscribe(
         progress=progress,
         timeout=timeout,
         starting_csv=starting_csv,
+        targets=targets,
     )
+
+
+def require_targets(kubectl: Kubectl, namespace: str, targets: Sequence[str]) -> None:
+    """KopfkitError for a namespace to watch that does not exist: OLM installs nothing then.
+
+    `namespace` is the operator's, which is made."""
+    for name in targets:
+        if name != namespace and kubectl.get("namespaces", name) is None:
+            raise KopfkitError(
+                f"namespace {name}",
+                "is to be watched and does not exist",
+                f"Create it: kubectl create namespace {name}.",
+            )
 
 
 def follow(

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kopfkit.cluster import olmobjects, retirement
-from kopfkit.cluster.kubectl import Kubectl, Object
-from kopfkit.cluster.olmobjects import CATALOGS, CRDS, CSVS, GROUPS, SUBSCRIPTIONS
-from kopfkit.cluster.process import CommandFailed
-from kopfkit.cluster.progress import Progress, Step
 from kopfkit.errors import KopfkitError
+from kopfkit.host.process import CommandFailed
+from kopfkit.host.progress import Progress, Step
+from kopfkit.olm import olmobjects, retirement
+from kopfkit.olm.olmobjects import CATALOGS, CRDS, CSVS, GROUPS, SUBSCRIPTIONS
+from kopfkit.toolchain.kubectl import Kubectl, Object
 
 # Seconds until the operator must have let its objects go (`on.delete`, finalizers).
 _OBJECTS = 300.0

@@ -4,6 +4,7 @@ Names and layout are operator-sdk's. The labels of the Dockerfile and metadata/a
 one table, because OLM and opm each read the one and expect the other to agree.
 """
 
+import re
 from collections.abc import Sequence
 
 from kopfkit.errors import KopfkitError
@@ -54,9 +55,17 @@ def labels(project: Project, channels: Sequence[str], default_channel: str) -> d
     }
     if default_channel:
         found[f"{PREFIX}.bundle.channel.default.v1"] = default_channel
+    if versions := openshift_versions(project.min_kube_version):
+        found["com.redhat.openshift.versions"] = versions
     found[f"{PREFIX}.test.mediatype.v1"] = "scorecard+v1"
     found[f"{PREFIX}.test.config.v1"] = "tests/scorecard/"
     return found
+
+
+def openshift_versions(kubernetes: str) -> str:
+    """The first OpenShift that a bundle is for, "" for any: 4.y has Kubernetes 1.(y + 13)."""
+    minor = re.match(r"1\.(\d+)", kubernetes)
+    return f"v4.{int(minor[1]) - 13}" if minor and int(minor[1]) > 13 else ""
 
 
 def manifests(project: Project, release: Release, image: str) -> dict[str, Object]:

@@ -51,7 +51,8 @@ def check_inputs(bundle_image: str, operator_image: str, base_image: str) -> Non
     faults.raise_if_any()
 
 
-def _package(project: Project, history: History) -> Object:
+def package(project: Project, history: History) -> Object:
+    """The olm.package."""
     return {
         "schema": "olm.package",
         "name": project.name,
@@ -64,14 +65,15 @@ def _package(project: Project, history: History) -> Object:
     }
 
 
-def _entry(package: str, release: Release, channel: str) -> Object:
+def edges_of(name: str, release: Release, channel: str) -> Object:
+    """What a channel's entry says of a release of package `name` beside its own name."""
     edges = release.entry(channel)
-    entry: Object = {"name": release.name(package)}
+    entry: Object = {}
     if edges.replaces:
         # Also where the channel does not have that one: who comes from another channel is taken in.
-        entry["replaces"] = release.name(package, edges.replaces)
+        entry["replaces"] = release.name(name, edges.replaces)
     if edges.skips:
-        entry["skips"] = [release.name(package, version) for version in edges.skips]
+        entry["skips"] = [release.name(name, version) for version in edges.skips]
     if edges.skip_range:
         entry["skipRange"] = edges.skip_range
     return entry
@@ -85,7 +87,10 @@ def channels(history: History) -> list[Object]:
             "package": history.package,
             "name": channel,
             "entries": [
-                _entry(history.package, release, channel)
+                {
+                    "name": release.name(history.package),
+                    **edges_of(history.package, release, channel),
+                }
                 for release in history.releases
                 if channel in release.channels
             ],
@@ -166,7 +171,7 @@ def catalog_tree(
         for release in history.releases
     ]
     documents = [
-        _package(project, history),
+        package(project, history),
         *channels(history),
         *deprecations(history),
         *bundles,

@@ -45,7 +45,7 @@ def crd(project: Project, resource: CustomResource) -> Object:
     )
     meta = found["metadata"]
     guarded = guard_label(project) if several else {}
-    meta["labels"] = {**labels(project), **guarded, **meta.get("labels", {})}
+    meta["labels"] = {**(meta.get("labels") or {}), **labels(project), **guarded}
     return found
 
 

@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+from kopfkit.environment import INSTALL_MODES
 from kopfkit.packaging import crds, rbac, webhooks, workloads
 from kopfkit.packaging.descriptors import descriptors
 from kopfkit.packaging.releases import Release
@@ -12,13 +13,6 @@ from kopfkit.project import FEATURES, OLM, Project
 
 API_VERSION = "operators.coreos.com/v1alpha1"
 FEATURES_PREFIX = "features.operators.openshift.io"
-# A conversion webhook serves a whole CRD, that is, all namespaces: OLM refuses any other mode.
-INSTALL_MODES = (
-    ("OwnNamespace", False),
-    ("SingleNamespace", False),
-    ("MultiNamespace", False),
-    ("AllNamespaces", True),
-)
 
 
 def _annotations(project: Project) -> dict[str, str]:
@@ -96,7 +90,9 @@ def _install(project: Project, image: str) -> Object:
             # OLM makes service accounts for permissions only, not for what deployments name.
             rules = {one.name: [] for one in project.deployments if one.name not in granted_any}
         for one in project.permissions:
-            if one.cluster is cluster and OLM in one.modes:
+            # Roles in each namespace that is watched; ClusterRoles, if all are.
+            everywhere = one.cluster and not (one.watched and project.limitable)
+            if everywhere is cluster and OLM in one.modes:
                 rules.setdefault(one.service_account, []).extend(
                     rbac.rule_object(rule) for rule in one.rules
                 )
@@ -135,7 +131,7 @@ def base_csv(project: Project) -> Object:
             "customresourcedefinitions": {"owned": _owned(project)},
             **_prose(project),
             "install": {"strategy": "", "spec": {"deployments": None}},
-            "installModes": _install_modes(),
+            "installModes": _install_modes(project),
             "version": "0.0.0",
         },
     }
@@ -150,8 +146,8 @@ def _platforms(project: Project) -> dict[str, str]:
     return {**found, "operatorframework.io/os.linux": "supported"}
 
 
-def _install_modes() -> list[Object]:
-    return [{"type": mode, "supported": supported} for mode, supported in INSTALL_MODES]
+def _install_modes(project: Project) -> list[Object]:
+    return [{"type": mode, "supported": mode in project.install_modes} for mode in INSTALL_MODES]
 
 
 def csv(project: Project, release: Release, image: str) -> Object:
@@ -172,7 +168,7 @@ def csv(project: Project, release: Release, image: str) -> Object:
         "customresourcedefinitions": {"owned": _owned(project)},
         **_prose(project),
         "install": _install(project, image),
-        "installModes": _install_modes(),
+        "installModes": _install_modes(project),
         "relatedImages": [
             {"name": project.name, "image": image},
             *(

@@ -70,7 +70,7 @@ def descriptors(crd: dict[str, Any], version: str, part: str) -> list[dict[str, 
     """The descriptors of `part` ("spec" or "status") of a CRD's version, sorted by path."""
     for one in crd["spec"]["versions"]:
         if one["name"] == version:
-            schema = one["schema"]["openAPIV3Schema"]["properties"].get(part, {})
+            schema = one["schema"]["openAPIV3Schema"].get("properties", {}).get(part, {})
             if not schema.get("properties"):
                 return []
             found = _walk("", schema, spec=part == "spec")

@@ -9,9 +9,12 @@ nor what only it needs.
 from dataclasses import replace
 from typing import Any
 
+from kopfkit.admission.hooks import PURPOSES
 from kopfkit.crd import CustomResource, Version
+from kopfkit.environment import OWN_NAMESPACE, POD_NAMESPACE, WATCH_NAMESPACE
+from kopfkit.errors import KopfkitError
 from kopfkit.packaging.releases import Release
-from kopfkit.project import Deployment, Permission, Project, Rule, rights
+from kopfkit.project import Admission, Deployment, Permission, Project, Rule, rights
 
 
 def edition(project: Project, release: Release) -> Project:
@@ -31,42 +34,96 @@ def edition(project: Project, release: Release) -> Project:
     found = replace(
         project,
         resources=resources,
-        permissions=_of_apis((*project.permissions, *_of_conversion(project)), project, resources),
+        conversion=project.conversion if _converted(resources) else None,
+        admission=_admission(project, resources),
         samples=tuple(
             each for each in project.samples if (each["apiVersion"], each["kind"]) in served
         ),
         children=tuple(each for each in project.children if each.of in ("", *kinds)),
     )
-    if project.conversion is None or any(len(each.versions) > 1 for each in resources):
-        return found
-    webhook = project.conversion.deployment
+    gone = project.webhook if found.webhook is None else None
+    deployments = _without(found.deployments, gone.deployment) if gone else found.deployments
     monitoring = found.monitoring
-    if monitoring is not None:
+    if monitoring is not None and project.conversion is not None and found.conversion is None:
+        webhook = project.conversion.deployment
         alerts = tuple(each for each in monitoring.alerts if each.deployment != webhook)
         monitoring = replace(monitoring, alerts=alerts)
+    permissions = [
+        each
+        for each in project.permissions
+        if (found.conversion is not None or not each.converting)
+        and (gone is None or each.service_account != gone.deployment)
+    ]
     return replace(
         found,
-        conversion=None,
+        deployments=deployments,
         monitoring=monitoring,
-        deployments=_without(found.deployments, webhook),
+        permissions=_of_apis((*permissions, *_of_webhook(found)), project, resources),
+    )
+
+
+def in_own_namespace(project: Project) -> Project:
+    """The project as it is where it watches its own namespace: with Roles there.
+
+    Raises:
+        KopfkitError: it does not support that.
+    """
+    if OWN_NAMESPACE not in project.install_modes:
+        raise KopfkitError(
+            f"operator {project.name}",
+            f"does not support install mode {OWN_NAMESPACE}",
+            f"It supports: {', '.join(project.install_modes)}.",
+        )
+    # The pods have POD_NAMESPACE in any case.
+    own = {WATCH_NAMESPACE: f"$({POD_NAMESPACE})"}
+    return replace(
+        project,
         permissions=tuple(
-            each
-            for each in found.permissions
-            if each.service_account != webhook and not each.converting
+            replace(each, cluster=each.cluster and not each.watched) for each in project.permissions
+        ),
+        deployments=tuple(
+            replace(each, env={**own, **each.env}) if each.api_access else each
+            for each in project.deployments
         ),
     )
 
 
-def _of_conversion(project: Project) -> tuple[Permission, ...]:
-    """What follows from a declared conversion: the rights to its certificate."""
-    conversion = project.conversion
-    if conversion is None:
+def _converted(resources: tuple[CustomResource, ...]) -> list[CustomResource]:
+    return [each for each in resources if len(each.versions) > 1]
+
+
+def _admission(project: Project, resources: tuple[CustomResource, ...]) -> Admission | None:
+    """The admission webhooks for versions that are served: for no other is anybody asked."""
+    if project.admission is None:
+        return None
+    served = {
+        (each.group, version.name, each.kind)
+        for each in resources
+        for version in each.versions
+        if version.served
+    }
+    hooks = tuple(
+        hook for hook in project.admission.hooks if (hook.group, hook.version, hook.kind) in served
+    )
+    return replace(project.admission, hooks=hooks) if hooks else None
+
+
+def _of_webhook(project: Project) -> tuple[Permission, ...]:
+    """What follows from a declared webhook: the rights to its certificate."""
+    webhook = project.webhook
+    if webhook is None:
         return ()
-    converted = [each for each in project.resources if len(each.versions) > 1]
+    converted = _converted(project.resources) if project.conversion is not None else []
+    hooks = project.admission.hooks if project.admission else ()
+    purposes = tuple(each for each in PURPOSES if any(hook.purpose == each for hook in hooks))
     makers = [each.name for each in project.deployments if each.certificate_args]
     return (
-        *(each for name in makers for each in rights.certificates(name, conversion, *converted)),
-        *rights.certificate_owner(conversion, *converted),
+        *(
+            each
+            for name in makers
+            for each in rights.certificates(name, webhook, *converted, purposes=purposes)
+        ),
+        *rights.certificate_owner(webhook, *converted),
     )
 
 

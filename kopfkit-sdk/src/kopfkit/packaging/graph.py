@@ -4,6 +4,7 @@ Newest first in the terminal, because that is what one looks for. As a drawing: 
 """
 
 from collections import Counter
+from typing import Any
 
 from kopfkit.packaging.releases import NO_DAY, History, Release
 from kopfkit.packaging.ways import REPLACES, SKIP_RANGE, Edge, edges, heads, members, skipped
@@ -53,6 +54,37 @@ def _from(release: Release, channel: str, arriving: list[Edge]) -> str:
         others = [way for way in arriving if way.by != REPLACES]
         named = [*plain, by_reason(release, channel, others)]
     return f"from {', '.join(named)}" if named else "new installations"
+
+
+def fields(history: History) -> dict[str, Any]:
+    """The channels, their releases oldest first, and the upgrade paths, as one document."""
+    return {
+        "package": history.package,
+        "defaultChannel": history.default_channel,
+        "channels": [
+            {
+                "name": channel,
+                "heads": [one.version for one in heads(history, channel)],
+                "skipped": sorted(skipped(history, channel)),
+                "releases": [
+                    {
+                        "version": one.version,
+                        "name": one.name(history.package),
+                        "date": day(one),
+                        "served": list(one.served),
+                        "stored": one.stored,
+                        "deprecation": one.deprecation,
+                    }
+                    for one in members(history, channel)
+                ],
+                "paths": [
+                    {"from": way.source, "to": way.target, "by": way.by}
+                    for way in edges(history, channel)
+                ],
+            }
+            for channel in history.channels
+        ],
+    }
 
 
 def tree(history: History) -> str:

@@ -65,6 +65,36 @@ def above(catalog: Sequence[Blob], channel: str, installed: str, bundle: Blob) -
     return [*found, bundle]
 
 
+def entry(catalog: Sequence[Blob], package: str, channel: str, name: str = "") -> Blob:
+    """The bundle of a channel that OLM installs first.
+
+    Args:
+        name: the ClusterServiceVersion to begin with; "" for the channel's head, the one that
+            nothing replaces or skips.
+
+    Raises:
+        KopfkitError: the catalog has no such package, channel or bundle.
+    """
+    mine = [blob for blob in catalog if _package(blob) == package]
+    bundles = {blob["name"]: blob for blob in mine if blob.get("schema") == "olm.bundle"}
+    entries = [each for blob in mine if _is_channel(blob, channel) for each in blob["entries"]]
+    if not entries:
+        known = [blob["name"] for blob in mine if blob.get("schema") == "olm.channel"]
+        raise KopfkitError(
+            f"channel {channel} of {package}",
+            "is not in the catalog",
+            f"It has: {', '.join(known)}." if known else "It does not have the package.",
+        )
+    passed = {each.get("replaces") for each in entries}
+    passed |= {one for each in entries for one in each.get("skips") or ()}
+    found = name or next((one["name"] for one in entries if one["name"] not in passed), "")
+    if found not in bundles or all(found != each["name"] for each in entries):
+        raise KopfkitError(
+            f"bundle {found or '(the head)'}", f"is not in the channel {channel} of {package}"
+        )
+    return bundles[found]
+
+
 def version(bundle: Blob) -> str:
     """The bundle's version, from its olm.package property."""
     for one in bundle.get("properties", []):
@@ -110,7 +140,7 @@ def targets(bundle: Blob, namespace: str, asked: str = "") -> list[str]:
             )
         asked = fitting[0]
     mode, _, listed = asked.partition("=")
-    names = [name.strip() for name in listed.split(",") if name.strip()]
+    names = list(dict.fromkeys(name.strip() for name in listed.split(",") if name.strip()))
     counts = {
         "AllNamespaces": not names,
         "OwnNamespace": not names,
@@ -132,7 +162,7 @@ def targets(bundle: Blob, namespace: str, asked: str = "") -> list[str]:
         raise KopfkitError(
             f"bundle {bundle['name']}",
             f"does not support install mode {mode}",
-            f"It supports: {', '.join(supported)}.",
+            f"It supports: {', '.join(supported) or 'none'}.",
         )
     return [namespace] if mode == "OwnNamespace" else names
 

@@ -10,9 +10,11 @@ have, so that its output can be compared with ours.
 from collections.abc import Iterable
 from typing import Any
 
-from kopfkit.packaging import crds, monitoring, rbac, scorecard, workloads
+from kopfkit.environment import ALL_NAMESPACES, OWN_NAMESPACE
+from kopfkit.errors import KopfkitError
+from kopfkit.packaging import admission, crds, monitoring, rbac, scorecard, workloads
 from kopfkit.packaging.csv import base_csv
-from kopfkit.packaging.editions import edition
+from kopfkit.packaging.editions import edition, in_own_namespace
 from kopfkit.packaging.headers import header
 from kopfkit.packaging.inputs import split_image
 from kopfkit.packaging.releases import Release
@@ -78,15 +80,11 @@ def _rbac(project: Project) -> Tree:
     return _base("rbac", files)
 
 
-def _is_webhook(project: Project, deployment: Deployment) -> bool:
-    return project.conversion is not None and project.conversion.deployment == deployment.name
-
-
 def _workloads(project: Project) -> Tree:
     manager: Tree = {}
     webhook: Tree = {}
     for deployment in project.deployments:
-        files = webhook if _is_webhook(project, deployment) else manager
+        files = webhook if workloads.is_webhook(project, deployment) else manager
         name = deployment.name.removeprefix(f"{project.name}-").replace("-", "_")
         name = "manager" if deployment.name == project.name else name
         files[f"{name}.yaml"] = _file(
@@ -99,8 +97,10 @@ def _workloads(project: Project) -> Tree:
             files[f"{name}_disruption_budget.yaml"] = _file(
                 workloads.disruption_budget(project, deployment, namespaced=True)
             )
-        if _is_webhook(project, deployment):
+        if workloads.is_webhook(project, deployment):
             files["service.yaml"] = _file(workloads.service(project, deployment))
+            if registered := admission.configurations(project):
+                files["admission.yaml"] = _file(*registered)
     if project.monitoring is not None:
         manager["metrics_service.yaml"] = _file(monitoring.service(project, namespaced=True))
         manager["monitoring_config.yaml"] = _file(monitoring.config_map(project, namespaced=True))
@@ -203,14 +203,29 @@ def _images(project: Project, image: str) -> dict[str, Any]:
     return fields
 
 
-def config_tree(project: Project, release: Release, image: str) -> Tree:
+def config_tree(project: Project, release: Release, image: str, install_mode: str = "") -> Tree:
     """Everything under config/, by path below it.
 
     Args:
         release: says which API versions are served and stored.
         image: the operator's image that config/default deploys; a valid reference.
+        install_mode: AllNamespaces or OwnNamespace; "" is the wider one that it supports.
+
+    Raises:
+        KopfkitError: the operator does not support the install mode.
     """
     project = edition(project, release)
+    install_mode = install_mode or (
+        ALL_NAMESPACES if ALL_NAMESPACES in project.install_modes else OWN_NAMESPACE
+    )
+    if install_mode == OWN_NAMESPACE:
+        project = in_own_namespace(project)
+    elif ALL_NAMESPACES not in project.install_modes:
+        raise KopfkitError(
+            f"operator {project.name}",
+            f"does not support install mode {install_mode}",
+            f"It supports: {', '.join(project.install_modes)}.",
+        )
     tree: Tree = {}
     bases = {
         f"bases/{crds.file_name(resource)}": _file(crds.crd(project, resource))

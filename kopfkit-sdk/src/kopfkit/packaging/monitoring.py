@@ -3,7 +3,7 @@
 OLM v0 takes the first two in a bundle, but an InstallPlan with a kind that the cluster does not
 know fails (docs/decisions/0007-monitoring.md). So a bundle carries them as texts in a ConfigMap,
 which every cluster takes; the operator creates them where their API is served
-(`kopfkit.runtime.monitoring`). config/prometheus has them as they are.
+(`kopfkit.runtime.olm.monitoring`). config/prometheus has them as they are.
 """
 
 import json
@@ -16,7 +16,7 @@ from kopfkit.project import Alert, Monitoring, Project
 API_VERSION = "monitoring.coreos.com/v1"
 COMPONENT = "metrics"
 PORT = 8081
-_HEADER = header("kopfkit manifests", "the project description", markdown=True)
+_HEADER = header("kopfkit manifests", "the project description", "markdown")
 
 
 def service(project: Project, *, namespaced: bool) -> Object:
@@ -81,12 +81,18 @@ def prometheus_rule(project: Project, *, namespaced: bool) -> Object:
     }
 
 
-def config_map(project: Project, *, namespaced: bool) -> Object:
-    """Both as JSON texts, without a namespace: they belong where the ConfigMap is."""
+def config_map(project: Project, *, namespaced: bool, labels: Any = None) -> Object:
+    """Both as JSON texts, without a namespace: they belong where the ConfigMap is.
+
+    `labels`: what both have as labels instead of the operator's own; a template's expression.
+    """
     objects = {
         "servicemonitor.json": service_monitor(project, namespaced=False),
         "prometheusrule.json": prometheus_rule(project, namespaced=False),
     }
+    if labels is not None:
+        for one in objects.values():
+            one["metadata"]["labels"] = labels
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -1,13 +1,14 @@
-"""The CSV's webhook definitions: the conversion, and the guard that keeps it while OLM upgrades.
+"""The CSV's webhook definitions: the conversion, the admission of our kinds, and the guard that
+keeps the conversion while OLM upgrades.
 
 OLM overwrites the CRD with the bundle's at every upgrade and writes the caBundle back seconds
 later. The guard is a mutating admission webhook on updates of the CRD, served beside the conversion
 (see `kopfkit.conversion.guard`). It helps from the upgrade on in which the *old* release has it.
 """
 
-import hashlib
-
+from kopfkit.admission.hooks import webhook_name
 from kopfkit.crd import CustomResource
+from kopfkit.packaging import admission
 from kopfkit.packaging.workloads import Object
 from kopfkit.project import Project
 
@@ -15,7 +16,6 @@ from kopfkit.project import Project
 GUARD = "conversion-guard"
 # Seconds that an update of the CRD waits for the guard; then it goes on without.
 GUARD_TIMEOUT = 5
-_LONGEST_LABEL = 63
 
 
 def converting(project: Project) -> list[CustomResource]:
@@ -32,10 +32,14 @@ def guard_label(project: Project) -> dict[str, str]:
 
 
 def definitions(project: Project) -> list[Object]:
-    """spec.webhookdefinitions; the conversion first, as OLM installs them in their order."""
+    """spec.webhookdefinitions; the conversion first, as OLM installs them in their order.
+
+    The guard is the last: whether a certificate is still the one that is trusted, OLM reads from
+    the last one's configuration alone, and the guard keeps two authorities in the CRD.
+    """
     webhook, resources = project.conversion, converting(project)
     if webhook is None or not resources:
-        return []
+        return admission.definitions(project)
     common = {
         "admissionReviewVersions": ["v1"],
         # The Service's port; the pods listen on targetPort.
@@ -54,32 +58,38 @@ def definitions(project: Project) -> list[Object]:
             "webhookPath": webhook.path,
             **common,
         },
-        {
-            "type": "MutatingAdmissionWebhook",
-            "generateName": _guard_name(suffix),
-            "webhookPath": webhook.guard_path,
-            # A CRD must be writable when there is no pod of ours.
-            "failurePolicy": "Ignore",
-            "timeoutSeconds": GUARD_TIMEOUT,
-            "objectSelector": {"matchLabels": guard_label(project)},
-            "rules": [
-                {
-                    "apiGroups": ["apiextensions.k8s.io"],
-                    "apiVersions": ["v1"],
-                    "operations": ["UPDATE"],
-                    "resources": ["customresourcedefinitions"],
-                    "scope": "Cluster",
-                }
-            ],
-            **common,
-        },
+        *admission.definitions(project),
+        guard_definition(
+            webhook_name("guard", suffix), webhook.guard_path, guard_label(project), common
+        ),
     ]
 
 
-def _guard_name(suffix: str) -> str:
-    """A name that the API server and OLM take: a domain of three labels at least, and no longer
-    than the value of a label, which OLM makes of it."""
-    name = f"guard.{suffix}"
-    if len(name) <= _LONGEST_LABEL:
-        return name
-    return f"guard.{hashlib.sha256(suffix.encode()).hexdigest()[:16]}.webhook.kopfkit"
+def guard_definition(name: str, path: str, labels: dict[str, str], common: Object) -> Object:
+    """The guard's entry in spec.webhookdefinitions.
+
+    Args:
+        name: generateName.
+        path: where it is served.
+        labels: of the CRDs that it watches over.
+        common: what the entry has of Deployment and ports.
+    """
+    return {
+        "type": "MutatingAdmissionWebhook",
+        "generateName": name,
+        "webhookPath": path,
+        # A CRD must be writable when there is no pod of ours.
+        "failurePolicy": "Ignore",
+        "timeoutSeconds": GUARD_TIMEOUT,
+        "objectSelector": {"matchLabels": labels},
+        "rules": [
+            {
+                "apiGroups": ["apiextensions.k8s.io"],
+                "apiVersions": ["v1"],
+                "operations": ["UPDATE"],
+                "resources": ["customresourcedefinitions"],
+                "scope": "Cluster",
+            }
+        ],
+        **common,
+    }

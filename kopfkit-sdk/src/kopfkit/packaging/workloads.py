@@ -6,13 +6,15 @@ capabilities, no privilege escalation, RuntimeDefault seccomp, read-only root fi
 
 from typing import Any
 
-from kopfkit.environment import POD_NAME, POD_NAMESPACE, WEBHOOK_DEPLOYMENT
+from kopfkit.environment import POD_NAME, POD_NAMESPACE, WATCH_NAMESPACE, WEBHOOK_DEPLOYMENT
 from kopfkit.project import Deployment, Project
 
 Object = dict[str, Any]
 
 # Any uid but 0; the one distroless images call nonroot, which the operator's image uses too.
 UID = 65532
+# The annotation of pods in which OLM names the namespaces of the OperatorGroup; "" is all.
+TARGETS = "olm.targetNamespaces"
 # A Deployment says it failed after this long (Kubernetes' default is 600, too long to wait for).
 PROGRESS_DEADLINE_SECONDS = 300
 # Namespaces in which Prometheus usually runs: kube-prometheus, OpenShift, the community's chart.
@@ -45,18 +47,23 @@ def _probe(path: str, **timing: int) -> Object:
     return {"httpGet": {"path": path, "port": "health"}, **timing}
 
 
-def _converts(project: Project, deployment: Deployment) -> bool:
-    """Whether it is the conversion webhook."""
-    return project.conversion is not None and project.conversion.deployment == deployment.name
+def is_webhook(project: Project, deployment: Deployment) -> bool:
+    """Whether the API server calls it."""
+    return project.webhook is not None and project.webhook.deployment == deployment.name
 
 
-def _environment(project: Project, deployment: Deployment, image: str) -> list[Object]:
+def _environment(
+    project: Project, deployment: Deployment, image: str, *, under_olm: bool
+) -> list[Object]:
     found: list[Object] = [
         {"name": POD_NAMESPACE, "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
         {"name": POD_NAME, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
     ]
+    if under_olm and deployment.api_access and project.limitable:
+        path = f"metadata.annotations['{TARGETS}']"
+        found.append({"name": WATCH_NAMESPACE, "valueFrom": {"fieldRef": {"fieldPath": path}}})
     found += [{"name": name, "value": value} for name, value in deployment.env.items()]
-    if _converts(project, deployment):
+    if is_webhook(project, deployment):
         found.append({"name": WEBHOOK_DEPLOYMENT, "value": deployment.name})
     if deployment.api_access:
         # Who reaches the API makes the operands, and needs to know their images.
@@ -68,11 +75,12 @@ def _environment(project: Project, deployment: Deployment, image: str) -> list[O
 
 
 def _container(project: Project, deployment: Deployment, image: str, *, mount: bool) -> Object:
-    conversion = project.conversion
-    serves = _converts(project, deployment)
+    webhook = project.webhook
+    serves = is_webhook(project, deployment)
+    live = deployment.live_path
     ports: list[Object] = []
-    if conversion and serves:
-        ports.append({"name": "webhook", "containerPort": conversion.port, "protocol": "TCP"})
+    if webhook and serves:
+        ports.append({"name": "webhook", "containerPort": webhook.port, "protocol": "TCP"})
     ports.append({"name": "health", "containerPort": deployment.health_port, "protocol": "TCP"})
     if deployment.metrics_port:
         port = deployment.metrics_port
@@ -82,12 +90,14 @@ def _container(project: Project, deployment: Deployment, image: str, *, mount: b
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "args": list(deployment.args),
-        "env": _environment(project, deployment, image),
+        "env": _environment(project, deployment, image, under_olm=not mount),
         "ports": ports,
         # Starting is given a minute; afterwards a process that hangs is restarted within 30 s.
-        "startupProbe": _probe("/healthz", periodSeconds=1, failureThreshold=60),
-        "livenessProbe": _probe("/healthz", periodSeconds=10, timeoutSeconds=5, failureThreshold=3),
-        "readinessProbe": _probe("/readyz", periodSeconds=2, timeoutSeconds=2, failureThreshold=2),
+        "startupProbe": _probe(live, periodSeconds=1, failureThreshold=60),
+        "livenessProbe": _probe(live, periodSeconds=10, timeoutSeconds=5, failureThreshold=3),
+        "readinessProbe": _probe(
+            deployment.ready_path, periodSeconds=2, timeoutSeconds=2, failureThreshold=2
+        ),
         "resources": {
             "requests": {"cpu": deployment.cpu, "memory": deployment.memory},
             "limits": {"memory": deployment.memory_limit},
@@ -104,8 +114,8 @@ def _container(project: Project, deployment: Deployment, image: str, *, mount: b
     mounts: list[Object] = []
     if deployment.scratch:
         mounts.append({"name": "tmp", "mountPath": "/tmp"})
-    if conversion and serves and mount:
-        mounts.append({"name": "serving-certs", "mountPath": conversion.cert_dir, "readOnly": True})
+    if webhook and serves and mount:
+        mounts.append({"name": "serving-certs", "mountPath": webhook.cert_dir, "readOnly": True})
     if mounts:
         found["volumeMounts"] = mounts
     return found
@@ -115,14 +125,14 @@ def _volumes(project: Project, deployment: Deployment, *, mount: bool) -> list[O
     found: list[Object] = []
     if deployment.scratch:
         found.append({"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}})
-    if mount and project.conversion and _converts(project, deployment):
+    if mount and project.webhook and is_webhook(project, deployment):
         items = [{"key": key, "path": key} for key in ("tls.crt", "tls.key")]
         # Not optional: the kubelet then waits for the Secret with a backoff of seconds, while an
         # optional one that comes late is noticed at the next sync, a minute or more later.
         found.append(
             {
                 "name": "serving-certs",
-                "secret": {"secretName": project.conversion.secret, "items": items},
+                "secret": {"secretName": project.webhook.secret, "items": items},
             }
         )
     return found
@@ -155,7 +165,7 @@ def deployment_spec(
     pod: Object = {
         "serviceAccountName": deployment.name,
         "automountServiceAccountToken": deployment.api_access
-        or (under_olm and _converts(project, deployment)),
+        or (under_olm and is_webhook(project, deployment)),
         "terminationGracePeriodSeconds": deployment.grace_seconds,
         "securityContext": {
             "runAsNonRoot": True,
@@ -203,11 +213,11 @@ def deployment_object(project: Project, deployment: Deployment, image: str) -> O
 
 def service(project: Project, deployment: Deployment) -> Object:
     """The webhook's Service, with the name and port of the one that OLM makes."""
-    assert project.conversion is not None
+    assert project.webhook is not None
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": metadata(project, project.conversion.service, component=deployment.component),
+        "metadata": metadata(project, project.webhook.service, component=deployment.component),
         "spec": {
             "selector": labels(project, deployment.component),
             "ports": [{"name": "https", "port": 443, "targetPort": "webhook", "protocol": "TCP"}],
@@ -248,8 +258,8 @@ def network_policy(project: Project, deployment: Deployment, *, namespaced: bool
         project, deployment.name, component=deployment.component, cluster=not namespaced
     )
     ports: list[int] = [deployment.health_port]
-    if _converts(project, deployment) and project.conversion is not None:
-        ports.append(project.conversion.port)
+    if project.webhook is not None and is_webhook(project, deployment):
+        ports.append(project.webhook.port)
     ingress: list[Object] = [{"ports": [_tcp(port) for port in ports]}]
     if deployment.metrics_port:
         ingress.append({"from": _scrapers(), "ports": [_tcp(deployment.metrics_port)]})

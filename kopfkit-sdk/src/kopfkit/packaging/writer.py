@@ -12,10 +12,11 @@ import difflib
 import errno
 import fcntl
 import os
+import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -66,7 +67,9 @@ def _existing(output: Output) -> dict[str, str]:
     found = {}
     for path in sorted(output.path.rglob("*")):
         if path.is_file() or path.is_symlink():
-            found[path.relative_to(output.path).as_posix()] = _read(path) or ""
+            # A link to a directory, or to nothing, has no text, and was not generated.
+            text = _read(path) if path.is_file() else None
+            found[path.relative_to(output.path).as_posix()] = text or ""
     return found
 
 
@@ -88,20 +91,51 @@ def diff(output: Output, base: Path) -> str:
     for name in sorted({*output.files, *_stale(output, existing)}):
         path = output.path / name if name else output.path
         shown = path.relative_to(base).as_posix() if path.is_relative_to(base) else str(path)
-        old, new = existing.get(name), output.files.get(name)
-        lines = difflib.unified_diff(
-            (old or "").splitlines(),
-            (new or "").splitlines(),
-            "/dev/null" if old is None else f"a/{shown}",
-            "/dev/null" if new is None else f"b/{shown}",
-            lineterm="",
-        )
-        text = "\n".join(lines)
-        if text:
-            parts.append(text)
-        elif old != new:
-            parts.append(f"{shown}: differs in line ends only, or is there and should not be")
-    return "\n".join(parts)
+        parts.append(unified(shown, existing.get(name), output.files.get(name)))
+    return "\n".join(filter(None, parts))
+
+
+def preview(outputs: Iterable[Output], base: Path, *, overwrite: bool = False) -> str:
+    """What `write` would change, as a unified diff that `git apply` takes; "" for nothing.
+
+    Args:
+        base: directory that the paths are shown below.
+        overwrite: as for `write`.
+
+    Raises:
+        KopfkitError: `write` would refuse.
+    """
+    outputs = list(outputs)
+    if not overwrite:
+        _refuse_foreign(outputs)
+    return "\n".join(text for output in outputs if (text := diff(output, base)))
+
+
+def unified(shown: str, old: str | None, new: str | None) -> str:
+    """A unified diff of one file, None where there is none; "" for no change."""
+    if old == new:
+        return ""
+    # git asks for a head of its own where a file comes or goes.
+    lines = []
+    if old is None or new is None:
+        state = "new" if old is None else "deleted"
+        lines = [f"diff --git a/{shown} b/{shown}", f"{state} file mode 100644"]
+    for line in difflib.unified_diff(
+        _lines(old or ""),
+        _lines(new or ""),
+        "/dev/null" if old is None else f"a/{shown}",
+        "/dev/null" if new is None else f"b/{shown}",
+    ):
+        ended = line.endswith("\n")
+        lines.append(line.removesuffix("\n"))
+        if not ended:
+            lines.append("\\ No newline at end of file")
+    return "\n".join(lines)
+
+
+def _lines(text: str) -> list[str]:
+    """Lines with their ends; str.splitlines knows more of these than git."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _refuse_foreign(outputs: list[Output]) -> None:
@@ -157,6 +191,8 @@ def _stage(output: Output, directory: Path) -> Path:
     staged = directory / "new"
     if output.is_file:
         staged.write_bytes(output.files[""].encode())
+        if output.path.exists():
+            shutil.copymode(output.path, staged)
         return staged
     existing = _existing(output)
     staged.mkdir()

@@ -11,6 +11,7 @@ from kopfkit.project.model import Project
 from kopfkit.project.parts import (
     KUSTOMIZE,
     OLM,
+    Admission,
     Alert,
     Child,
     Conversion,
@@ -23,6 +24,7 @@ from kopfkit.project.parts import (
     Provider,
     RelatedImage,
     Rule,
+    Webhook,
 )
 from kopfkit.project.terms import FEATURES
 
@@ -30,6 +32,7 @@ __all__ = [
     "FEATURES",
     "KUSTOMIZE",
     "OLM",
+    "Admission",
     "Alert",
     "Child",
     "Conversion",
@@ -44,6 +47,7 @@ __all__ = [
     "Provider",
     "RelatedImage",
     "Rule",
+    "Webhook",
     "find_root",
     "load",
     "module",

@@ -11,6 +11,12 @@ from importlib.resources import files
 
 from kopfkit.project.parts import Alert
 
+__all__ = [
+    "of_controllers",
+    "of_process",
+    "of_webhook",
+]
+
 # Name below the operator's, expression, minutes, severity, summary, description. METRICS stands for
 # the first part of the metrics' names. Each has a page in runbooks/.
 _Row = tuple[str, str, int, str, str, str]
@@ -182,16 +188,20 @@ def of_controllers(
     return _alerts(name, metrics, rows, prefix=prefix)
 
 
-def of_webhook(name: str, metrics: str, deployment: str, prefix: str = "") -> tuple[Alert, ...]:
-    """The alerts of a conversion.
+def of_webhook(
+    name: str, metrics: str, deployment: str, prefix: str = "", *, converts: bool = True
+) -> tuple[Alert, ...]:
+    """The alerts of a webhook.
 
     Args:
         name: of the operator.
         metrics: the first part of its metrics' names.
         deployment: of the webhook; a release without it is without these alerts.
         prefix: as in `of_process`.
+        converts: whether it converts, or is asked about admission alone.
     """
-    return _alerts(name, metrics, _WEBHOOK, deployment, prefix)
+    rows = [row for row in _WEBHOOK if converts or row[0] == "CertificateExpires"]
+    return _alerts(name, metrics, rows, deployment, prefix)
 
 
 def _alerts(

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from kopfkit.environment import ALL_NAMESPACES, INSTALL_MODES, OWN_NAMESPACE
+from kopfkit.project.description import Description
 from kopfkit.project.faults import Faults
-from kopfkit.project.model import Project
 from kopfkit.project.parts import KUSTOMIZE, OLM, Deployment, Permission
 from kopfkit.project.terms import ARCHITECTURES, CAPABILITIES, CATEGORIES, FEATURES
 from kopfkit.quantities import parse_quantity
@@ -42,7 +43,7 @@ def _unique(faults: Faults, place: str, names: Iterable[str]) -> None:
         seen.add(name)
 
 
-def _names(project: Project, faults: Faults) -> None:
+def _names(project: Description, faults: Faults) -> None:
     for place, text in (("name", project.name), ("namespace", project.namespace)):
         faults.require(
             LABEL.fullmatch(text) and len(text) <= 63,
@@ -79,7 +80,7 @@ def _names(project: Project, faults: Faults) -> None:
         )
 
 
-def _contacts(project: Project, faults: Faults) -> None:
+def _contacts(project: Description, faults: Faults) -> None:
     faults.require(project.provider.name.strip(), "provider.name", "is empty")
     faults.require(
         _is_url(project.repository), "repository", f"{project.repository!r} is not a URL"
@@ -115,6 +116,9 @@ def _deployment(index: int, one: Deployment, faults: Faults) -> None:
         )
     faults.require(one.replicas >= 1, f"{at}.replicas", f"{one.replicas} is less than 1")
     faults.require(0 < one.health_port < 65536, f"{at}.health_port", "is no port (1 to 65535)")
+    for place in ("live_path", "ready_path"):
+        path = getattr(one, place)
+        faults.require(path.startswith("/"), f"{at}.{place}", f"{path!r} has no leading /")
     faults.require(
         0 <= one.metrics_port < 65536 and one.metrics_port != one.health_port,
         f"{at}.metrics_port",
@@ -138,7 +142,7 @@ def _deployment(index: int, one: Deployment, faults: Faults) -> None:
     )
 
 
-def _permission(index: int, one: Permission, project: Project, faults: Faults) -> None:
+def _permission(index: int, one: Permission, project: Description, faults: Faults) -> None:
     at = f"permissions[{index}]"
     accounts = [deployment.name for deployment in project.deployments]
     faults.require(
@@ -163,7 +167,7 @@ def _permission(index: int, one: Permission, project: Project, faults: Faults) -
             )
 
 
-def _apis(project: Project, faults: Faults) -> None:
+def _apis(project: Description, faults: Faults) -> None:
     faults.require(project.resources, "resources", "is empty")
     known = {
         (f"{resource.group}/{version.name}", resource.kind)
@@ -188,25 +192,54 @@ def _apis(project: Project, faults: Faults) -> None:
     if project.conversion is None:
         for crd in several:
             faults.add("conversion", f"{crd} has several versions and nothing converts them")
+
+
+def _webhooks(project: Description, faults: Faults) -> None:
+    conversion, admission = project.conversion, project.admission
+    for field, webhook in (("conversion", conversion), ("admission", admission)):
+        if webhook is None:
+            continue
+        name = webhook.deployment
+        faults.require(
+            name in [deployment.name for deployment in project.deployments],
+            f"{field}.deployment",
+            f"{name!r} is not in deployments",
+        )
+        faults.require(
+            len(name) <= WEBHOOK_NAME_MAX,
+            f"{field}.deployment",
+            f"is longer than {WEBHOOK_NAME_MAX}: OLM appends -service-cert",
+        )
+        faults.require(0 < webhook.port < 65536, f"{field}.port", "is no port")
+    if conversion is not None:
+        for place in ("path", "guard_path"):
+            path = getattr(conversion, place)
+            faults.require(path.startswith("/"), f"conversion.{place}", "has no leading /")
+    if admission is None:
         return
-    name = project.conversion.deployment
-    faults.require(
-        name in [deployment.name for deployment in project.deployments],
-        "conversion.deployment",
-        f"{name!r} is not in deployments",
-    )
-    faults.require(
-        len(name) <= WEBHOOK_NAME_MAX,
-        "conversion.deployment",
-        f"is longer than {WEBHOOK_NAME_MAX}: OLM appends -service-cert",
-    )
-    faults.require(0 < project.conversion.port < 65536, "conversion.port", "is no port")
-    for place in ("path", "guard_path"):
-        path = getattr(project.conversion, place)
-        faults.require(path.startswith("/"), f"conversion.{place}", "has no leading /")
+    if conversion is not None:
+        for place in ("deployment", "port", "cert_dir"):
+            faults.require(
+                getattr(admission, place) == getattr(conversion, place),
+                f"admission.{place}",
+                "differs from the conversion's: one process serves both",
+            )
+    faults.require(admission.hooks, "admission.hooks", "is empty")
+    _unique(faults, "admission.hooks", [hook.path for hook in admission.hooks])
+    known = {
+        (resource.group, version.name, resource.plural, resource.kind)
+        for resource in project.resources
+        for version in resource.versions
+    }
+    for index, hook in enumerate(admission.hooks):
+        faults.require(
+            (hook.group, hook.version, hook.plural, hook.kind) in known,
+            f"admission.hooks[{index}]",
+            f"{hook.group}/{hook.version} {hook.kind} is no resource of the project",
+        )
 
 
-def _monitoring(project: Project, faults: Faults) -> None:
+def _monitoring(project: Description, faults: Faults) -> None:
     monitoring = project.monitoring
     if monitoring is None:
         return
@@ -234,7 +267,36 @@ def _monitoring(project: Project, faults: Faults) -> None:
             faults.require(getattr(alert, place).strip(), f"{at}.{place}", "is empty")
 
 
-def check(project: Project) -> None:
+def _install_modes(project: Description, faults: Faults) -> None:
+    modes = project.install_modes
+    for mode in modes:
+        faults.require(
+            mode in INSTALL_MODES,
+            "install_modes",
+            f"{mode!r} is not one of {', '.join(INSTALL_MODES)}",
+        )
+    _unique(faults, "install_modes", modes)
+    faults.require(
+        {OWN_NAMESPACE, ALL_NAMESPACES} & {*modes},
+        "install_modes",
+        f"has neither {ALL_NAMESPACES} nor {OWN_NAMESPACE}: config/default is for one of them",
+    )
+    if not project.limitable:
+        return
+    faults.require(
+        project.conversion is None,
+        "install_modes",
+        f"a conversion webhook serves all namespaces: only {ALL_NAMESPACES} can be supported",
+    )
+    for resource in project.resources:
+        faults.require(
+            resource.scope == "Namespaced",
+            "install_modes",
+            f"{resource.crd_name} is cluster-scoped: only {ALL_NAMESPACES} can be supported",
+        )
+
+
+def check(project: Description) -> None:
     """KopfkitError that names every fault of the description, if there is one."""
     faults = Faults(f"project {project.name or '(without a name)'}")
     _names(project, faults)
@@ -256,5 +318,7 @@ def check(project: Project) -> None:
             f"{image.env!r} does not begin with RELATED_IMAGE_ (what pins digests looks for it)",
         )
     _apis(project, faults)
+    _webhooks(project, faults)
     _monitoring(project, faults)
+    _install_modes(project, faults)
     faults.raise_if_any()

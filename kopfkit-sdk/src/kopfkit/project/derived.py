@@ -11,9 +11,22 @@ from typing import Any
 from kopfkit.controller.operators import Operator
 from kopfkit.controller.settings import HEALTH_PORT, WEBHOOK_PORT
 from kopfkit.crd import CustomResource
-from kopfkit.project import alerts, rights
+from kopfkit.environment import ALL_NAMESPACES
+from kopfkit.project import alerts, parts, rights
 from kopfkit.project.model import Project
 from kopfkit.project.parts import Alert, Child, Conversion, Deployment, Monitoring, Permission
+from kopfkit.runtime.api.rights import Use
+
+__all__ = [
+    "RUNBOOKS",
+    "children",
+    "conversion",
+    "deployments",
+    "monitoring",
+    "permissions",
+    "project",
+    "resources",
+]
 
 _METRICS_PORT = 8081
 # Where the runbooks of derived alerts are in the repository.
@@ -24,8 +37,8 @@ def project(operator: Operator, **described: Any) -> Project:
     """The project of an operator.
 
     Args:
-        operator: gives name, resources, deployments, permissions, children, conversion and
-            monitoring.
+        operator: gives name, resources, deployments, permissions, children, conversion, admission,
+            monitoring and install modes.
         described: the rest of `Project`'s arguments; one of those above replaces what follows.
 
     Raises:
@@ -39,7 +52,9 @@ def project(operator: Operator, **described: Any) -> Project:
         "permissions": permissions(operator),
         "children": children(operator),
         "conversion": conversion(operator),
+        "admission": admission(operator),
         "monitoring": monitoring(operator, described.get("repository", "")),
+        "install_modes": operator.install_modes,
     }
     return Project(**{**found, **described})
 
@@ -52,7 +67,10 @@ def resources(operator: Operator) -> tuple[CustomResource, ...]:
 def permissions(operator: Operator) -> tuple[Permission, ...]:
     """The rights of what the operator's processes do, and no others."""
     name = operator.name
-    found = [rights.main(name, (*operator.uses(), rights.events()))]
+    everywhere, watched = _by_scope(operator)
+    found = [rights.main(name, (*watched, rights.events()))]
+    if everywhere:
+        found.append(rights.cluster(name, everywhere))
     converted = [one for one in resources(operator) if one.crd_name in operator.converters]
     if converted:
         found.append(rights.storage_migration(name, *converted))
@@ -62,8 +80,25 @@ def permissions(operator: Operator) -> tuple[Permission, ...]:
     return tuple(found)
 
 
+def _by_scope(operator: Operator) -> tuple[list[Use], list[Use]]:
+    """The uses that no Role can grant, where an installation may watch less than all namespaces:
+    those of cluster-scoped kinds; and all others."""
+    if operator.install_modes == (ALL_NAMESPACES,):
+        return [], list(operator.uses())
+    named = {
+        (kind.group, kind.plural)
+        for each in operator.controllers
+        for kind in (*each.owned, *each.made, *each.read, *(one.kind for one in each.watched))
+        if not kind.namespaced
+    }
+    found: tuple[list[Use], list[Use]] = ([], [])
+    for use in operator.uses():
+        found[(use.resource.group, use.resource.plural) not in named].append(use)
+    return found
+
+
 def deployments(operator: Operator) -> tuple[Deployment, ...]:
-    """The controllers' Deployment and, with a conversion, the webhook's. They are values:
+    """The controllers' Deployment and, with a webhook, the webhook's. They are values:
     `dataclasses.replace` changes one."""
     ports = (f"--health-port={HEALTH_PORT}", f"--metrics-port={_METRICS_PORT}")
     controller = Deployment(
@@ -80,9 +115,11 @@ def deployments(operator: Operator) -> tuple[Deployment, ...]:
         memory_limit="256Mi",
         env={"LOG_FORMAT": "json"},
         scratch=True,
-        certificate_args=("--manage-certificates",) if operator.conversion is not None else (),
+        certificate_args=("--manage-certificates",) if operator.has_webhook else (),
+        # At a breakpoint no Lease is renewed, and every write after it would be refused.
+        debug_args=("--no-leader-elect",),
     )
-    if operator.conversion is None:
+    if not operator.has_webhook:
         return (controller,)
     webhook = Deployment(
         name=f"{operator.name}-webhook",
@@ -96,8 +133,9 @@ def deployments(operator: Operator) -> tuple[Deployment, ...]:
         memory="48Mi",
         memory_limit="192Mi",
         env={"LOG_FORMAT": "json"},
-        # The converter is pure: it calls no API.
+        # Conversion and admission are pure: they call no API.
         api_access=False,
+        local_args=("--cert-dir=",),
         # 5 s until every API server has seen the endpoint go, then 25 s to answer what is open.
         pre_stop_seconds=5,
         grace_seconds=30,
@@ -123,6 +161,12 @@ def conversion(operator: Operator) -> Conversion | None:
     return Conversion(deployment=f"{operator.name}-webhook")
 
 
+def admission(operator: Operator) -> parts.Admission | None:
+    """The admission webhooks; None where there are none."""
+    hooks = tuple(hook for each in operator.admission for hook in each.hooks)
+    return parts.Admission(deployment=f"{operator.name}-webhook", hooks=hooks) if hooks else None
+
+
 def monitoring(
     operator: Operator, repository: str, *, own: Sequence[Alert] = (), runbooks: str = ""
 ) -> Monitoring:
@@ -138,7 +182,8 @@ def monitoring(
     found = alerts.of_process(name, metrics)
     if any(each.reconcile for each in operator.controllers):
         found += alerts.of_controllers(name, metrics, identity.conditions)
-    if operator.conversion is not None:
-        found += alerts.of_webhook(name, metrics, f"{name}-webhook")
+    if operator.has_webhook:
+        converts = operator.conversion is not None
+        found += alerts.of_webhook(name, metrics, f"{name}-webhook", converts=converts)
     generated = f"{repository}/blob/main/{RUNBOOKS}"
     return Monitoring((*found, *own), runbooks or generated, generated=generated)

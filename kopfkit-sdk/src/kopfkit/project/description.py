@@ -1,15 +1,13 @@
-"""The description of one operator: what exists, and nothing about files.
-
-`Project` checks itself when it is made and reports every fault at once (`project.checks`), so that
-a generator never meets a half-valid description.
-"""
+"""The fields of an operator's description; `project.model` has them checked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kopfkit.crd import CustomResource
+from kopfkit.environment import ALL_NAMESPACES
 from kopfkit.project.parts import (
+    Admission,
     Child,
     Conversion,
     Deployment,
@@ -20,12 +18,13 @@ from kopfkit.project.parts import (
     Permission,
     Provider,
     RelatedImage,
+    Webhook,
 )
 
 
 @dataclass(frozen=True)
-class Project:
-    """One operator. KopfkitError, naming every fault, if the description cannot be right.
+class Description:
+    """One operator, unchecked.
 
     Args:
         name: package name in the catalog, prefix of everything, value of app.kubernetes.io/name.
@@ -40,6 +39,7 @@ class Project:
         repository: URL of the source.
         image_base: default of IMAGE_TAG_BASE, without tag.
         samples: one object per custom resource version at least.
+        install_modes: OLM's install modes that it supports.
     """
 
     name: str
@@ -65,15 +65,21 @@ class Project:
     children: tuple[Child, ...] = ()
     related_images: tuple[RelatedImage, ...] = ()
     conversion: Conversion | None = None
+    admission: Admission | None = None
     monitoring: Monitoring | None = None
     features: frozenset[str] = frozenset()
     architectures: tuple[str, ...] = ("amd64",)
+    install_modes: tuple[str, ...] = (ALL_NAMESPACES,)
 
-    def __post_init__(self) -> None:
-        # Imported here: the checks read this module's classes.
-        from kopfkit.project.checks import check
+    @property
+    def webhook(self) -> Webhook | None:
+        """The process that the API server calls; None where there is nothing to call."""
+        return self.conversion or self.admission
 
-        check(self)
+    @property
+    def limitable(self) -> bool:
+        """Whether an installation may watch less than all namespaces."""
+        return any(mode != ALL_NAMESPACES for mode in self.install_modes)
 
     def deployment(self, name: str) -> Deployment:
         """The Deployment of that name; KeyError if there is none."""

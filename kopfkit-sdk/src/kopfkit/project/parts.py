@@ -6,6 +6,8 @@ Frozen, without behaviour beyond derived names. What makes them valid is in `che
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kopfkit.admission.hooks import Hook
+
 # Where a permission is granted. OLM makes the webhook's certificates itself, so rights that only
 # serve the in-cluster certificate rotator exist in the kustomize tree alone.
 KUSTOMIZE = "kustomize"
@@ -63,6 +65,8 @@ class Permission:
         service_account: whom they are granted to.
         cluster: a ClusterRole (True) or a Role in the operator's own namespace.
         modes: KUSTOMIZE, OLM or both.
+        watched: of a cluster's one, that it is about objects in the namespaces that are watched.
+            Where those are not all, it is a Role in each of them.
         converting: needed only while something is converted; a release without is without it.
     """
 
@@ -72,6 +76,7 @@ class Permission:
     name: str = ""
     modes: frozenset[str] = frozenset({KUSTOMIZE, OLM})
     converting: bool = False
+    watched: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,10 @@ class Deployment:
         args: the command's arguments.
         component: value of the label app.kubernetes.io/component.
         replicas: how many pods.
-        health_port: plain HTTP port of /healthz and /readyz.
+        health_port: plain HTTP port of the probes.
+        live_path: what liveness and startup probes ask. kopf's own endpoint serves
+            (`kopf run --liveness=http://0.0.0.0:8080/healthz`).
+        ready_path: what the readiness probe asks; kopf has no other than that of liveness.
         metrics_port: plain HTTP port of /metrics; 0 for none. The args must say the same.
         cpu, memory: what each pod requests (quantities).
         memory_limit: what each pod may use (quantity). There is no CPU limit: throttling a
@@ -98,6 +106,10 @@ class Deployment:
         grace_seconds: time from deletion to SIGKILL, pre_stop_seconds included.
         min_ready_seconds: how long a new pod must be ready before an old one goes.
         certificate_args: arguments added where the operator provides for its own certificates.
+        local_args: arguments added outside the cluster (`kopfkit run local`). There the values of
+            --health-port=, --metrics-port=, --port= and --cert-dir= are this machine's, if args or
+            local_args have these flags; nothing else is added or changed.
+        debug_args: arguments added where the process waits for a debugger.
     """
 
     name: str
@@ -116,6 +128,10 @@ class Deployment:
     grace_seconds: int = 30
     min_ready_seconds: int = 0
     certificate_args: tuple[str, ...] = ()
+    local_args: tuple[str, ...] = ()
+    debug_args: tuple[str, ...] = ()
+    live_path: str = "/healthz"
+    ready_path: str = "/readyz"
     metrics_port: int = 0
 
 
@@ -163,20 +179,17 @@ class Monitoring:
 
 
 @dataclass(frozen=True)
-class Conversion:
-    """The conversion webhook: which Deployment serves it, on which port and path.
+class Webhook:
+    """The process that the API server calls: which Deployment serves it, on which port.
 
-    On `guard_path` it serves the guard that keeps the CRD's conversion through an upgrade. All that
-    its certificate needs follows from this declaration: the rights, and what `kopfkit.webhook` is
-    told in the pods.
+    All that its certificate needs follows from this declaration: the rights, and what
+    `kopfkit.webhook` is told in the pods.
 
     Service and Secret have the names that OLM gives them, in every mode.
     """
 
     deployment: str
     port: int = 9443
-    path: str = "/convert"
-    guard_path: str = "/guard"
     cert_dir: str = "/tmp/k8s-webhook-server/serving-certs"
 
     @property
@@ -188,6 +201,22 @@ class Conversion:
     def secret(self) -> str:
         """Name of the Secret with tls.crt and tls.key."""
         return f"{self.deployment}-service-cert"
+
+
+@dataclass(frozen=True)
+class Conversion(Webhook):
+    """The conversion webhook. On `guard_path` it serves the guard that keeps the CRD's conversion
+    through an upgrade."""
+
+    path: str = "/convert"
+    guard_path: str = "/guard"
+
+
+@dataclass(frozen=True)
+class Admission(Webhook):
+    """The admission webhooks; beside a conversion, the same Deployment serves them."""
+
+    hooks: tuple[Hook, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,24 @@ the rules that each of them needs, and no other.
 from collections.abc import Iterable
 from functools import partial
 
+from kopfkit.admission.hooks import Purpose, configuration_kind, configuration_name
 from kopfkit.crd import CustomResource
-from kopfkit.project.parts import KUSTOMIZE, OLM, Conversion, Permission, Rule
-from kopfkit.runtime.resources import EVENTS, Resource
-from kopfkit.runtime.rights import Use
+from kopfkit.project.parts import KUSTOMIZE, OLM, Permission, Rule, Webhook
+from kopfkit.runtime.api.resources import EVENTS, Resource
+from kopfkit.runtime.api.rights import Use
+
+__all__ = [
+    "certificate_owner",
+    "certificates",
+    "cluster",
+    "events",
+    "leader_election",
+    "main",
+    "monitoring",
+    "protection",
+    "rules",
+    "storage_migration",
+]
 
 _LEASES = Resource("coordination.k8s.io", "v1", "leases")
 _SECRETS = Resource("", "v1", "secrets")
@@ -34,17 +48,22 @@ def rules(uses: Iterable[Use]) -> tuple[Rule, ...]:
 
 
 def main(account: str, uses: Iterable[Use]) -> Permission:
-    """What an operator's own code does, in all namespaces."""
-    return Permission(service_account=account, cluster=True, rules=rules(uses))
+    """What an operator's own code does, in the namespaces that it watches."""
+    return Permission(service_account=account, cluster=True, rules=rules(uses), watched=True)
+
+
+def cluster(account: str, uses: Iterable[Use]) -> Permission:
+    """What it does with cluster-scoped kinds, where it may watch less than all namespaces."""
+    return Permission(service_account=account, cluster=True, name="cluster", rules=rules(uses))
 
 
 def events() -> Use:
-    """`kopfkit.runtime.events`."""
+    """`kopfkit.runtime.manager.events`."""
     return Use(EVENTS, ("create", "patch"))
 
 
 def leader_election(account: str, lease: str) -> Permission:
-    """`kopfkit.runtime.lease`, with a Lease of that name in the operator's namespace."""
+    """`kopfkit.runtime.manager.lease`, with a Lease of that name in the operator's namespace."""
     return Permission(
         service_account=account,
         cluster=False,
@@ -70,7 +89,7 @@ def storage_migration(account: str, *resources: CustomResource) -> Permission:
 
 
 def protection(account: str, *resources: CustomResource) -> Permission:
-    """`kopfkit.runtime.protection`: what refuses that the conversion is taken away while objects
+    """`runtime.olm.protection`: what refuses that the conversion is taken away while objects
     depend on it."""
     names = tuple(f"conversion.{resource.crd_name}" for resource in resources)
     policies = [Resource("admissionregistration.k8s.io", "v1", plural) for plural in _POLICIES]
@@ -91,7 +110,7 @@ def protection(account: str, *resources: CustomResource) -> Permission:
 
 
 def monitoring(account: str, project: str) -> Permission:
-    """`kopfkit.runtime.monitoring`: the project's ServiceMonitor and PrometheusRule, where the
+    """`kopfkit.runtime.olm.monitoring`: the project's ServiceMonitor and PrometheusRule, where the
     Prometheus operator's API is served."""
     monitors = [Resource("monitoring.coreos.com", "v1", plural) for plural in _MONITORS]
     return Permission(
@@ -108,33 +127,46 @@ def monitoring(account: str, project: str) -> Permission:
     )
 
 
-def certificate_owner(
-    conversion: Conversion, *resources: CustomResource
-) -> tuple[Permission, Permission]:
-    """`kopfkit.runtime.ownership`, `renewal`: under OLM the webhook's Deployment owns the Secret,
-    and its pods serve with what is in it as soon as the CRDs trust that."""
+def certificate_owner(webhook: Webhook, *resources: CustomResource) -> tuple[Permission, ...]:
+    """`runtime.olm.ownership`, `renewal`: under OLM the webhook's Deployment owns the Secret,
+    and its pods serve with what is in it as soon as the CRDs trust that.
+
+    Args:
+        resources: those that are converted.
+    """
     crds = tuple(resource.crd_name for resource in resources)
-    under_olm = partial(
-        Permission, service_account=conversion.deployment, modes=frozenset({OLM}), converting=True
-    )
+    under_olm = partial(Permission, service_account=webhook.deployment, modes=frozenset({OLM}))
     uses = (
         # delete: who may not delete an object may not set its owners, where the API server checks
         # that (OwnerReferencesPermissionEnforcement, as in OpenShift).
-        Use(_SECRETS, ("delete", "get", "patch", "watch"), names=(conversion.secret,)),
-        Use(_DEPLOYMENTS, ("get",), names=(conversion.deployment,)),
+        Use(_SECRETS, ("delete", "get", "patch", "watch"), names=(webhook.secret,)),
+        Use(_DEPLOYMENTS, ("get",), names=(webhook.deployment,)),
     )
-    trust = Use(_CRDS, ("watch",), names=crds)
-    return (
-        under_olm(cluster=False, name="certificate-owner", rules=rules(uses)),
-        under_olm(cluster=True, name="certificate-trust", rules=rules([trust])),
-    )
+    owner = under_olm(cluster=False, name="certificate-owner", rules=rules(uses))
+    if not crds:
+        return (owner,)
+    trust = rules([Use(_CRDS, ("watch",), names=crds)])
+    return (owner, under_olm(cluster=True, name="certificate-trust", rules=trust))
 
 
 def certificates(
-    account: str, conversion: Conversion, *resources: CustomResource
+    account: str, webhook: Webhook, *resources: CustomResource, purposes: Iterable[Purpose] = ()
 ) -> tuple[Permission, Permission]:
-    """`kopfkit.runtime.certificates`: the rotator, where OLM does not make the certificate."""
-    crds = tuple(resource.crd_name for resource in resources)
+    """`kopfkit.runtime.olm.certificates`: the rotator, where OLM does not make the certificate.
+
+    Args:
+        resources: those that are converted.
+        purposes: of the admission webhooks.
+    """
+    trusting = []
+    if resources:
+        crds = tuple(resource.crd_name for resource in resources)
+        trusting.append(Use(_CRDS, ("get", "patch"), names=crds))
+    for purpose in purposes:
+        plural = f"{configuration_kind(purpose).lower()}s"
+        configurations = Resource("admissionregistration.k8s.io", "v1", plural)
+        name = configuration_name(webhook.deployment, purpose)
+        trusting.append(Use(configurations, ("get", "patch"), names=(name,)))
     return (
         Permission(
             service_account=account,
@@ -143,18 +175,16 @@ def certificates(
             rules=rules(
                 (
                     Use(_SECRETS, ("create",)),
-                    Use(_SECRETS, ("get", "update"), names=(conversion.secret,)),
+                    Use(_SECRETS, ("get", "update"), names=(webhook.secret,)),
                 )
             ),
             modes=frozenset({KUSTOMIZE}),
-            converting=True,
         ),
         Permission(
             service_account=account,
             cluster=True,
             name="certificates-ca",
-            rules=rules((Use(_CRDS, ("get", "patch"), names=crds),)),
+            rules=rules(trusting),
             modes=frozenset({KUSTOMIZE}),
-            converting=True,
         ),
     )

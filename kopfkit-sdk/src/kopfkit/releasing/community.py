@@ -33,6 +33,8 @@ CATEGORIES = frozenset(
 )  # fmt: skip
 # Registry, repository, and a tag or digest.
 _IMAGE = r"[^/]+/([^/]+/)*[^/:]+:.+"
+# Of a package without a file-based catalog: the graph is in the CSVs' replaces, skips, skipRange.
+SETTINGS = {"updateGraph": "replaces-mode"}
 _ICONS = frozenset({"image/png", "image/jpeg", "image/gif", "image/svg+xml"})
 
 
@@ -46,13 +48,7 @@ def tree(project: Project, release: Release, bundle: Mapping[str, str]) -> dict[
     """
     base = f"operators/{project.name}"
     return {
-        f"{base}/ci.yaml": dump(
-            {
-                # The graph is in the CSVs' replaces, skips and skipRange.
-                "updateGraph": "replaces-mode",
-                "reviewers": [],
-            }
-        ),
+        f"{base}/ci.yaml": dump(SETTINGS),
         **{f"{base}/{release.version}/{path}": text for path, text in sorted(bundle.items())},
     }
 

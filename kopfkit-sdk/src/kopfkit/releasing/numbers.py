@@ -10,6 +10,8 @@ from kopfkit.errors import KopfkitError
 _PROJECT = re.compile(
     r'(^\[project\][^\n]*\n(?:(?!\[)[^\n]*\n)*?version\s*=\s*")([^"]+)(")', re.MULTILINE
 )
+# A distribution of the workspace that needs another of it in the same version.
+_PIN = r'("{name}(?:\[[^\]"]*\])?==)[^"]+(")'
 _MODULE = re.compile(r'^(__version__\s*=\s*")([^"]+)(")', re.MULTILINE)
 
 
@@ -39,12 +41,22 @@ def places(root: Path) -> dict[str, re.Pattern[str]]:
 
 
 def bumped(root: Path, version: str) -> dict[str, str]:
-    """Path -> text of the files, with the version in them. Raises KopfkitError if one has none."""
+    """Path -> text of the files, with the version in them, and in what one distribution of the
+    workspace asks for of another. Raises KopfkitError if a file has no version."""
     texts = {}
+    names = _names(root)
     for path, pattern in places(root).items():
         text = (root / path).read_text("utf-8")
         changed, count = pattern.subn(rf"\g<1>{version}\g<3>", text, count=1)
         if not count:
             raise KopfkitError(path, "has no version line to change")
+        for name in names:
+            pin = _PIN.format(name=re.escape(name))
+            changed = re.sub(pin, rf"\g<1>{version}\g<2>", changed)
         texts[path] = changed
     return texts
+
+
+def _names(root: Path) -> list[str]:
+    files = [root / path for path in places(root) if path.endswith("pyproject.toml")]
+    return [tomllib.loads(file.read_text("utf-8"))["project"]["name"] for file in files]

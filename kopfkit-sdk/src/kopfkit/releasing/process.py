@@ -4,27 +4,27 @@ Everything happens in a directory of its own below build/. The checkout and dist
 in one step each, so that a refusal, a failure or Ctrl-C before leaves both as they were.
 """
 
+import contextlib
 import datetime
 import shutil
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kopfkit import yamls
-from kopfkit.cluster import imageroot, layouts
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
+from kopfkit.image import imageroot, layouts
 from kopfkit.oci.assembly import Platform
 from kopfkit.oci.layers import digest as digest_of
 from kopfkit.oci.layout import Layout
-from kopfkit.packaging import historyfile, releases
+from kopfkit.packaging import historyentry, historyfile, releases, writer
 from kopfkit.packaging.releases import History, Release
 from kopfkit.project import Project, load
 from kopfkit.releasing import (
     changelog,
     community,
-    entry,
     graph,
     materials,
     numbers,
@@ -83,31 +83,12 @@ def make(root: Path, options: Options, progress: Progress) -> Made:
         KopfkitError: the release must not be made, or something that it needs is not there;
             nothing was changed.
     """
-    project = load(root)
-    version = options.wanted.version
     key = signing.private_key(options.key, options.passphrase) if options.key else None
-    history = historyfile.parse(project, (root / releases.NAME).read_bytes())
-    text = entry.text_of(root / releases.NAME)
-    release, new = rules.release(history, options.wanted, rules.commit_day(root))
-    commit = rules.check_clean(root)
-    rules.check_tag(root, version)
-    final = root / DIST / f"{project.name}-{version}"
-    if new and final.exists():
-        raise KopfkitError(str(final), "exists, and the history has no such release", "Remove it.")
-    for command in options.checks:
-        rules.check_passes(root, command)
-    (root / "build").mkdir(exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix="release-", dir=root / "build"))
-    try:
-        staged, dist = work / "checkout", work / "dist"
-        staging.copy(root, staged)
+    with _begun(root, options) as begun:
+        project, release, commit, text = begun.project, begun.release, begun.commit, begun.text
+        staged, dist = begun.work / "checkout", begun.work / "dist"
+        final = root / DIST / f"{project.name}-{release.version}"
         dist.mkdir()
-        if new:
-            text = entry.with_entry(text, release)
-        _write_sources(project, staged, text, release, again=bool(release.images))
-        history = _parsed(project, text)
-        release = history.release(version)
-        graph.check(project, history)
         images, built = _images(project, staged, dist, text, release, options, progress)
         staging.validate(staged, progress)
         _documents(project, staged, dist, release, commit, images, built, options)
@@ -115,7 +96,7 @@ def make(root: Path, options: Options, progress: Progress) -> Made:
             sign(dist, key)
         outputs, gone = staging.changes(root, staged)
         again = bool(release.images)
-        aside = work / "before"
+        aside = begun.work / "before"
         if final.exists():
             final.rename(aside)
         final.parent.mkdir(exist_ok=True)
@@ -127,9 +108,68 @@ def make(root: Path, options: Options, progress: Progress) -> Made:
             if aside.exists():
                 aside.rename(final)
             raise
+    return Made(release, final, images, tuple(changed), again)
+
+
+def preview(root: Path, options: Options, progress: Progress) -> str:
+    """What `make` would change in the checkout, as a unified diff.
+
+    The images are not built: instead of their digests it has their tags. Checks are not run.
+
+    Raises:
+        KopfkitError: as `make`, up to there.
+    """
+    with _begun(root, replace(options, checks=())) as begun:
+        staged = begun.work / "checkout"
+        staging.generate(staged, begun.release.version, progress)
+        outputs, gone = staging.changes(root, staged)
+        deleted = [
+            writer.unified(path.relative_to(root).as_posix(), path.read_text("utf-8"), None)
+            for path in gone
+        ]
+        return "\n".join(filter(None, [writer.preview(outputs, root, overwrite=True), *deleted]))
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """A release before anything is built: a copy of the checkout in work/checkout, with version,
+    history (`text`) and changelog written."""
+
+    project: Project
+    release: Release
+    commit: str
+    text: str
+    work: Path
+
+
+@contextlib.contextmanager
+def _begun(root: Path, options: Options) -> Iterator[_Begun]:
+    """Whatever is refused before something is built, is refused here."""
+    project = load(root)
+    version = options.wanted.version
+    history = historyfile.parse(project, (root / releases.NAME).read_bytes())
+    text = historyentry.text_of(root / releases.NAME)
+    release, new = rules.release(history, options.wanted, rules.commit_day(root))
+    commit = rules.check_clean(root)
+    rules.check_tag(root, version)
+    final = root / DIST / f"{project.name}-{version}"
+    if new and final.exists():
+        raise KopfkitError(str(final), "exists, and the history has no such release", "Remove it.")
+    for command in options.checks:
+        rules.check_passes(root, command)
+    (root / "build").mkdir(exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix="release-", dir=root / "build"))
+    try:
+        staged = work / "checkout"
+        staging.copy(root, staged)
+        if new:
+            text = historyentry.with_entry(text, release)
+        _write_sources(project, staged, text, release, again=bool(release.images))
+        history = _parsed(project, text)
+        graph.check(project, history)
+        yield _Begun(project, history.release(version), commit, text, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return Made(release, final, images, tuple(changed), again)
 
 
 def sign(directory: Path, key: signing.Private) -> None:
@@ -177,7 +217,7 @@ def _images(
     epoch = int(_midnight(release))
     for kind in KINDS:
         if kind != "operator":
-            written = entry.with_images(text, version, found) if not release.images else text
+            written = historyentry.with_images(text, version, found) if not release.images else text
             (staged / releases.NAME).write_text(written, "utf-8")
             staging.generate(staged, version, progress)
         platforms = options.platforms

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kopfkit.cluster import ociimages
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host.progress import Progress
+from kopfkit.image import ociimages
 from kopfkit.oci.layout import Layout
 from kopfkit.packaging.releases import History
 from kopfkit.project import Faults

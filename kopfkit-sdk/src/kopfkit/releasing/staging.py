@@ -9,9 +9,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from kopfkit.cluster import process
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host import process
+from kopfkit.host.progress import Progress
 from kopfkit.packaging import writer
 from kopfkit.packaging.writer import Output
 from kopfkit.releasing.rules import git
@@ -27,7 +27,8 @@ def copy(root: Path, target: Path) -> None:
 
 
 def generate(staged: Path, version: str, progress: Progress) -> None:
-    """Generate bundle, catalog and kustomize tree of a release. Raises KopfkitError."""
+    """Generate bundle, catalog, kustomize tree and, if there is one, chart of a release. Raises
+    KopfkitError."""
     with progress.step("Generating bundle, catalog and config"):
         for words in (
             ["bundle", "generate", "--version", version],
@@ -35,6 +36,8 @@ def generate(staged: Path, version: str, progress: Progress) -> None:
             ["manifests", "--version", version],
         ):
             kopfkit(staged, *words)
+        if (staged / "chart").is_dir():
+            kopfkit(staged, "chart", "generate", "--version", version)
 
 
 def validate(staged: Path, progress: Progress) -> None:

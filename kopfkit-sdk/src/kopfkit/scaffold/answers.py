@@ -8,7 +8,21 @@ from kopfkit.errors import KopfkitError
 
 STYLES = ("reconcile", "handlers")
 LICENSES = ("apache2", "none")
+_SWITCHES = ("cluster-scoped", "defaulting", "validation")
 _BROKEN = "Restore [tool.kopfkit] commands from the repository; kopfkit writes it."
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """The admission of a kind.
+
+    Attributes:
+        version: that its functions are written for.
+    """
+
+    version: str
+    defaulting: bool
+    validation: bool
 
 
 @dataclass(frozen=True)
@@ -18,6 +32,7 @@ class Api:
     Attributes:
         group: with the project's domain.
         versions: in the order in which they were created; the last one is the hub.
+        webhook: its admission, None for none.
     """
 
     group: str
@@ -25,6 +40,7 @@ class Api:
     plural: str
     versions: tuple[str, ...]
     namespaced: bool = True
+    webhook: Webhook | None = None
 
     @property
     def hub(self) -> str:
@@ -77,6 +93,11 @@ class Answers:
         more = replace(old, versions=(*old.versions, *new.versions))
         return replace(self, apis=tuple(more if each == old else each for each in self.apis))
 
+    def with_webhook(self, kind: str, webhook: Webhook) -> "Answers":
+        """The project with the admission of one of its kinds."""
+        apis = (replace(each, webhook=webhook) if each.kind == kind else each for each in self.apis)
+        return replace(self, apis=tuple(apis))
+
     def changed(self, **changes: str) -> "Answers":
         """The project with other texts."""
         return Answers(
@@ -100,6 +121,17 @@ class Answers:
             for version in api.versions:
                 flags = {"group": group, "version": version, "kind": api.kind}
                 made.append(_command("create api", {**flags, "plural": api.plural}, *scope))
+            if (webhook := api.webhook) is not None:
+                flags = {"group": group, "version": webhook.version, "kind": api.kind}
+                functions = [
+                    flag
+                    for flag, wanted in (
+                        ("--defaulting", webhook.defaulting),
+                        ("--validation", webhook.validation),
+                    )
+                    if wanted
+                ]
+                made.append(_command("create webhook", flags, *functions))
         return made
 
 
@@ -115,6 +147,9 @@ def replay(commands: Sequence[str]) -> Answers:
     try:
         found = _init(_flags(commands[0], "init"))
         for command in commands[1:]:
+            if command.startswith("create webhook "):
+                found = _with_webhook(found, _flags(command, "create webhook"))
+                continue
             given = _flags(command, "create api")
             group = f"{given['group']}.{found.domain}" if given["group"] else found.domain
             namespaced = "cluster-scoped" not in given
@@ -137,6 +172,14 @@ def _init(given: dict[str, str]) -> Answers:
     )
 
 
+def _with_webhook(answers: Answers, given: dict[str, str]) -> Answers:
+    api = answers.api(given["kind"])
+    if api is None or given["version"] not in api.versions:
+        raise ValueError(f"a webhook of {given['kind']} {given['version']}, which does not exist")
+    webhook = Webhook(given["version"], "defaulting" in given, "validation" in given)
+    return answers.with_webhook(api.kind, webhook)
+
+
 def _command(name: str, flags: dict[str, str], *switches: str) -> str:
     words = [word for flag, value in flags.items() for word in (f"--{flag}", value)]
     return f"{name} {shlex.join([*words, *switches])}"
@@ -152,5 +195,5 @@ def _flags(command: str, name: str) -> dict[str, str]:
         if not word.startswith("--"):
             raise ValueError(f"{word!r} is not a flag")
         flag = word.removeprefix("--")
-        found[flag] = "" if flag == "cluster-scoped" else next(words, "")
+        found[flag] = "" if flag in _SWITCHES else next(words, "")
     return found

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kopfkit.errors import KopfkitError
-from kopfkit.packaging.writer import Output, diff, write
+from kopfkit.packaging.writer import Output, preview, unified, write
 from kopfkit.project import Faults
 from kopfkit.scaffold.rendering import Files
 
@@ -36,9 +36,10 @@ class Plan:
     left: list[tuple[str, str]] = field(default_factory=list)
 
     def diff(self, root: Path) -> str:
-        """The changes as a unified diff."""
-        found = [diff(Output(root / path, {"": text}), root) for path, text in self.files.items()]
-        return "\n".join([*found, *(f"{path}: deleted" for path in self.gone)])
+        """The changes as a unified diff; "" for none."""
+        made = [Output(root / path, {"": text}) for path, text in self.files.items()]
+        gone = [unified(path, _text(root / path), None) for path in self.gone]
+        return "\n".join(filter(None, [preview(made, root, overwrite=True), *gone]))
 
     def carry_out(self, root: Path) -> None:
         """Change the files, all or none.

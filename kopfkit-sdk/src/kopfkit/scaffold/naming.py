@@ -21,8 +21,9 @@ _KIND = re.compile(r"[A-Z][A-Za-z0-9]*")
 _NAME_MAX = 63 - len("-webhook") - len("-service-cert")
 # Modules that a project's package would hide, or be hidden by.
 _TAKEN = {
-    *keyword.kwlist, *sys.stdlib_module_names, "aiohttp", "bundle", "catalog", "click", "config",
-    "docs", "hypothesis", "jinja2", "kopf", "kopfkit", "kubernetes", "msgspec", "pytest", "tests",
+    *keyword.kwlist, *sys.stdlib_module_names, "aiohttp", "bundle", "catalog", "chart", "click",
+    "config", "docs", "hypothesis", "jinja2", "kopf", "kopfkit", "kubernetes", "msgspec", "pytest",
+    "tests",
 }  # fmt: skip
 # What a controller's module calls something else.
 _USED = {"ctx", "reconcile", "data", "body", "patch", "name", "meta", "logger", "kopf", "rollout"}

@@ -1,4 +1,5 @@
-"""init, create api, edit and update: each is a plan, which the command line shows or carries out.
+"""init, create api, create webhook, edit and update: each is a plan, which the command line shows
+or carries out.
 
 Everything is checked before a plan exists, so that what is refused has changed nothing.
 """
@@ -9,13 +10,12 @@ from pathlib import Path
 
 from kopfkit.errors import KopfkitError
 from kopfkit.project import Faults
-from kopfkit.scaffold.answers import Answers, Api
+from kopfkit.scaffold import history
+from kopfkit.scaffold.answers import Answers, Api, Webhook
 from kopfkit.scaffold.merging import Plan, merge, plan
 from kopfkit.scaffold.naming import check_answers, check_api, plural_of
 from kopfkit.scaffold.project import Recorded, read, require_committed
 from kopfkit.scaffold.rendering import Files, Kit
-
-_HISTORY = "catalog/releases.yaml"
 
 
 def init(root: Path, answers: Answers, kit: Kit) -> Plan:
@@ -44,6 +44,8 @@ def create_api(
 ) -> Plan:
     """Add a kind to a project, or a version to one of its kinds.
 
+    The release in work serves it; where the last one is published, the next one is begun.
+
     Args:
         root: of the project.
         kit: this kopfkit.
@@ -54,7 +56,8 @@ def create_api(
         namespaced: whether objects live in a namespace.
 
     Raises:
-        KopfkitError: a name cannot be, the kind has the version already, or files are in the way.
+        KopfkitError: a name cannot be, the kind has the version already, files are in the way, or
+            the release history cannot be read.
     """
     faults = Faults("kopfkit create api")
     check_api(faults, group, version, kind, plural or plural_of(kind))
@@ -74,13 +77,50 @@ def create_api(
     made = plan(root, old, files, without=recorded.without)
     if known is not None:
         _take_over(root, made, answers, known, version, old, files)
-    history = root / _HISTORY
-    if _HISTORY in made.files and history.exists() and history.read_text("utf-8") != old[_HISTORY]:
-        # It says what was released: only a person knows which release brings the version.
-        del made.files[_HISTORY]
-        made.conflicts = [path for path in made.conflicts if path != _HISTORY]
-        made.left.append((_HISTORY, f"name {version} in the release that brings it"))
+    history.bring(root, made, old, new, added=known is None)
     return made
+
+
+def create_webhook(
+    root: Path, kit: Kit, *, group: str, version: str, kind: str, defaulting: bool, validation: bool
+) -> Plan:
+    """Add the admission of a kind to a project.
+
+    Args:
+        root: of the project.
+        kit: this kopfkit.
+        group: without the domain.
+        version: of the API, that the functions are written for.
+        kind: in CamelCase.
+        defaulting: whether there is a function that sets defaults.
+        validation: whether there is one that validates.
+
+    Raises:
+        KopfkitError: there is no such kind or version, it has a webhook, none of the functions is
+            asked for, or files are in the way.
+    """
+    recorded = read(root, kit)
+    _require_current(recorded, kit)
+    answers = recorded.answers
+    known, full = answers.api(kind), f"{group}.{answers.domain}" if group else answers.domain
+    what = f"{full}/{version} {kind}"
+    if known is None or (known.kind, known.group) != (kind, full) or version not in known.versions:
+        names = (
+            f"{each.group}/{name} {each.kind}" for each in answers.apis for name in each.versions
+        )
+        there = ", ".join(names) or "none"
+        hint = "Create it first: kopfkit create api."
+        raise KopfkitError(what, f"is not an API of this project, which has {there}", hint)
+    if known.webhook is not None:
+        hint = f"Write what is missing in {answers.package}/{known.module}_webhook.py."
+        raise KopfkitError(what, "has a webhook already", hint)
+    if not defaulting and not validation:
+        hint = "Say what it is to do: --defaulting, --validation, or both."
+        raise KopfkitError(
+            "kopfkit create webhook", "was told neither to default nor to validate", hint
+        )
+    after = answers.with_webhook(kind, Webhook(version, defaulting, validation))
+    return plan(root, kit.render(answers), kit.render(after), without=recorded.without)
 
 
 def edit(root: Path, kit: Kit, **changes: str) -> Plan:

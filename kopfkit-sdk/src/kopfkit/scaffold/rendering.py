@@ -1,7 +1,8 @@
 """A project's files from templates and answers: the same answers give the same bytes.
 
 A tree of templates has two styles beside what is common, and in each of them files by what they are
-for: the `project`, each `kind`, each `version` of a kind, each kind with a `conversion`. In a path,
+for: the `project`, each `kind`, each `version` of a kind, each kind with a `conversion` or a
+`webhook`. In a path,
 `package` stands for the project's package, KIND and VERSION for a kind's module names. A template
 that renders to nothing makes no file.
 """
@@ -119,6 +120,8 @@ def _levels(answers: Answers) -> Iterator[tuple[str, dict[str, Any], dict[str, s
         yield "kind", known, {**package, "KIND": api.module}
         if len(api.versions) > 1:
             yield "conversion", known, {**package, "KIND": api.module}
+        if api.webhook is not None:
+            yield "webhook", known, {**package, "KIND": api.module}
         for version in api.versions:
             names = {**package, "VERSION": f"{api.module}_{version}"}
             yield "version", {**known, "version": version}, names
@@ -130,6 +133,7 @@ def _context(answers: Answers, version: str) -> dict[str, Any]:
     apis = [_api(answers, api) for api in answers.apis]
     modules = [_main(answers, api) for api in answers.apis]
     modules += [f"{api.module}_conversion" for api in answers.apis if len(api.versions) > 1]
+    modules += [f"{api.module}_webhook" for api in answers.apis if api.webhook is not None]
     # The last one is stored, by the kinds that have it: none may have it as an older version.
     served = [name for api in answers.apis for name in api.versions[:-1]]
     served += [api.hub for api in answers.apis if api.hub not in served]
@@ -153,6 +157,7 @@ def _context(answers: Answers, version: str) -> dict[str, Any]:
         "apis": apis,
         "modules": modules,
         "converted": any(api["spokes"] for api in apis),
+        "admitted": any(api["webhook"] for api in apis),
         "served": list(dict.fromkeys(served)),
     }
 
@@ -177,6 +182,7 @@ def _api(answers: Answers, api: Api) -> dict[str, Any]:
         "hub": api.hub,
         "spokes": spokes,
         "version_modules": [f"{api.module}_{version}" for version in api.versions],
+        "webhook": api.webhook,
         "spoke_modules": [f"{api.module}_{version}" for version in spokes],
     }
 

@@ -44,7 +44,7 @@ def checks(old: Bundle, new: Bundle, name: str, situation: Situation) -> Iterato
     yield from asked
     if not any(each.subject == "CRD" and each.verdict is Verdict.FAILS for each in asked):
         yield from _fixed(before, after)
-        yield from _taken_away(old, name, after, situation)
+        yield from taken_away(old, name, after, situation)
 
 
 def _definition(before: Object, after: Object, kept: tuple[str, ...]) -> Iterator[Finding]:
@@ -70,7 +70,7 @@ def _fixed(before: Object, after: Object) -> Iterator[Finding]:
             yield _crd(str(after["metadata"]["name"]), text, "Create another CRD.", step=WRITE)
 
 
-def _taken_away(old: Bundle, name: str, after: Object, situation: Situation) -> Iterator[Finding]:
+def taken_away(old: Bundle, name: str, after: Object, situation: Situation) -> Iterator[Finding]:
     """What an admission policy says against a CRD that takes the conversion away."""
     live = situation.crds.get(name) or as_installed(old, old.crds[name])
     protected = situation.protected

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.client import Client, Resource
-from kopfkit.runtime.errors import ApiError, NotFound
-from kopfkit.runtime.ownership import SECRETS, owners_of
+from kopfkit.runtime.api.client import Client, Resource
+from kopfkit.runtime.api.errors import ApiError, NotFound
+from kopfkit.runtime.olm.ownership import SECRETS, owners_of
 from kopfkit.simulation.preflight import is_webhook, served_by_both
 from kopfkit.simulation.situation import Situation
 

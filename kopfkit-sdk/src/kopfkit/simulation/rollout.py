@@ -22,11 +22,14 @@ from kopfkit.simulation.steps import AGAIN, REPLACE, RESTORE, ROLL, WRITE
 
 Object = dict[str, Any]
 _GUARD = (
-    "Give the old release a guard: a mutating webhook on updates of the CRD that carries its "
-    "conversion over."
+    "Give the old release a guard, a mutating webhook on updates of the CRD that carries its "
+    "conversion over: kopfkit guard inject puts one into its bundle."
 )
 _DECLARE = "Declare the webhook in the bundle's CRD, with OLM's Service and without a caBundle."
-_SECRET = "Have the webhook make its Deployment the owner of the Secret (a release earlier)."
+_SECRET = (
+    "Have the webhook make its Deployment the owner of the Secret (a release earlier), or its "
+    "guard: kopfkit guard inject."
+)
 
 
 def passage(old: Bundle, new: Bundle, name: str, situation: Situation) -> Iterator[Finding]:
@@ -49,7 +52,8 @@ class _Passage:
         owner = situation.secret_owner
         self.owner_seen = bool(owner)
         if not owner and self.asked is not None:
-            kept = webhooks.keeps_secret(old, self.asked.get("deploymentName", ""))
+            converts = self.asked.get("deploymentName", "")
+            kept = webhooks.keeps_secret(old, converts, self.guard)
             owner = "deployment" if kept else "csv"
         self.secret_owner = owner
 
@@ -90,7 +94,11 @@ class _Passage:
         )
 
     def _both_trusted(self) -> bool:
-        """Whether the guard keeps an authority beside the next one, by the guard's own rule."""
+        """Whether the guard keeps an authority beside the next one, by the guard's own rule; one
+        in a Deployment of its own does not (`kopfkit.admission.guard`)."""
+        guards = (self.next_guard or {}).get("deploymentName")
+        if self.asks is None or guards != self.asks.get("deploymentName"):
+            return False
         now = webhooks.as_installed(self.new, self.after)
         then = webhooks.as_installed(self.new, self.after, webhooks.NEXT)
         return (

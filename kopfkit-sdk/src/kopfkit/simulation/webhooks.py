@@ -109,26 +109,28 @@ def _selects(selector: Object, labels: Object) -> bool:
     return True
 
 
-def keeps_secret(bundle: Bundle, deployment: str) -> bool:
+def keeps_secret(bundle: Bundle, deployment: str, guard: Object | None = None) -> bool:
     """Whether the webhook may write this one Secret, its certificate's, by which it makes it its
-    own.
+    own; or its guard may, which then does it for the webhook.
 
     A right to that Secret by name is evidence of it, as nobody else has a use for it; a right to
     write Secrets is none.
     """
     secret = f"{deployment}-service-cert"
+    keepers = {deployment, str((guard or {}).get("deploymentName", deployment))}
     return any(
         "secrets" in rule.get("resources", [])
         and {"patch", "update", "*"} & set(rule.get("verbs", []))
         and secret in rule.get("resourceNames", [])
-        for rule in bundle.rules_of(deployment)
+        for keeper in sorted(keepers)
+        for rule in bundle.rules_of(keeper)
     )
 
 
 def protects(bundle: Bundle, crd: str) -> bool:
     """Whether the operator keeps a policy that refuses to take a CRD's conversion away.
 
-    The right to write it is the sign (`kopfkit.runtime.protection`).
+    The right to write it is the sign (`kopfkit.runtime.olm.protection`).
     """
     return any(
         "validatingadmissionpolicies" in (rule.get("resources") or ())

@@ -29,6 +29,11 @@ from kopfkit.testing.generation.hostile import HostileMetadata
 from kopfkit.testing.generation.objects import ObjectMaker
 from kopfkit.testing.versions import Versions
 
+__all__ = [
+    "Adversary",
+    "Object",
+]
+
 Object = dict[str, Any]
 _ENVELOPE = ("apiVersion", "kind", "metadata")
 
@@ -114,6 +119,7 @@ class Adversary:
             self._check_taken(back, version)
             for part in self.parts(obj):
                 self._check_answer(part, self._versions.convert(part, target), target)
+            self._check_owned(obj, target)
 
     def _check_answer(self, asked: Object, answer: Object, target: str) -> None:
         """The identity is what it was, and nothing of metadata changed but what is ours."""
@@ -135,6 +141,22 @@ class Adversary:
             for one in (before, after):
                 one.pop(self._converter.annotation, None)
             assert before == after, after
+
+    def _check_owned(self, obj: Object, target: str) -> None:
+        """What somebody owns of annotations and labels stays there, also on the way back: else the
+        API server fails an apply of somebody else (kopfkit.conversion.annotation.owned)."""
+        metadata = obj["metadata"]
+        names = {key: sorted(metadata.get(key) or {}) for key in ("annotations", "labels")}
+        fields: Object = {
+            f"f:{key}": {f"f:{name}": {} for name in found} for key, found in names.items()
+        }
+        managed = [{"manager": "tenant", "fieldsV1": {"f:metadata": fields}}]
+        owned = {**obj, "metadata": {**metadata, "managedFields": managed}}
+        there = self._versions.convert(owned, target)
+        for each in (there, self._versions.convert(there, _version(obj))):
+            for key, found in names.items():
+                gone = {*found} - {*each["metadata"].get(key, {})}
+                assert not gone, f"{key} {gone} of {each['apiVersion']}"
 
     def _check_taken(self, answer: Object, target: str) -> None:
         """The target version would have taken it: its schema and its rules."""

@@ -19,7 +19,15 @@ from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from kopfkit import yamls
-from kopfkit.runtime import credentials
+from kopfkit.runtime.api import credentials
+
+__all__ = [
+    "PATCH_TYPES",
+    "Answer",
+    "Api",
+    "ApiError",
+    "PatchType",
+]
 
 PatchType = Literal["merge", "json", "strategic", "apply"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from kopfkit.cluster.state import ClusterState
+    from kopfkit.host.state import ClusterState
 
 # Names the cluster that tests use; without it they make one of their own, so that no test touches
 # the cluster a person works with.
@@ -27,8 +27,9 @@ def kind_cluster(request: pytest.FixtureRequest) -> "Iterator[ClusterState]":
     started gets besides its control plane. Tests that need it are skipped, with the reason, where
     kind cannot run.
     """
-    from kopfkit.cluster import choice, manager, state
+    from kopfkit.cluster import choice, manager
     from kopfkit.errors import KopfkitError
+    from kopfkit.host import state
 
     name = os.environ.get(VARIABLE) or DEFAULT
     known = state.load(name)

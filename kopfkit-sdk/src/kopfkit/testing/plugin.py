@@ -1,5 +1,5 @@
 """The pytest plugin: fixtures for tests against a real API server, and the list of what a run left
-out. Installed with `kopfkit[testing]`, pytest finds it by itself."""
+out. Installed with `kopfkit-sdk[testing]`, pytest finds it by itself."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from kopfkit.testing.skips import OPTION, SkipReport
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kopfkit.cluster.controlplane import ControlPlane
+    from kopfkit.controlplane.controlplane import ControlPlane
     from kopfkit.testing.client import Api
 
 
@@ -39,8 +39,9 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Control
     Tests that need it are skipped, with the reason, where the binaries can be neither found nor
     built.
     """
-    from kopfkit.cluster import controlplane, toolchain
+    from kopfkit.controlplane import controlplane
     from kopfkit.errors import KopfkitError
+    from kopfkit.toolchain import toolchain
 
     try:
         toolchain.ensure(controlplane.TOOLS)

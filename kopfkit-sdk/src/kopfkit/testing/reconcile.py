@@ -17,19 +17,25 @@ from typing import Any
 from kopfkit.controller import assembly
 from kopfkit.controller.conditions import conditions_of
 from kopfkit.controller.context import Context, Parts
-from kopfkit.controller.controllers import Controller
+from kopfkit.controller.controllers import Controller, kinds
 from kopfkit.controller.kinds import Kind
 from kopfkit.controller.owners import called_key
 from kopfkit.controller.presence import Presence
 from kopfkit.controller.runner import Runner
 from kopfkit.controller.settling import Patience
 from kopfkit.controller.stores import OwnedStore
-from kopfkit.runtime.client import Resource
-from kopfkit.runtime.errors import AlreadyExists, NotFound
-from kopfkit.runtime.resources import Object as Raw
-from kopfkit.runtime.shapes import Shape
-from kopfkit.runtime.store import Key, key_of
-from kopfkit.runtime.views import ViewingClient
+from kopfkit.runtime.api.client import Resource
+from kopfkit.runtime.api.errors import AlreadyExists, NotFound
+from kopfkit.runtime.api.resources import Object as Raw
+from kopfkit.runtime.api.shapes import Shape
+from kopfkit.runtime.api.views import ViewingClient
+from kopfkit.runtime.manager.store import Key, key_of
+
+__all__ = [
+    "Reconciled",
+    "context",
+    "reconcile",
+]
 
 _NOW = "2026-01-01T00:00:00Z"
 _OPERATOR = "operator-under-test"
@@ -135,16 +141,16 @@ class _Prepared:
         defaults = {"uid": "uid", "generation": 1, "resourceVersion": "1"}
         place = {"namespace": "default"} if controller.namespaced else {}
         owner["metadata"] = {**place, **defaults, **owner["metadata"]}
-        found = [controller.own, *assembly.kinds([controller]), *controller.read]
-        kinds = {each.kind: each for each in found}
-        server = _Given({each.resource: each.kind for each in kinds.values()})
+        found = [controller.own, *kinds([controller]), *controller.read]
+        by_name = {each.kind: each for each in found}
+        server = _Given({each.resource: each.kind for each in by_name.values()})
         stores = assembly.new_stores(assembly.sources(_OPERATOR, [controller]))
         for kind in controller.read:
             stores.setdefault(kind.resource, OwnedStore())
         server.keep(resource, owner)
         stores[resource].put(server.objects[resource, key_of(owner)])
         for each in there:
-            known = kinds[each["kind"]].resource
+            known = by_name[each["kind"]].resource
             server.keep(known, copy.deepcopy(dict(each)))
             stores[known].put(server.objects[known, key_of(dict(each))])
         self.result = Reconciled(None, server.noted)

@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from kopfkit import project as projects
-from kopfkit.cluster import ports
-from kopfkit.cluster.controlplane import ControlPlane
-from kopfkit.cluster.local import READY
+from kopfkit.controlplane.controlplane import ControlPlane
+from kopfkit.host import ports
+from kopfkit.local.local import READY
 from kopfkit.packaging.crds import crd
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually

@@ -21,6 +21,11 @@ import msgspec
 from kopfkit.conversion import Converter, annotation, answer
 from kopfkit.crd.structural import admit, pruned, schema_in
 
+__all__ = [
+    "Object",
+    "Versions",
+]
+
 Object = dict[str, Any]
 _ENVELOPE = ("apiVersion", "kind", "metadata")
 

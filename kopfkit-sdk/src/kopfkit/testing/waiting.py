@@ -4,6 +4,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+__all__ = [
+    "eventually",
+]
+
 T = TypeVar("T")
 
 

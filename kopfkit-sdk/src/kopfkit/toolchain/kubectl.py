@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kopfkit.cluster import process, toolchain
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host import process
+from kopfkit.host.progress import Progress
+from kopfkit.toolchain import toolchain
 
 Object = dict[str, Any]
 
@@ -52,14 +53,26 @@ class Kubectl:
         argv = [str(self.program), f"--kubeconfig={self.kubeconfig}", *arguments]
         return process.run(argv, input=input, timeout=timeout)
 
-    def apply(self, *objects: Mapping[str, Any]) -> None:
-        """Server-side apply `objects`, in this order, taking fields from other managers."""
+    def established(self, *crds: str) -> None:
+        """Wait until the API server has taken CRDs up, which a busy machine delays by minutes.
+
+        Args:
+            crds: as `kubectl wait` takes them: resource/name, or `--filename` and a path.
+
+        Raises CommandFailed after four minutes.
+        """
+        words = ("wait", "--for=condition=Established", "--timeout=240s")
+        self.run(*words, *crds, timeout=300)
+
+    def apply(self, *objects: Mapping[str, Any], manager: str = MANAGER) -> None:
+        """Server-side apply `objects`, in this order, taking fields from other managers; as
+        `manager`, which is "kubectl" where a person's `kubectl apply` is to take them over."""
         listed = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
         self.run(
             "apply",
             "--server-side",
             "--force-conflicts",
-            f"--field-manager={MANAGER}",
+            f"--field-manager={manager}",
             "--filename=-",
             input=json.dumps(listed),
         )

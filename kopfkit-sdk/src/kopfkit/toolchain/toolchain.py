@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kopfkit.cluster import build, golang, gomod, paths, process
-from kopfkit.cluster.binaries import BINARIES, Binary, binary
-from kopfkit.cluster.progress import Progress
 from kopfkit.errors import KopfkitError
+from kopfkit.host import paths, process
+from kopfkit.host.progress import Progress
+from kopfkit.toolchain import build, golang, gomod
+from kopfkit.toolchain.binaries import BINARIES, Binary, binary
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.\d+)?[-+.\w]*")
 

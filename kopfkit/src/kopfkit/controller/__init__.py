@@ -12,18 +12,21 @@ An operator is its types, a reconcile for each kind, and one `Operator`:
 
 The manager runs leader election, caches, queues, health, metrics, traces, Events, storage version
 migration and the protection of the conversion. Public are the names of this module, which are
-imported when they are used, and the modules `commands`,
-`kinds`, `limits` and `names`.
+imported when they are used, and the modules `commands`, `images`, `kinds`, `limits`, `names`,
+`schedules` and `verdicts`.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kopfkit.controller.admission import Admission
     from kopfkit.controller.conditions import conditions_of, decide, is_true, see
     from kopfkit.controller.context import Context
     from kopfkit.controller.controllers import Controller
     from kopfkit.controller.decoding import decode_spec
     from kopfkit.controller.errors import ApiError, InvalidSpec
+    from kopfkit.controller.fielderrors import FieldError, FieldFinding, FieldWarning
+    from kopfkit.controller.findings import Findings
     from kopfkit.controller.identity import Identity
     from kopfkit.controller.objects import Metadata, Object, Undecoded
     from kopfkit.controller.operators import Operator
@@ -38,14 +41,21 @@ if TYPE_CHECKING:
     )
     from kopfkit.controller.owners import dig, items, owned_by
     from kopfkit.controller.podrules import exclusive_pods
+    from kopfkit.controller.podspecs import one_shot, restricted_container, restricted_pod
     from kopfkit.controller.rollouts import Rollout, rollout
+    from kopfkit.controller.services import misdirected, port_to
     from kopfkit.controller.settings import Settings
-    from kopfkit.controller.volumeclaims import capacity, growing, infeasible, larger
+    from kopfkit.controller.volumeclaims import capacity, claim, growing, infeasible, larger
 
 __all__ = [
+    "Admission",
     "ApiError",
     "Context",
     "Controller",
+    "FieldError",
+    "FieldFinding",
+    "FieldWarning",
+    "Findings",
     "Identity",
     "InvalidSpec",
     "KindMissing",
@@ -62,6 +72,7 @@ __all__ = [
     "Undecoded",
     "Waiting",
     "capacity",
+    "claim",
     "conditions_of",
     "decide",
     "decode_spec",
@@ -72,15 +83,31 @@ __all__ = [
     "is_true",
     "items",
     "larger",
+    "misdirected",
+    "one_shot",
     "owned_by",
+    "port_to",
+    "restricted_container",
+    "restricted_pod",
     "rollout",
     "see",
 ]
 
 _MODULES = {
+    "restricted_pod": "podspecs",
+    "restricted_container": "podspecs",
+    "port_to": "services",
+    "one_shot": "podspecs",
+    "misdirected": "services",
+    "claim": "volumeclaims",
+    "Findings": "findings",
+    "Admission": "admission",
     "ApiError": "errors",
     "Context": "context",
     "Controller": "controllers",
+    "FieldError": "fielderrors",
+    "FieldFinding": "fielderrors",
+    "FieldWarning": "fielderrors",
     "Identity": "identity",
     "InvalidSpec": "errors",
     "KindMissing": "outcome",

@@ -7,7 +7,7 @@ from kopfkit.controller.building import INSTANCE, MANAGED_BY, Builder
 from kopfkit.controller.children import Children, asked_before
 from kopfkit.controller.conditions import conditions_of
 from kopfkit.controller.context import Parts
-from kopfkit.controller.controllers import Controller, named
+from kopfkit.controller.controllers import Controller, kinds, named
 from kopfkit.controller.jobs import JobReader
 from kopfkit.controller.kinds import Kind
 from kopfkit.controller.owned import Owned as Creator
@@ -21,13 +21,13 @@ from kopfkit.controller.settling import Patience
 from kopfkit.controller.sources import Concerns, Source, Target
 from kopfkit.controller.statuswriter import Recorder, UpgradeBlocker, utc_now
 from kopfkit.controller.stores import OwnedStore
-from kopfkit.runtime.client import Resource
-from kopfkit.runtime.kopfsettings import Watched
-from kopfkit.runtime.managedfields import was_written_by
-from kopfkit.runtime.resources import Object as Raw
-from kopfkit.runtime.shapes import Shape
-from kopfkit.runtime.store import Key, Store, key_of
-from kopfkit.runtime.views import ViewingClient
+from kopfkit.runtime.api.client import Resource
+from kopfkit.runtime.api.managedfields import was_written_by
+from kopfkit.runtime.api.resources import Object as Raw
+from kopfkit.runtime.api.shapes import Shape
+from kopfkit.runtime.api.views import ViewingClient
+from kopfkit.runtime.manager.kopfsettings import Watched
+from kopfkit.runtime.manager.store import Key, Store, key_of
 
 _ALL_LABELS: Final = Shape(("",))
 
@@ -54,16 +54,6 @@ def sources(operator: str, controllers: Sequence[Controller[Any, Any]]) -> list[
         users = tuple(each.resource for each in controllers if kind in kinds([each]))
         found.append(Source(watched, concerns, kind.kind, users))
     return [*primaries.values(), *found]
-
-
-def kinds(controllers: Iterable[Controller[Any, Any]]) -> list[Kind]:
-    """The kinds that are owned or watched, in the order in which they are first named."""
-    named = {
-        kind: None
-        for each in controllers
-        for kind in (*each.owned, *(watch.kind for watch in each.watched))
-    }
-    return list(named)
 
 
 def new_stores(found: Iterable[Source]) -> dict[Resource, Store]:

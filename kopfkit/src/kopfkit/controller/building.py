@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from kopfkit.controller.desiredhash import sign
-from kopfkit.controller.kinds import WORKLOADS, Kind, OwnedKind
+from kopfkit.controller.kinds import SERVICES, WORKLOADS, Kind, OwnedKind
 from kopfkit.controller.names import fitting
 from kopfkit.controller.outcome import Terminal
 from kopfkit.controller.owners import group_of, mapping, owner_reference
-from kopfkit.runtime.resources import Object as Raw
+from kopfkit.runtime.api.resources import Object as Raw
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 NAME: Final = "app.kubernetes.io/name"
@@ -117,6 +117,8 @@ class Builder:
         wanted = {**child, "apiVersion": kind.api_version, "metadata": metadata}
         if kind in WORKLOADS:
             wanted["spec"] = self._workload(owner, mapping(child.get("spec")))
+        elif kind == SERVICES:
+            wanted["spec"] = self._service(owner, mapping(child.get("spec")))
         return kind, wanted
 
     def _place(self, kind: Kind, ours: str | None, given: Any) -> dict[str, str]:
@@ -147,6 +149,12 @@ class Builder:
         selector = spec.get("selector") or {"matchLabels": self._selector(owner)}
         metadata = {**metadata, "labels": labels}
         return {**spec, "selector": selector, "template": {**template, "metadata": metadata}}
+
+    def _service(self, owner: Raw, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """A Service's spec with the selector of the owner's pods, if it says nothing of one."""
+        if "selector" in spec or spec.get("type") == "ExternalName":
+            return dict(spec)
+        return {**spec, "selector": self._selector(owner)}
 
     def _not_owned(self, kind: str) -> Terminal:
         return self._mistake(kind, "is not owned", "add .owns(...) of its kind to the controller")

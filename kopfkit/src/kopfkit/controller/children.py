@@ -7,7 +7,7 @@ alone, but for one of ours that lost its owner reference. Only what is no longer
 uid is deleted.
 
 What others set and what contradicts ours is taken from them before the apply, which then removes it
-(`kopfkit.runtime.contradictions`).
+(`kopfkit.runtime.api.contradictions`).
 """
 
 import logging
@@ -25,16 +25,16 @@ from kopfkit.controller.owners import (
     ownership,
 )
 from kopfkit.controller.statuswriter import Recorder, about, lives
-from kopfkit.runtime.contradictions import Contradiction, contradictions
-from kopfkit.runtime.errors import AlreadyExists, Conflict, Invalid, NotFound
-from kopfkit.runtime.fields import differences, project
-from kopfkit.runtime.managedfields import has, strays, take_over
-from kopfkit.runtime.resources import Object, Resource
-from kopfkit.runtime.schemas import Schema
-from kopfkit.runtime.store import Key, Store, key_of
+from kopfkit.runtime.api.contradictions import Contradiction, contradictions
+from kopfkit.runtime.api.errors import AlreadyExists, Conflict, Invalid, NotFound
+from kopfkit.runtime.api.fields import differences, project
+from kopfkit.runtime.api.managedfields import has, strays, take_over
+from kopfkit.runtime.api.resources import Object, Resource
+from kopfkit.runtime.api.schemas import Schema
+from kopfkit.runtime.manager.store import Key, Store, key_of
 
 if TYPE_CHECKING:
-    from kopfkit.runtime.client import Client
+    from kopfkit.runtime.api.client import Client
 
 log = logging.getLogger(__name__)
 

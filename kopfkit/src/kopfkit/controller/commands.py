@@ -4,7 +4,7 @@ What a command runs is imported in it: an operator's other commands need none of
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -21,8 +21,18 @@ from kopfkit.errors import KopfkitError
 
 if TYPE_CHECKING:
     from kopfkit.controller.identity import Identity
-    from kopfkit.controller.operators import Operator
+    from kopfkit.controller.webhooks import Admitting
     from kopfkit.conversion import AnyConverter
+
+__all__ = [
+    "group",
+    "logging_options",
+    "main",
+    "run_options",
+    "serve_webhook",
+    "set_up_logs",
+    "webhook_options",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _PORT: Final = click.IntRange(0, 65535)
@@ -145,21 +155,22 @@ def webhook_options(command: F) -> F:
 
 def set_up_logs(log_format: str, log_level: str) -> None:
     """Have the process write log lines as asked for."""
-    from kopfkit.runtime import logs
+    from kopfkit.runtime.telemetry import logs
 
     logs.setup(log_format, log_level.lower())
 
 
 def serve_webhook(
     identity: "Identity",
-    converter: "AnyConverter",
+    converter: "AnyConverter | None",
     *crds: str,
+    admission: "Sequence[Admitting]" = (),
     cert_dir: Path,
     port: int,
     health_port: int,
     metrics_port: int = 0,
 ) -> None:
-    """Serve the conversion webhook until SIGTERM or SIGINT."""
+    """Serve the webhooks until SIGTERM or SIGINT."""
     import asyncio
 
     from kopfkit.controller import tasks, webhooks
@@ -171,6 +182,7 @@ def serve_webhook(
             identity,
             converter,
             *crds,
+            admission=admission,
             cert_dir=cert_dir,
             port=port,
             health_port=health_port,
@@ -181,12 +193,22 @@ def serve_webhook(
     asyncio.run(until_signal())
 
 
-def group(operator: "Operator") -> click.Group:
-    """The commands of an operator."""
+def group(
+    identity: "Identity",
+    run_controllers: Callable[[Settings], Coroutine[Any, Any, None]],
+    serve_webhooks: Callable[..., None] | None,
+) -> click.Group:
+    """The commands of an operator.
+
+    Args:
+        identity: the operator's.
+        run_controllers: what `run` awaits.
+        serve_webhooks: what `webhook` calls with the values of `webhook_options`; None for none.
+    """
 
     @click.group()
     @logging_options
-    @click.version_option(operator.identity.version, prog_name=operator.name)
+    @click.version_option(identity.version, prog_name=identity.name)
     def commands(log_format: str, log_level: str) -> None:
         set_up_logs(log_format, log_level)
 
@@ -200,15 +222,15 @@ def group(operator: "Operator") -> click.Group:
         import asyncio
 
         namespaces = namespaces or watched_namespaces()
-        asyncio.run(operator.run(Settings(namespaces=namespaces, **options)))
+        asyncio.run(run_controllers(Settings(namespaces=namespaces, **options)))
 
-    if (converter := operator.conversion) is not None:
+    if serve_webhooks is not None:
 
         @commands.command()
         @webhook_options
         def webhook(**options: Any) -> None:
-            """Serve the conversion webhook."""
-            serve_webhook(operator.identity, converter, *operator.converters, **options)
+            """Serve the conversion and admission webhooks."""
+            serve_webhooks(**options)
 
     return commands
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from kopfkit.controller.owners import mapping
-from kopfkit.runtime.resources import Object
+from kopfkit.runtime.api.resources import Object
 
 T = TypeVar("T")
 

@@ -22,15 +22,15 @@ from kopfkit.controller.rollouts import rollout
 from kopfkit.controller.settling import Patience
 from kopfkit.controller.statuswriter import Recorder, about
 from kopfkit.controller.stores import OwnedStore
-from kopfkit.runtime.errors import AlreadyExists, Forbidden, Invalid, NotFound, Unavailable
-from kopfkit.runtime.resources import Object as Raw
-from kopfkit.runtime.resources import Resource
-from kopfkit.runtime.shapes import cut
-from kopfkit.runtime.store import Key, Store, key_of
+from kopfkit.runtime.api.errors import AlreadyExists, Forbidden, Invalid, NotFound, Unavailable
+from kopfkit.runtime.api.resources import Object as Raw
+from kopfkit.runtime.api.resources import Resource
+from kopfkit.runtime.api.shapes import cut
+from kopfkit.runtime.manager.store import Key, Store, key_of
 
 if TYPE_CHECKING:
     from kopfkit.controller.presence import Presence
-    from kopfkit.runtime.client import Client
+    from kopfkit.runtime.api.client import Client
 
 # Between two looks at an obstacle that sends no events.
 _RECHECK: Final = timedelta(seconds=10)
@@ -88,7 +88,8 @@ class Context:
         Args:
             child: apiVersion, kind and content. Name (the owner's by default), namespace (unless
                 the owner has none), owner reference and labels are filled in; of a workload also
-                selector and pod labels.
+                selector and pod labels, and of a Service the selector of the owner's pods, unless
+                it is an ExternalName or its spec has a selector (`{}` for none).
             at_first: what its spec has beside when it is created, and is anybody's afterwards.
 
         Raises:

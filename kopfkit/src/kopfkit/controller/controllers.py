@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Generic, Self, TypeAlias
+from typing import Any, Final, Generic, Self, TypeAlias
 
 from kopfkit.controller.context import Context
 from kopfkit.controller.kinds import Kind, OwnedKind
@@ -11,12 +11,14 @@ from kopfkit.controller.objects import Object, SpecT, StatusT, Undecoded
 from kopfkit.controller.outcome import Result
 from kopfkit.controller.reverseindex import ReverseIndex
 from kopfkit.crd import CustomResource, Version
+from kopfkit.crd.models import is_free
+from kopfkit.crd.resource import Untyped
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.resources import Object as Raw
-from kopfkit.runtime.resources import Resource
-from kopfkit.runtime.rights import Use, status_of
-from kopfkit.runtime.schemas import Schema
-from kopfkit.runtime.store import Key
+from kopfkit.runtime.api.resources import Object as Raw
+from kopfkit.runtime.api.resources import Resource
+from kopfkit.runtime.api.rights import Use, status_of
+from kopfkit.runtime.api.schemas import Schema
+from kopfkit.runtime.manager.store import Key
 
 Reconcile: TypeAlias = Callable[[Object[SpecT, StatusT], Context], Awaitable[Result | None]]
 Finalize: TypeAlias = Callable[[Object[SpecT, StatusT], Context], Awaitable[None]]
@@ -61,8 +63,9 @@ class Controller(Generic[SpecT, StatusT]):
         initial: begins the names of children where the owner's begins with no letter.
 
     Raises:
-        KopfkitError: the resource has no such version, or there is a `finalize` without a
-            `reconcile`.
+        KopfkitError: the resource has no such version, there is a `finalize` without a
+            `reconcile`, or a `reconcile` of a version without types (of a CRD file, or a free
+            object).
     """
 
     def __init__(
@@ -84,6 +87,13 @@ class Controller(Generic[SpecT, StatusT]):
                 f"controller of {resource.kind}",
                 f"{resource.kind} has no version {version.name} like this",
                 f"Name one of the resource's own versions: {known}.",
+            )
+        untyped = version.spec is Untyped or is_free(version.spec) or is_free(version.status)
+        if reconcile is not None and untyped:
+            raise KopfkitError(
+                f"controller of {resource.kind}",
+                f"{resource.kind} {version.name} has no types, which a reconcile needs",
+                "Use kopf's handlers, or describe the resource by Python types.",
             )
         if finalize is not None and reconcile is None:
             raise KopfkitError(
@@ -149,7 +159,7 @@ class Controller(Generic[SpecT, StatusT]):
             prune: delete children that a reconcile did not apply; grants delete.
             immutable: children are only created, with `Context.create`; grants no patch.
             delete: children may be deleted, with `Context.delete` and `Context.prune`.
-            rules: what of a child nobody else may set (`kopfkit.runtime.schemas.reserve`); by
+            rules: what of a child nobody else may set (`kopfkit.runtime.api.schemas.reserve`); by
                 default what contradicts its desired state.
 
         Raises:
@@ -237,6 +247,16 @@ class Controller(Generic[SpecT, StatusT]):
         """Forget what an object refers to."""
         for _, index, _ in self._names:
             index.forget((namespace, name))
+
+
+def kinds(controllers: Iterable[Controller[Any, Any]]) -> list[Kind]:
+    """The kinds that are owned or watched, in the order in which they are first named."""
+    named = {
+        kind: None
+        for each in controllers
+        for kind in (*each.owned, *(watch.kind for watch in each.watched))
+    }
+    return list(named)
 
 
 def named(name: str, namespace: str, *, namespaced: bool) -> Key:

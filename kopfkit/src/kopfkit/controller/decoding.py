@@ -6,8 +6,8 @@ import msgspec
 
 from kopfkit.controller.errors import InvalidSpec
 from kopfkit.crd import models
-from kopfkit.runtime.resources import Object
-from kopfkit.runtime.shapes import FIELD, cut
+from kopfkit.runtime.api.resources import Object
+from kopfkit.runtime.api.shapes import FIELD, cut
 
 T = TypeVar("T")
 

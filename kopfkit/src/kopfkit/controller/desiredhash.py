@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from kopfkit.runtime.resources import Object
+from kopfkit.runtime.api.resources import Object
 
 
 def sign(child: Object, key: str) -> Object:

@@ -1,6 +1,6 @@
 """Failures of a reconcile that are expected. None of them knows kopf or HTTP."""
 
-from kopfkit.runtime.errors import ApiError
+from kopfkit.runtime.api.errors import ApiError
 
 __all__ = ["ApiError", "InvalidSpec", "Vanished"]
 

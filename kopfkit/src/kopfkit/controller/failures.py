@@ -9,9 +9,9 @@ import logging
 from kopfkit.controller.owners import called_key
 from kopfkit.controller.statuswriter import about
 from kopfkit.repeats import Once
-from kopfkit.runtime.errors import ApiError, NotLeading
-from kopfkit.runtime.queue import Observer
-from kopfkit.runtime.store import Key, Store
+from kopfkit.runtime.api.errors import ApiError, NotLeading
+from kopfkit.runtime.manager.queue import Observer
+from kopfkit.runtime.manager.store import Key, Store
 
 log = logging.getLogger(__name__)
 

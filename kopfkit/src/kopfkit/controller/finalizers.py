@@ -1,10 +1,10 @@
 """Our finalizer on an object: put on and taken off, and nobody else's touched."""
 
 from kopfkit.controller.errors import Vanished
-from kopfkit.runtime.client import Object, Resource
-from kopfkit.runtime.errors import NotFound
-from kopfkit.runtime.store import key_of
-from kopfkit.runtime.views import ViewingClient
+from kopfkit.runtime.api.client import Object, Resource
+from kopfkit.runtime.api.errors import NotFound
+from kopfkit.runtime.api.views import ViewingClient
+from kopfkit.runtime.manager.store import key_of
 
 
 def has(obj: Object, finalizer: str) -> bool:

@@ -8,9 +8,9 @@ from kopfkit.controller.errors import Vanished
 from kopfkit.controller.outcome import Refused, Terminal, Waiting
 from kopfkit.controller.owners import group_of
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.errors import ApiError
-from kopfkit.runtime.kopfsettings import load_kopf
-from kopfkit.runtime.resources import Object
+from kopfkit.runtime.api.errors import ApiError
+from kopfkit.runtime.api.resources import Object
+from kopfkit.runtime.manager.kopfsettings import load_kopf
 
 # Seconds after which kopf calls a handler again whose child could not be made.
 _DELAY: Final = 10.0

@@ -9,7 +9,15 @@ writes with a client of its own is not.
 import asyncio
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -17,13 +25,18 @@ import aiohttp
 from kopfkit.crd import CustomResource
 from kopfkit.errors import KopfkitError
 from kopfkit.repeats import often
-from kopfkit.runtime import kopftasks
-from kopfkit.runtime.credentials import Credentials
-from kopfkit.runtime.gate import LAST_LOOK, GatedRequest
-from kopfkit.runtime.kopfsettings import CLIENT_TIMEOUT, SERVER_TIMEOUT, load_kopf, session_of
-from kopfkit.runtime.resources import Resource
-from kopfkit.runtime.rights import Use
-from kopfkit.runtime.watching import HANDLER
+from kopfkit.runtime.api.credentials import Credentials
+from kopfkit.runtime.api.gate import LAST_LOOK, GatedRequest
+from kopfkit.runtime.api.resources import Resource
+from kopfkit.runtime.api.rights import Use
+from kopfkit.runtime.manager import kopftasks
+from kopfkit.runtime.manager.kopfsettings import (
+    CLIENT_TIMEOUT,
+    SERVER_TIMEOUT,
+    load_kopf,
+    session_of,
+)
+from kopfkit.runtime.manager.watching import HANDLER
 
 if TYPE_CHECKING:
     import kopf
@@ -160,6 +173,7 @@ class Handlers:
         settings.watching.server_timeout = SERVER_TIMEOUT
         settings.watching.client_timeout = CLIENT_TIMEOUT
         settings.watching.inactivity_timeout = self._silence
+        settings.admission.server = _elsewhere
         roots = await kopf.spawn_tasks(
             registry=self._registry,
             settings=settings,
@@ -197,6 +211,12 @@ class Handlers:
         if writes:
             self._gate()
         return await handler(request)
+
+
+async def _elsewhere(_: Any) -> AsyncIterator[Any]:
+    """kopf's admission server, where admission handlers are served by the webhook's process."""
+    await asyncio.Event().wait()
+    yield {}
 
 
 def _handlers(registry: Any) -> Iterator[tuple[Any, bool]]:

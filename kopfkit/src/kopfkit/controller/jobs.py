@@ -6,9 +6,10 @@ worth another try when that can help: it would be made otherwise now (other reso
 the namespace's limits have changed), there is room in the quota, or its time is over without a try.
 """
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kopfkit.controller import limits
 from kopfkit.controller.kinds import EVENTS, LIMIT_RANGES, PODS, RESOURCE_QUOTAS
@@ -16,11 +17,11 @@ from kopfkit.controller.outcome import Problem
 from kopfkit.controller.owners import controller_of, mapping
 from kopfkit.controller.podfailures import SHAPE, refusal
 from kopfkit.controller.quotas import Quotas, Waiter
-from kopfkit.runtime.resources import Object
-from kopfkit.runtime.shapes import Shape
+from kopfkit.runtime.api.resources import Object
+from kopfkit.runtime.api.shapes import Shape
 
 if TYPE_CHECKING:
-    from kopfkit.runtime.client import Client
+    from kopfkit.runtime.api.client import Client
 
 # Selects a Job's pods by the Job's uid (set by the Job's controller).
 _POD_LABEL: Final = "batch.kubernetes.io/controller-uid"
@@ -59,6 +60,18 @@ class JobState:
                 succeeded = done.get("exitCode") == 0
                 ended.append((succeeded, str(done.get("finishedAt", "")), str(done["message"])))
         return max(ended)[2] if ended else ""
+
+    @property
+    def outcome(self) -> dict[str, Any] | None:
+        """The JSON object that the command said at its end; None where it said nothing. Words that
+        are none come as `error`."""
+        if not self.words:
+            return None
+        try:
+            found = json.loads(self.words)
+        except ValueError:
+            found = None
+        return found if isinstance(found, dict) else {"error": self.words[-500:].strip()}
 
     @property
     def hint(self) -> str:

@@ -4,8 +4,35 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from kopfkit.crd import CustomResource, Version
-from kopfkit.runtime.resources import Resource
-from kopfkit.runtime.schemas import Schema, schema_of
+from kopfkit.runtime.api.resources import Resource
+from kopfkit.runtime.api.schemas import Schema, schema_of
+
+__all__ = [
+    "CONFIG_MAPS",
+    "CRON_JOBS",
+    "DAEMON_SETS",
+    "DEPLOYMENTS",
+    "EVENTS",
+    "HORIZONTAL_POD_AUTOSCALERS",
+    "INGRESSES",
+    "JOBS",
+    "LIMIT_RANGES",
+    "NAMESPACES",
+    "NETWORK_POLICIES",
+    "NODES",
+    "PERSISTENT_VOLUME_CLAIMS",
+    "PODS",
+    "POD_DISRUPTION_BUDGETS",
+    "PRIORITY_CLASSES",
+    "RESOURCE_QUOTAS",
+    "SECRETS",
+    "SERVICES",
+    "SERVICE_ACCOUNTS",
+    "STATEFUL_SETS",
+    "WORKLOADS",
+    "Kind",
+    "OwnedKind",
+]
 
 
 @dataclass(frozen=True)

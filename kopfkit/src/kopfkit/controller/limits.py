@@ -13,7 +13,13 @@ from typing import Any, Final
 
 from kopfkit.controller.owners import mapping
 from kopfkit.quantities import resource_quantity
-from kopfkit.runtime.resources import Object
+from kopfkit.runtime.api.resources import Object
+
+__all__ = [
+    "NAMES",
+    "fitted",
+    "signature",
+]
 
 # Extended resources (GPUs) are of no use to a copy, and may be all taken.
 NAMES: Final = ("cpu", "memory", "ephemeral-storage")

@@ -17,23 +17,24 @@ from kopfkit.controller.telemetry import Telemetry
 from kopfkit.errors import KopfkitError
 from kopfkit.migration.keeper import Report
 from kopfkit.repeats import Once
-from kopfkit.runtime import credentials
-from kopfkit.runtime.client import Object, Resource
-from kopfkit.runtime.errors import ApiError
-from kopfkit.runtime.events import Recorder
-from kopfkit.runtime.health import Health
-from kopfkit.runtime.kopfsettings import load_kopf
-from kopfkit.runtime.lease import Election, identity
-from kopfkit.runtime.operatorcondition import Upgradeable, condition_name
-from kopfkit.runtime.queue import WorkQueue
-from kopfkit.runtime.recovery import Recovery
-from kopfkit.runtime.store import Key, Store
-from kopfkit.runtime.views import ViewingClient
-from kopfkit.runtime.watching import Watcher
+from kopfkit.runtime.api import credentials
+from kopfkit.runtime.api.client import Object, Resource
+from kopfkit.runtime.api.errors import ApiError
+from kopfkit.runtime.api.views import ViewingClient
+from kopfkit.runtime.manager.events import Recorder
+from kopfkit.runtime.manager.kopfsettings import load_kopf
+from kopfkit.runtime.manager.lease import Election, identity
+from kopfkit.runtime.manager.queue import WorkQueue
+from kopfkit.runtime.manager.recovery import Recovery
+from kopfkit.runtime.manager.store import Key, Store
+from kopfkit.runtime.manager.watching import Watcher
+from kopfkit.runtime.olm.operatorcondition import Upgradeable, condition_name
+from kopfkit.runtime.telemetry.health import Health
 
 if TYPE_CHECKING:
     import kopf
 
+    from kopfkit.admission.hooks import Purpose
     from kopfkit.controller.context import Parts
     from kopfkit.conversion import Converter
 
@@ -56,6 +57,7 @@ class Manager:
         sources: what is watched, the primaries among them.
         stores: one for each watched resource; what was last seen.
         converters: of the primaries' CRDs that a webhook converts, by the CRD's name.
+        admitting: the purposes of the admission webhooks.
 
     Attributes:
         client: reads and writes; its writes are fenced by the Lease.
@@ -75,9 +77,11 @@ class Manager:
         sources: Sequence[Source],
         stores: Mapping[Resource, Store],
         converters: "Mapping[str, Converter]",
+        admitting: "Sequence[Purpose]" = (),
     ) -> None:
         self._operator, self._settings, self._stop = operator, settings, stop
         self._primaries, self._converters = primaries, converters
+        self._admitting = admitting
         self._stores, self._watched = stores, [each.watched for each in sources]
         shapes = {each.resource: each.shape for each in self._watched}
         self.client = ViewingClient(credentials.load, manager=operator.name)
@@ -247,8 +251,9 @@ class Manager:
         self._tasks.start(self.presence.run(), "missing kinds")
         for migration in self._migrations:
             self._tasks.start(migration.run(), "storage migration")
+        crds = [f"{each.resource.plural}.{each.resource.group}" for each in self._primaries]
         for crd, converter in self._converters.items():
-            protecting = background.protection(self.client, crd, converter, self.may_write)
+            protecting = background.protection(self.client, crd, converter, crds, self.may_write)
             self._tasks.start(protecting, "protection of the conversion")
         for name, task in self._background:
             self._tasks.start(task(), name)
@@ -268,9 +273,14 @@ class Manager:
         if settings.metrics_port:
             monitoring = background.monitoring(self.client, namespace, name, self.may_write)
             self._tasks.start(monitoring, "monitoring")
-        if settings.manage_certificates and self._converters:
+        if settings.manage_certificates and (self._converters or self._admitting):
             rotating = background.certificates(
-                self.client, namespace, name, [*self._converters], lambda: self._leading
+                self.client,
+                namespace,
+                name,
+                [*self._converters],
+                self._admitting,
+                lambda: self._leading,
             )
             self._tasks.start(rotating, "certificates")
 

@@ -10,7 +10,15 @@ workloads cannot be changed, and a volume is found again by its name.
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Final
+
+__all__ = [
+    "HASH",
+    "fitting",
+    "selector_text",
+    "suffixed",
+]
 
 # RFC 1035 label as the API server checks Service names.
 _DNS_1035: Final = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -51,3 +59,8 @@ def suffixed(name: str, suffix: str) -> str:
         return f"{name}-{suffix}"
     digest = hashlib.sha256(name.encode()).hexdigest()[:HASH]
     return f"{name[: room - HASH - 1].rstrip('-.')}-{digest}-{suffix}"
+
+
+def selector_text(labels: Mapping[str, str]) -> str:
+    """A selector in the form that `kubectl -l` and the scale subresource take."""
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from kopfkit.runtime.resources import Object as Raw
+from kopfkit.runtime.api.resources import Object as Raw
 
 if TYPE_CHECKING:
     from msgspec import Struct

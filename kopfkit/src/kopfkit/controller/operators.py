@@ -1,4 +1,4 @@
-"""The operator: its controllers as one process, its conversion webhook as another."""
+"""The operator: its controllers as one process, its webhooks as another."""
 
 import asyncio
 import re
@@ -7,19 +7,21 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kopfkit.controller import assembly
-from kopfkit.controller.controllers import Controller
+from kopfkit.controller.controllers import Controller, kinds
 from kopfkit.controller.identity import Identity
 from kopfkit.controller.kinds import RESOURCE_QUOTAS
 from kopfkit.controller.settings import Settings
+from kopfkit.environment import ALL_NAMESPACES, INSTALL_MODES
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.rights import Use
+from kopfkit.runtime.api.rights import Use
 
 if TYPE_CHECKING:
     import click
     import kopf
 
+    from kopfkit.controller.admission import Admission
     from kopfkit.controller.manager import Manager
+    from kopfkit.controller.webhooks import Admitting
     from kopfkit.conversion import AnyConverter, Converter
 
 # RFC 1123 label.
@@ -36,10 +38,14 @@ class Operator:
         controllers: what it reconciles; the first one's kind is its main one.
         conversion: the converter of the custom resource with several versions; one for each, where
             there are several such resources.
+        admission: defaults and validation of its kinds, one for a kind.
         conditions: types of conditions that metrics count.
         registry: kopf's registry, whose handlers the leader runs beside the controllers; by default
             kopf's default one, where somebody registered a handler in it.
         uses: what handlers and runnables do with the API themselves, for their rights.
+        install_modes: OLM's install modes that it supports: AllNamespaces, OwnNamespace (its own),
+            SingleNamespace (another one), MultiNamespace (some). With more than AllNamespaces, its
+            rights are Roles in the namespaces that it watches, unless it watches all.
         runnables: by name, tasks that run beside the controllers, in every replica, for ever. Each
             is given the manager, whose `may_write` says whether the process leads.
 
@@ -54,15 +60,20 @@ class Operator:
         controllers: Sequence[Controller[Any, Any]],
         *,
         conversion: "Converter | Sequence[Converter] | None" = None,
+        admission: "Admission[Any, Any] | Sequence[Admission[Any, Any]] | None" = None,
         conditions: Sequence[str] = ("Available", "Progressing", "Degraded"),
         registry: "kopf.OperatorRegistry | None" = None,
         uses: Sequence[Use] = (),
         runnables: Mapping[str, Runnable] | None = None,
+        install_modes: Sequence[str] = (ALL_NAMESPACES,),
     ) -> None:
+        self.install_modes = tuple(install_modes)
         self.identity = Identity(name, version, tuple(conditions))
         self.controllers = tuple(controllers)
         given = conversion if isinstance(conversion, Sequence) else (conversion,)
         self._conversion = tuple(each for each in given if each is not None)
+        several = admission if isinstance(admission, Sequence) else (admission,)
+        self._admission = tuple(each for each in several if each is not None)
         self._runnables, self._uses, self._registry = dict(runnables or {}), tuple(uses), registry
         self._check()
 
@@ -96,10 +107,13 @@ class Operator:
         return handlers.default_registry()
 
     def commands(self) -> "click.Group":
-        """The command line: `run` and, with a conversion, `webhook`. Commands may be added."""
-        from kopfkit.controller.commands import group
+        """The command line: `run` and, with a webhook, `webhook`. Commands may be added."""
+        from kopfkit.controller.commands import group, serve_webhook
 
-        return group(self)
+        if not self.has_webhook:
+            return group(self.identity, self.run, None)
+        served = partial(serve_webhook, self.identity, self.conversion, admission=self.admission)
+        return group(self.identity, self.run, partial(served, *self.converters))
 
     def main(self) -> None:
         """Run the command line; an expected failure is one message and exit code 1."""
@@ -114,6 +128,8 @@ class Operator:
             KopfkitError: it cannot start (no credentials, the health port is taken, namespaces that
                 make no sense), or a task beside the controllers failed.
         """
+        # Not at the top: a bundle is made of the operator without an HTTP client.
+        from kopfkit.controller import assembly
         from kopfkit.controller.manager import Manager
         from kopfkit.controller.quotas import Quotas
         from kopfkit.controller.serving import Primary
@@ -131,6 +147,9 @@ class Operator:
             sources=sources,
             stores=stores,
             converters=self.converters,
+            admitting=tuple(
+                dict.fromkeys(hook.purpose for each in self.admission for hook in each.hooks)
+            ),
         )
         quotas = Quotas(manager.client, manager.concern)
         common = (manager.client, stores, manager.recorder)
@@ -202,6 +221,33 @@ class Operator:
 
         return Converters(self._conversion)
 
+    @property
+    def has_webhook(self) -> bool:
+        """Whether there is a webhook process: something is converted, or has an admission."""
+        return bool(self._conversion or self.admission)
+
+    @property
+    def admission(self) -> "tuple[Admitting, ...]":
+        """What the webhook is asked about objects: its admissions, and kopf's handlers.
+
+        Raises:
+            KopfkitError: a handler of kopf's does not fit.
+        """
+        if "kopf" not in sys.modules:
+            return self._admission
+        from kopfkit.controller import handleradmission
+
+        registry = self._registry or handleradmission.default_registry()
+        theirs = handleradmission.admissions(self.name, registry, self.controllers)
+        ours = {each.custom_resource.crd_name for each in self._admission}
+        for each in theirs:
+            kind = each.custom_resource
+            if kind.crd_name in ours:
+                text = f"{kind.kind} has an Admission, and kopf's handlers validate or mutate it"
+                hint = "Have one of them do what both do."
+                raise KopfkitError(f"operator {self.name}", text, hint)
+        return (*self._admission, *theirs)
+
     def _older(self, controller: Controller[Any, Any]) -> dict[str, Callable[[Any], Any]]:
         converter = self.converters.get(controller.custom_resource.crd_name)
         if converter is None:
@@ -215,7 +261,7 @@ class Operator:
             for each in self.controllers
         }
         for each in self.controllers:
-            for kind in assembly.kinds([each]):
+            for kind in kinds([each]):
                 who, said = f"controller of {each.kind}", (kind.kind, kind.namespaced)
                 first, before = known.setdefault(kind.resource, (who, said))
                 if said != before:
@@ -234,6 +280,42 @@ class Operator:
                 raise KopfkitError(what, f"two controllers reconcile {kind} ({name})", hint)
         self._check_kinds()
         self._check_conversion(what)
+        self._check_admission(what)
+        self._check_modes(what)
+
+    def _check_modes(self, what: str) -> None:
+        """Refuse install modes that cannot be."""
+        for mode in self.install_modes or ("",):
+            if mode not in INSTALL_MODES:
+                hint = f"Valid values: {', '.join(INSTALL_MODES)}."
+                raise KopfkitError(what, f"{mode!r} is no install mode", hint)
+        others = [mode for mode in self.install_modes if mode != ALL_NAMESPACES]
+        if not others:
+            return
+        hint = f"Leave AllNamespaces as its only install mode, without {', '.join(others)}."
+        if self._conversion:
+            # OLM refuses the others where there is a conversion webhook.
+            text = "it converts, and a CRD has one conversion for the objects of all namespaces"
+            raise KopfkitError(what, text, hint)
+        for each in self.controllers:
+            if not each.namespaced:
+                text = f"{each.kind} is cluster-scoped, so it needs all namespaces"
+                raise KopfkitError(what, text, hint)
+
+    def _check_admission(self, what: str) -> None:
+        """Refuse admissions that do not fit the controllers."""
+        kinds = [each.custom_resource.crd_name for each in self.controllers]
+        found: set[str] = set()
+        for each in self._admission:
+            crd, kind = each.custom_resource.crd_name, each.custom_resource.kind
+            if crd not in kinds:
+                text = f"no controller reconciles {kind}, which has an admission"
+                raise KopfkitError(what, text, "Give the kind a controller.")
+            if crd in found:
+                text = f"two admissions are given for {kind}"
+                hint = "Give one, for one version: the API server converts objects to it."
+                raise KopfkitError(what, text, hint)
+            found.add(crd)
 
     def _check_conversion(self, what: str) -> None:
         """Refuse converters that do not fit the resources."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from kopfkit.runtime.errors import ApiError
+from kopfkit.runtime.api.errors import ApiError
 
 # Between two looks at something that sends no events.
 RECHECK = timedelta(seconds=30)

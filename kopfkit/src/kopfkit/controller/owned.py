@@ -18,12 +18,12 @@ from kopfkit.controller.owners import (
     ownership,
 )
 from kopfkit.controller.statuswriter import about, lives
-from kopfkit.runtime.errors import AlreadyExists, Conflict, NotFound
-from kopfkit.runtime.resources import Object, Resource
-from kopfkit.runtime.store import Store, key_of
+from kopfkit.runtime.api.errors import AlreadyExists, Conflict, NotFound
+from kopfkit.runtime.api.resources import Object, Resource
+from kopfkit.runtime.manager.store import Store, key_of
 
 if TYPE_CHECKING:
-    from kopfkit.runtime.client import Client
+    from kopfkit.runtime.api.client import Client
 
 log = logging.getLogger(__name__)
 

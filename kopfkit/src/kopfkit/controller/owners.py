@@ -3,8 +3,8 @@
 from enum import Enum
 from typing import Any
 
-from kopfkit.runtime.resources import Object, Resource
-from kopfkit.runtime.store import Key, key_of
+from kopfkit.runtime.api.resources import Object, Resource
+from kopfkit.runtime.manager.store import Key, key_of
 
 
 class Ownership(Enum):

@@ -9,14 +9,14 @@ from typing import Any, Final
 
 from kopfkit.controller.outcome import Problem
 from kopfkit.controller.owners import mapping
-from kopfkit.runtime.errors import Forbidden, Invalid
-from kopfkit.runtime.resources import Object
-from kopfkit.runtime.sentences import sentence
-from kopfkit.runtime.shapes import Shape
+from kopfkit.runtime.api.errors import Forbidden, Invalid
+from kopfkit.runtime.api.resources import Object
+from kopfkit.runtime.api.sentences import sentence
+from kopfkit.runtime.api.shapes import Shape
 
 # Reasons of a waiting container (Kubernetes, pkg/kubelet/images/types.go and
-# pkg/kubelet/kuberuntime/kuberuntime_container.go).
-_PULLING: Final = (
+# pkg/kubelet/kuberuntime/kuberuntime_container.go): its image cannot be had; it cannot be made.
+PULLING: Final = (
     "ErrImagePull",
     "ImagePullBackOff",
     "InvalidImageName",
@@ -25,7 +25,7 @@ _PULLING: Final = (
     "RegistryUnavailable",
     "SignatureValidationFailed",
 )
-_STARTING: Final = (
+STARTING: Final = (
     "CreateContainerConfigError",
     "CreateContainerError",
     "RunContainerError",
@@ -127,11 +127,11 @@ def _scheduling(pod: Object, claim: Object | None) -> Problem | None:
 def _container(at: dict[str, Any]) -> Problem | None:
     waiting = mapping(mapping(at.get("state")).get("waiting"))
     reason, said = str(waiting.get("reason", "")), str(waiting.get("message", ""))
-    if reason in _PULLING:
+    if reason in PULLING:
         # `Back-off pulling image "x": ErrImagePull: why`, and `why` alone in between.
         why = said.rpartition("ErrImagePull: ")[2] or reason
         return Problem("ImageMissing", f"image {at.get('image')} cannot be pulled: {why}")
-    if reason in _STARTING:
+    if reason in STARTING:
         return Problem("ContainerRefused", f"container {at.get('name')} cannot be started: {said}")
     ended = _ended(at)
     if not ended or at.get("ready"):

@@ -18,12 +18,12 @@ from kopfkit.controller.outcome import Problem
 from kopfkit.controller.owners import mapping
 from kopfkit.controller.podfailures import REASONS, SHAPE, failures
 from kopfkit.controller.rollouts import Rollout, rollout
-from kopfkit.runtime.errors import Forbidden
-from kopfkit.runtime.resources import Object
-from kopfkit.runtime.store import Key, key_of
+from kopfkit.runtime.api.errors import Forbidden
+from kopfkit.runtime.api.resources import Object
+from kopfkit.runtime.manager.store import Key, key_of
 
 if TYPE_CHECKING:
-    from kopfkit.runtime.client import Client
+    from kopfkit.runtime.api.client import Client
 
 # Seconds a rollout gets before its pods are looked at.
 _PATIENCE: Final = 5.0

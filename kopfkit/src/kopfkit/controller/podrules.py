@@ -7,7 +7,7 @@ operator's with volumes of their own. The table for people is in docs/reference/
 
 from typing import Final
 
-from kopfkit.runtime.schemas import DEPLOYMENT, Schema, reserve
+from kopfkit.runtime.api.schemas import DEPLOYMENT, Schema, reserve
 
 _POD: Final = "spec.template.spec"
 _APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io"

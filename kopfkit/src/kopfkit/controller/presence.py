@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from kopfkit.controller.owners import called_kind
-from kopfkit.runtime.errors import ApiError, NotFound
-from kopfkit.runtime.resources import Resource
+from kopfkit.runtime.api.errors import ApiError, NotFound
+from kopfkit.runtime.api.resources import Resource
 
 if TYPE_CHECKING:
     from kopfkit.controller.sources import Source
-    from kopfkit.runtime.client import Client
+    from kopfkit.runtime.api.client import Client
 
 log = logging.getLogger(__name__)
 

@@ -17,14 +17,14 @@ from kopfkit.controller.kinds import RESOURCE_QUOTAS
 from kopfkit.controller.owners import mapping
 from kopfkit.quantities import resource_quantity
 from kopfkit.repeats import Once
-from kopfkit.runtime.errors import ApiError
-from kopfkit.runtime.looking import look_for_ever
-from kopfkit.runtime.resources import Object, Resource
-from kopfkit.runtime.shapes import Shape
-from kopfkit.runtime.store import Key
+from kopfkit.runtime.api.errors import ApiError
+from kopfkit.runtime.api.resources import Object, Resource
+from kopfkit.runtime.api.shapes import Shape
+from kopfkit.runtime.manager.looking import look_for_ever
+from kopfkit.runtime.manager.store import Key
 
 if TYPE_CHECKING:
-    from kopfkit.runtime.client import Client
+    from kopfkit.runtime.api.client import Client
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from kopfkit.runtime.errors import ApiError
+from kopfkit.runtime.api.errors import ApiError
 
 # What the API server says when something is to be made in a namespace that is being deleted
 # (plugin/pkg/admission/namespace/lifecycle). All that is in it goes, the owner too.

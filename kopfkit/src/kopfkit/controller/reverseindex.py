@@ -1,6 +1,6 @@
 """A reverse index: which objects to reconcile again when another one changes."""
 
-from kopfkit.runtime.store import Key
+from kopfkit.runtime.manager.store import Key
 
 
 class ReverseIndex:

@@ -7,7 +7,7 @@ from kopfkit.controller.conditions import conditions_of
 from kopfkit.controller.outcome import Problem
 from kopfkit.controller.owners import mapping
 from kopfkit.controller.podfailures import refusal
-from kopfkit.runtime.resources import Object
+from kopfkit.runtime.api.resources import Object
 
 # Set by the Deployment's controller: counts the templates it has had.
 _REVISION: Final = "deployment.kubernetes.io/revision"

@@ -23,10 +23,10 @@ from kopfkit.controller.owners import called_key, mapping
 from kopfkit.controller.podfailures import refused
 from kopfkit.controller.statuswriter import StatusWriter, UpgradeBlocker, record_degraded, utc_now
 from kopfkit.crd.models import encode
-from kopfkit.runtime.errors import ApiError, Forbidden, Invalid, NotLeading
-from kopfkit.runtime.resources import Object as Raw
-from kopfkit.runtime.store import Key
-from kopfkit.runtime.views import ViewingClient
+from kopfkit.runtime.api.errors import ApiError, Forbidden, Invalid, NotLeading
+from kopfkit.runtime.api.resources import Object as Raw
+from kopfkit.runtime.api.views import ViewingClient
+from kopfkit.runtime.manager.store import Key
 
 # Failures in a row after which they are told in the status.
 FAILURES: Final = 3

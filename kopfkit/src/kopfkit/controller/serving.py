@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.client import Object, Resource
-from kopfkit.runtime.errors import ApiError, NotFound
-from kopfkit.runtime.kopfsettings import Watched
-from kopfkit.runtime.views import View, ViewingClient
+from kopfkit.runtime.api.client import Object, Resource
+from kopfkit.runtime.api.errors import ApiError, NotFound
+from kopfkit.runtime.api.views import View, ViewingClient
+from kopfkit.runtime.manager.kopfsettings import Watched
 
 log = logging.getLogger(__name__)
 

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kopfkit.environment import POD_NAMESPACE
+from kopfkit.environment import POD_NAMESPACE, WATCH_NAMESPACE
 
 # Where OLM mounts the webhook's certificate; a generated config/default mounts it there, too.
 CERT_DIR: Final = Path("/tmp/k8s-webhook-server/serving-certs")
-# Names the namespaces to watch, separated by commas.
-WATCH_NAMESPACE: Final = "WATCH_NAMESPACE"
 # Ports of the servers of an operator's processes.
 HEALTH_PORT: Final = 8080
 WEBHOOK_PORT: Final = 9443

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from kopfkit.runtime.store import Key
+from kopfkit.runtime.manager.store import Key
 
 # Seconds the status may wait.
 _SETTLE: Final = 1.0

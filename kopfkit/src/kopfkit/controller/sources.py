@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from kopfkit.repeats import Once
-from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import ApiError, NotFound
-from kopfkit.runtime.kopfsettings import Watched
-from kopfkit.runtime.queue import WorkQueue
-from kopfkit.runtime.store import Key, Store, key_of
+from kopfkit.runtime.api.client import Client, Object, Resource
+from kopfkit.runtime.api.errors import ApiError, NotFound
+from kopfkit.runtime.manager.kopfsettings import Watched
+from kopfkit.runtime.manager.queue import WorkQueue
+from kopfkit.runtime.manager.store import Key, Store, key_of
 
 log = logging.getLogger(__name__)
 

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Protocol
 from kopfkit.controller.conditions import conditions_of, patch
 from kopfkit.controller.errors import Vanished
 from kopfkit.controller.owners import called_key, mapping
-from kopfkit.runtime.errors import Conflict, NotFound
-from kopfkit.runtime.resources import Object, Resource
-from kopfkit.runtime.store import Store, key_of
+from kopfkit.runtime.api.errors import Conflict, NotFound
+from kopfkit.runtime.api.resources import Object, Resource
+from kopfkit.runtime.manager.store import Store, key_of
 
 if TYPE_CHECKING:
-    from kopfkit.runtime.client import Client
+    from kopfkit.runtime.api.client import Client
 
 log = logging.getLogger(__name__)
 
 
 class Recorder(Protocol):
-    """Records Events: `kopfkit.runtime.events.Recorder`."""
+    """Records Events: `kopfkit.runtime.manager.events.Recorder`."""
 
     def normal(self, obj: Object, reason: str, note: str) -> None:
         """Record that something went as it should."""
@@ -32,7 +32,7 @@ class Recorder(Protocol):
 
 
 class UpgradeBlocker(Protocol):
-    """Blocks upgrades by OLM: `kopfkit.runtime.operatorcondition.Upgradeable`."""
+    """Blocks upgrades by OLM: `kopfkit.runtime.olm.operatorcondition.Upgradeable`."""
 
     def set(self, ok: bool, reason: str = "", message: str = "", *, of: str = "") -> None:
         """Block upgrades in the name of `of`, or unblock them."""

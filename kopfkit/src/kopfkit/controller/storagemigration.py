@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from kopfkit.migration.keeper import Keeper, Report
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.operatorcondition import Upgradeable
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.olm.operatorcondition import Upgradeable
 
 log = logging.getLogger(__name__)
 

@@ -1,9 +1,9 @@
 """A store that finds objects by the uid of their controller."""
 
 from kopfkit.controller.owners import controller_of
-from kopfkit.runtime.resources import Object
-from kopfkit.runtime.shapes import Shape
-from kopfkit.runtime.store import Key, Store, key_of
+from kopfkit.runtime.api.resources import Object
+from kopfkit.runtime.api.shapes import Shape
+from kopfkit.runtime.manager.store import Key, Store, key_of
 
 
 class OwnedStore(Store):

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from kopfkit.conversion.observation import Counts
     from kopfkit.conversion.observation import Observer as ConversionObserver
     from kopfkit.migration.keeper import Report
-    from kopfkit.runtime.client import Client
-    from kopfkit.runtime.events import Recorder
-    from kopfkit.runtime.exposition import Exposition
-    from kopfkit.runtime.metrics import Metrics
-    from kopfkit.runtime.otlp import Exporter
-    from kopfkit.runtime.queue import Observer, WorkQueue
-    from kopfkit.runtime.store import Key, Store
-    from kopfkit.runtime.tracing import Tracer
+    from kopfkit.runtime.api.client import Client
+    from kopfkit.runtime.manager.events import Recorder
+    from kopfkit.runtime.manager.queue import Observer, WorkQueue
+    from kopfkit.runtime.manager.store import Key, Store
+    from kopfkit.runtime.telemetry.exposition import Exposition
+    from kopfkit.runtime.telemetry.metrics import Metrics
+    from kopfkit.runtime.telemetry.otlp import Exporter
+    from kopfkit.runtime.telemetry.tracing import Tracer
 
 # Either of them asks for traces (OpenTelemetry's specification of the OTLP exporter).
 _ASKING: Final = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -55,12 +55,12 @@ class Telemetry:
         self._metrics: Metrics | None = None
         self._server: Exposition | None = None
         if port:
-            from kopfkit.runtime import metrics
+            from kopfkit.runtime.telemetry import metrics
 
             self._metrics = metrics.Metrics(identity.metrics_prefix, identity.version)
 
     def _trace(self, service: str) -> None:
-        from kopfkit.runtime import otlp, tracing
+        from kopfkit.runtime.telemetry import otlp, tracing
 
         target = otlp.target(service, self._identity.version)
         if target is not None:
@@ -74,7 +74,7 @@ class Telemetry:
         if self._exporter is not None:
             self._exporting = asyncio.create_task(self._exporter.run(), name="traces")
         if self._metrics is not None:
-            from kopfkit.runtime import exposition
+            from kopfkit.runtime.telemetry import exposition
 
             self._server = exposition.Exposition(self._metrics.registry)
             await self._server.start(self._port)
@@ -95,7 +95,7 @@ class Telemetry:
         """
         found: list[Observer[Any]] = []
         if self._tracer is not None:
-            from kopfkit.runtime import tracing
+            from kopfkit.runtime.telemetry import tracing
 
             found.append(
                 tracing.QueueTracing(
@@ -129,7 +129,7 @@ class Telemetry:
         """Count objects by kind and condition; series of their own for `most` of each kind."""
         self._by_controller = {kind.lower(): store for kind, store in stores.items()}
         if self._metrics is not None:
-            from kopfkit.runtime.metricobjects import ObjectMetrics
+            from kopfkit.runtime.telemetry.metricobjects import ObjectMetrics
 
             ObjectMetrics(self._metrics, stores, most, self._identity.conditions)
 
@@ -196,11 +196,11 @@ class Telemetry:
         """The observer of a conversion server."""
         found: list[ConversionObserver] = []
         if self._metrics is not None:
-            from kopfkit.runtime import conversionmetrics
+            from kopfkit.runtime.telemetry import conversionmetrics
 
             found.append(conversionmetrics.ConversionMetrics(self._metrics, versions))
         if self._tracer is not None:
-            from kopfkit.runtime import tracing
+            from kopfkit.runtime.telemetry import tracing
 
             found.append(tracing.ConversionTracing(self._tracer))
         return _All(found)
@@ -219,6 +219,10 @@ class _All:
     def refused(self) -> None:
         for each in self._observers:
             each.refused()
+
+    def admitted(self, webhook: str, result: str) -> None:
+        for each in self._observers:
+            each.admitted(webhook, result)
 
     def active(self, reviews: int) -> None:
         for each in self._observers:

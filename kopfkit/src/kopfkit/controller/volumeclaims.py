@@ -8,7 +8,7 @@ from typing import Any
 
 from kopfkit.controller.owners import dig, items
 from kopfkit.quantities import resource_quantity
-from kopfkit.runtime.resources import Object as Raw
+from kopfkit.runtime.api.resources import Object as Raw
 
 
 def larger(wanted: str, there: Any) -> str:
@@ -48,3 +48,27 @@ def _resizing(live: Raw | None) -> str:
         if "Resiz" in str(each.get("type")) and each.get("status") == "True"
     ]
     return f": {'; '.join(said)}" if said else ""
+
+
+def claim(
+    metadata: Raw, size: str, *, storage_class: str | None = None, live: Raw | None = None
+) -> Raw:
+    """The PersistentVolumeClaim for one writer that is wanted.
+
+    Args:
+        metadata: of the claim.
+        size: that is asked for; a claim that has more keeps it.
+        storage_class: that is asked for; a claim keeps its class, which cannot be changed.
+        live: the claim as it is, or None.
+    """
+    there = dig(live, "spec", "resources", "requests", "storage")
+    size = larger(size, there)
+    if there and dig(live, "status", "phase") != "Bound":
+        size = there  # nothing to grow yet; the API server refuses it
+    spec: Raw = {
+        "accessModes": ["ReadWriteOnce"],
+        "resources": {"requests": {"storage": size}},
+    }
+    if storage_class:
+        spec["storageClassName"] = dig(live, "spec", "storageClassName") or storage_class
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}

@@ -7,13 +7,18 @@ certificate while it runs (`server`). The same server keeps the conversion of a 
 overwritten without one (`guard`).
 """
 
+from typing import TYPE_CHECKING, Any
+
 from kopfkit.conversion.converter import Converter, Spoke
 from kopfkit.conversion.converters import AnyConverter, Converters
 from kopfkit.conversion.errors import ConversionError
 from kopfkit.conversion.fields import Fields, known_fields
+from kopfkit.conversion.renaming import renamed
 from kopfkit.conversion.review import answer, convert_review
-from kopfkit.conversion.server import serve
-from kopfkit.conversion.tls import ServingCertificate
+
+if TYPE_CHECKING:
+    from kopfkit.conversion.server import serve
+    from kopfkit.conversion.tls import ServingCertificate
 
 __all__ = [
     "AnyConverter",
@@ -26,5 +31,16 @@ __all__ = [
     "answer",
     "convert_review",
     "known_fields",
+    "renamed",
     "serve",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Whoever describes a conversion for a bundle, or reads by one, needs no HTTPS server.
+    modules = {"serve": "server", "ServingCertificate": "tls"}
+    if name not in modules:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{modules[name]}"), name)

@@ -25,12 +25,15 @@ from kopfkit.conversion.differences import ABSENT, Change
 # (k8s.io/apimachinery pkg/api/validation TotalAnnotationSizeLimitB).
 ANNOTATIONS_LIMIT: Final = 256 * 1024
 # What a client writes as the annotation to give up what only other versions have; the policy of
-# `kopfkit.runtime.protection` lets such a write pass.
+# `kopfkit.runtime.olm.protection` lets such a write pass.
 DISCARD: Final = "discard"
 # Levels of nesting, and parts of a JSON pointer: Python's recursion ends at some hundreds, and no
 # schema of a CRD comes near.
 DEPTH: Final = 100
 
+# What stands in an annotation that somebody owns and that nothing is kept in: for `read`, as any
+# text that is not in our form, somebody's own.
+EMPTY: Final = "{}"
 _REPLACED: Final = "replaced"
 
 
@@ -69,6 +72,25 @@ def write(annotations: Any, name: str, kept: Kept) -> dict[str, Any] | None:
     elif kept.replaced is not ABSENT:
         others[name] = kept.replaced
     return others or None
+
+
+def owned(metadata: Any, name: str, where: str = "annotations") -> bool:
+    """Whether somebody owns the annotation `name` (`where`: or the label), as the object's
+    managedFields say.
+
+    What somebody owns stays in the object. The API server prunes an object of server-side apply
+    to what its other managers own; of one that owns nothing but what a conversion took away it
+    leaves `metadata: null`, which it refuses to convert, and the apply fails (Kubernetes 1.34,
+    apiextensions-apiserver pkg/apiserver/conversion restoreObjectMeta).
+    """
+    entries = metadata.get("managedFields") if isinstance(metadata, dict) else None
+    for entry in entries if isinstance(entries, list) else ():
+        found = entry
+        for key in ("fieldsV1", "f:metadata", f"f:{where}"):
+            found = found.get(key) if isinstance(found, dict) else None
+        if isinstance(found, dict) and f"f:{name}" in found:
+            return True
+    return False
 
 
 def fits(annotations: dict[str, Any] | None, name: str) -> bool:

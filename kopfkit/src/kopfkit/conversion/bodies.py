@@ -13,7 +13,7 @@ from typing import Final
 
 from aiohttp import web
 
-from kopfkit.conversion.review import HEAD
+from kopfkit.uids import HEAD
 
 # Bytes of one request. A LIST is sent in one review: 500 objects a page by default, everything
 # where the client does not page. 64 MiB are 10,000 objects of 6 KiB, or 40 as large as etcd takes.

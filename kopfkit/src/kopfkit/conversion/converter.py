@@ -10,7 +10,7 @@ Anybody who may write an object may write its annotations. So nothing that is re
 a conversion fail, and nothing is restored that the target version would not have taken
 (`restoring`). An object whose annotations have no room for what must be kept is converted without
 it, and carries a label that says so: a read is answered, and the policy of
-`kopfkit.runtime.protection` refuses the write that would lose it.
+`kopfkit.runtime.olm.protection` refuses the write that would lose it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -46,12 +46,15 @@ class Spoke:
             with any JSON: objects in storage may be older than every rule.
         fields: what the version's schema keeps and takes, from `known_fields`; None if that is
             everything.
+        shown: a field of the spec that every object has in it: it has a default, and the conversion
+            always sets it. An object that lacks it was not converted.
     """
 
     name: str
     to_hub: Step
     from_hub: Step
     fields: Fields = None
+    shown: str = ""
 
 
 class Converter:
@@ -65,8 +68,7 @@ class Converter:
             label on an object whose annotations have no room for it.
         hub_fields: what the hub's schema keeps and takes, from `known_fields`; None if that is
             everything.
-        shown: by version, a field of the spec that every object has in it: it has a default, and
-            the conversion always sets it. An object that lacks it was not converted.
+        shown: by version, the field that `Spoke.shown` says; the hub's is said here only.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class Converter:
         self.kind = kind
         self.hub = hub
         self.annotation = annotation
-        self.shown = shown
+        self.shown = {**shown, **{each.name: each.shown for each in spokes if each.shown}}
         self._spokes = {spoke.name: spoke for spoke in spokes}
         self._known = {hub: hub_fields, **{spoke.name: spoke.fields for spoke in spokes}}
         # Status is not looked at: it is never kept, so nothing has to be known about it.
@@ -227,7 +229,11 @@ class Converter:
         """The metadata with `kept` in its annotations, and whether there was room for it."""
         metadata: dict[str, Any] = obj.get("metadata") or {}
         labels = metadata.get("labels")
-        if isinstance(labels, dict) and labels.get(self.annotation) == INCOMPLETE:
+        if (
+            isinstance(labels, dict)
+            and labels.get(self.annotation) == INCOMPLETE
+            and not annotation.owned(metadata, self.annotation, "labels")
+        ):
             labels = {key: text for key, text in labels.items() if key != self.annotation}
             metadata = {key: item for key, item in metadata.items() if key != "labels"}
             if labels:
@@ -238,6 +244,9 @@ class Converter:
                 raise ConversionError(name_of(obj), "has annotations that are not an object")
             return metadata, True
         fresh = annotation.write(annotations, self.annotation, kept)
+        gone = self.annotation in (annotations or {}) and self.annotation not in (fresh or {})
+        if gone and annotation.owned(metadata, self.annotation):
+            fresh = {**(fresh or {}), self.annotation: annotation.EMPTY}
         if (fresh or {}) == (annotations or {}):
             return metadata, True
         if not annotation.fits(fresh, self.annotation):

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.inspect import DictType, ListType, Metadata, StructType, Type, UnionType, type_info
 
-from kopfkit.crd.models import struct_of
+from kopfkit.crd.models import is_free, struct_of
 
 # A tree over an object's known fields: dict for an object with these members, `[tree]` for a list,
 # `{"*": tree}` for a map, None where everything is kept.
@@ -29,7 +29,8 @@ class KnownFields(dict[str, Any]):
 
     def __init__(self, types: Mapping[str, type[Any]]) -> None:
         super().__init__(
-            (name, _fields(type_info(struct_of(kind)))) for name, kind in types.items()
+            (name, None if is_free(kind) else _fields(type_info(struct_of(kind))))
+            for name, kind in types.items()
         )
         self.types = types
 

@@ -24,12 +24,13 @@ nobody's wish here, and the API server takes a guard that fails for one that is 
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from kopfkit.conversion.review import uid_hint
+from kopfkit.uids import uid_hint
 
 API_VERSION: Final = "admission.k8s.io/v1"
 KIND: Final = "AdmissionReview"
@@ -108,12 +109,20 @@ def unserved(old: Any, new: Any) -> list[int]:
     ]
 
 
+def conversion_kept(old: Any, new: Any) -> Change | None:
+    """The first of what `changes` does, alone: nothing but an upgrade is noticed."""
+    conversion = kept(old, new)
+    if conversion is None:
+        return None
+    patch = {"op": "add", "path": "/spec/conversion", "value": conversion}
+    return Change([patch], "keeps its conversion, the new one trusts nobody")
+
+
 def changes(old: Any, new: Any) -> Change | None:
     """What has to be changed in `new`; None if it is let be."""
-    conversion = kept(old, new)
-    if conversion is not None:
-        patch = {"op": "add", "path": "/spec/conversion", "value": conversion}
-        return Change([patch], "keeps its conversion, the new one trusts nobody")
+    change = conversion_kept(old, new)
+    if change is not None:
+        return change
     bundle = trusted(old, new)
     if bundle is not None:
         path = "/spec/conversion/webhook/clientConfig/caBundle"
@@ -131,8 +140,12 @@ def changes(old: Any, new: Any) -> Change | None:
     )
 
 
-def answer(body: bytes) -> Verdict:
-    """The answer to an AdmissionReview; never raises."""
+def answer(body: bytes, change_of: Callable[[Any, Any], Change | None] = changes) -> Verdict:
+    """The answer to an AdmissionReview; never raises.
+
+    Args:
+        change_of: what has to be changed, of the CRDs before and after.
+    """
     try:
         review = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -141,7 +154,7 @@ def answer(body: bytes) -> Verdict:
     uid = request.get("uid") if isinstance(request, dict) else None
     if not isinstance(request, dict) or not isinstance(uid, str):
         return allowed(uid_hint(body), f"the request is no {KIND} with a uid")
-    change = changes(request.get("oldObject"), request.get("object"))
+    change = change_of(request.get("oldObject"), request.get("object"))
     if change is None:
         return allowed(uid)
     try:

@@ -1,7 +1,7 @@
 """What a conversion server tells about itself, for whoever keeps metrics.
 
 Conversion stands alone: it imports no metrics library. An operator passes an object of this shape
-to `serve`; `kopfkit.runtime.conversionmetrics` has one for Prometheus.
+to `serve`; `kopfkit.runtime.telemetry.conversionmetrics` has one for Prometheus.
 """
 
 from collections.abc import Mapping
@@ -21,6 +21,10 @@ class Observer(Protocol):
     def refused(self) -> None:
         """Something was sent that is no review of this API: not by an API server."""
 
+    def admitted(self, webhook: str, result: str) -> None:
+        """An AdmissionReview was answered: allowed, denied, undecided (the failure policy decided),
+        or refused, as in `refused`."""
+
     def active(self, reviews: int) -> None:
         """So many reviews are under way now."""
 
@@ -38,6 +42,9 @@ class Silent:
         pass
 
     def refused(self) -> None:
+        pass
+
+    def admitted(self, webhook: str, result: str) -> None:
         pass
 
     def active(self, reviews: int) -> None:

@@ -5,7 +5,6 @@ fails the whole review, because the API has no answer for a part of it; the mess
 and the reason, and the API server shows it to whoever asked.
 """
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,16 +16,13 @@ from kopfkit.conversion.converter import name_of
 from kopfkit.conversion.converters import AnyConverter
 from kopfkit.conversion.errors import ConversionError
 from kopfkit.conversion.observation import Counts
+from kopfkit.uids import uid_hint
 
 API_VERSION: Final = "apiextensions.k8s.io/v1"
 KIND: Final = "ConversionReview"
 
 # How many bad objects one message names; a page has up to 500.
 _NAMED: Final = 3
-# Where a request's uid is looked for when the rest cannot be read: the API server writes kind,
-# apiVersion and request.uid first, and takes no answer without the uid.
-HEAD: Final = 1024
-_UID: Final = re.compile(rb'"uid"\s*:\s*"([^"\\]{1,128})"')
 
 # Bytes of a body that is decoded as a whole to say what is wrong with it; `[[],[],...` unfolds to
 # twenty times as much.
@@ -219,13 +215,6 @@ def convert_review(
 def failure(uid: str, message: str) -> dict[str, Any]:
     """A review that says the conversion failed, and why."""
     return _review(uid, [], {"status": "Failure", "message": message})
-
-
-def uid_hint(body: Any) -> str:
-    """The request's uid out of a body that cannot be decoded, "" if it is not near the start."""
-    head = body[:HEAD]
-    found = _UID.search(head.encode(errors="replace") if isinstance(head, str) else head)
-    return found[1].decode(errors="replace") if found else ""
 
 
 class _BadReview(Exception):

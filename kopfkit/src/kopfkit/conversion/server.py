@@ -1,15 +1,16 @@
 """The HTTPS server that the API server sends ConversionReviews to, and its health probes.
 
-POST /convert and POST /guard over TLS on one port; GET /healthz and /readyz in plain HTTP on
-another, where the kubelet asks without a certificate. Ready means: a certificate is loaded and the
-server is not on its way out.
+POST /convert, POST /guard and the paths of admission webhooks over TLS on one port; GET /healthz
+and /readyz in plain HTTP on another, where the kubelet asks without a certificate. Ready means: a
+certificate is loaded and the server is not on its way out.
 """
 
 import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,15 +20,19 @@ from kopfkit.conversion import bodies, guard
 from kopfkit.conversion.converters import AnyConverter
 from kopfkit.conversion.listening import bind, start, start_tls
 from kopfkit.conversion.observation import Observer, Silent
-from kopfkit.conversion.review import answer, refusal, uid_hint
+from kopfkit.conversion.review import answer, refusal
 from kopfkit.conversion.tls import ServingCertificate
 from kopfkit.repeats import often
+from kopfkit.uids import uid_hint
 
 logger = logging.getLogger(__name__)
 
 PATH: Final = "/convert"
 # Where AdmissionReviews of the CRDs are sent to; see `guard`.
 GUARD_PATH: Final = "/guard"
+# Answers the bodies that are sent to a path of its own: the body, and why it could not be read or
+# "". It must not raise.
+Reviewer = Callable[[bytes, str], Awaitable[bytes]]
 # Seconds that reviews under way get to finish when the server stops; the API server's own timeout
 # is longer, a pod's default grace period as long.
 DRAIN_TIMEOUT: Final = 25.0
@@ -48,8 +53,9 @@ class ConversionServer:
     """The two applications of one server; `serve` runs them.
 
     Args:
-        converter: what answers the reviews.
+        converter: what answers ConversionReviews; None where nothing is converted.
         certificate: where the TLS certificate comes from.
+        reviewers: what answers AdmissionReviews, by path.
         body_limit: bytes of one request.
         body_timeout: seconds for a request's body to arrive.
         observer: told of reviews.
@@ -57,14 +63,15 @@ class ConversionServer:
 
     def __init__(
         self,
-        converter: AnyConverter,
+        converter: AnyConverter | None,
         certificate: ServingCertificate,
         *,
+        reviewers: Mapping[str, Reviewer] | None = None,
         body_limit: int = bodies.LIMIT,
         body_timeout: float = bodies.TIMEOUT,
         observer: Observer | None = None,
     ) -> None:
-        self._converter = converter
+        self._converter, self._reviewers = converter, reviewers or {}
         self._certificate = certificate
         self._bodies = bodies.Bodies(body_limit, body_timeout)
         self.listening = False
@@ -78,8 +85,11 @@ class ConversionServer:
     def conversion_app(self) -> web.Application:
         """The application behind the TLS port."""
         app = web.Application(client_max_size=self._bodies.limit)
-        app.router.add_post(PATH, self.convert)
-        app.router.add_post(GUARD_PATH, self.guard)
+        if self._converter is not None:
+            app.router.add_post(PATH, self.convert)
+            app.router.add_post(GUARD_PATH, self.guard)
+        for path, reviewer in self._reviewers.items():
+            app.router.add_post(path, partial(self.review, reviewer))
         return app
 
     def health_app(self) -> web.Application:
@@ -96,6 +106,10 @@ class ConversionServer:
     async def guard(self, request: web.Request) -> web.StreamResponse:
         """Answer one AdmissionReview of a CRD; always with permission."""
         return await self._counted(self._guard(request))
+
+    async def review(self, reviewer: Reviewer, request: web.Request) -> web.StreamResponse:
+        """Answer one AdmissionReview of an object."""
+        return await self._counted(self._review(reviewer, request))
 
     async def _counted(self, work: Coroutine[Any, Any, web.StreamResponse]) -> web.StreamResponse:
         """Do what has to be finished before the server may stop."""
@@ -134,6 +148,7 @@ class ConversionServer:
                 logger.error("Stopping with %d unanswered reviews", self._active)
 
     async def _convert(self, request: web.Request) -> web.StreamResponse:
+        assert self._converter is not None
         started = time.perf_counter()
         async with self._bodies.place(request) as full:
             body, problem = (bytearray(), full) if full else await self._bodies.read(request)
@@ -170,6 +185,12 @@ class ConversionServer:
         if verdict.kept:
             logger.info("Guard: %s %s", verdict.kept, verdict.change)
         return await self._respond(request, verdict.body, problem)
+
+    async def _review(self, reviewer: Reviewer, request: web.Request) -> web.StreamResponse:
+        async with self._bodies.place(request) as full:
+            body, problem = (bytearray(), full) if full else await self._bodies.read(request)
+            reply = await reviewer(bytes(body), problem)
+            return await self._respond(request, reply, problem)
 
     async def _respond(
         self, request: web.Request, body: bytes | bytearray, problem: str
@@ -222,8 +243,9 @@ class ConversionServer:
 
 
 async def serve(
-    converter: AnyConverter,
+    converter: AnyConverter | None,
     *,
+    reviewers: Mapping[str, Reviewer] | None = None,
     cert_dir: Path,
     port: int,
     health_port: int,
@@ -235,7 +257,8 @@ async def serve(
     """Serve conversions until `stop` is set, then finish what is under way.
 
     Args:
-        converter: what answers the reviews.
+        converter: what answers ConversionReviews; None where nothing is converted.
+        reviewers: what answers AdmissionReviews, by path.
         cert_dir: holds tls.crt and tls.key; may be empty at first: then the server waits for them
             and is not ready.
         port: TLS port of POST /convert.
@@ -248,10 +271,11 @@ async def serve(
     Raises:
         KopfkitError: a port cannot be used, or the converter cannot judge what a version takes.
     """
-    converter.prepare()
+    if converter is not None:
+        converter.prepare()
     observer = observer or Silent()
     certificate = ServingCertificate(cert_dir, loaded=observer.certificate)
-    server = ConversionServer(converter, certificate, observer=observer)
+    server = ConversionServer(converter, certificate, reviewers=reviewers, observer=observer)
     async with contextlib.AsyncExitStack() as stack:
         tls_socket = stack.enter_context(bind(host, port, "--port"))
         health_socket = stack.enter_context(bind(host, health_port, "--health-port"))
@@ -266,7 +290,8 @@ async def serve(
                 stack, server.conversion_app(), tls_socket, certificate.context(), observer
             )
             server.listening = True
-            logger.info("Serving conversions on port %d", tls_socket.getsockname()[1])
+            what = "conversions" if converter is not None else "admission reviews"
+            logger.info("Serving %s on port %d", what, tls_socket.getsockname()[1])
             await stop.wait()
             server.draining = True
             await door.close()

@@ -10,7 +10,15 @@ from kopfkit.crd.errors import CrdError
 from kopfkit.crd.hints import Rule, hints
 from kopfkit.crd.resource import Column, CustomResource, Scale, Version
 from kopfkit.crd.schema import schema_of
-from kopfkit.crd.types import QUANTITY_LENGTH, QUANTITY_RULE, Condition, ConditionedStatus, Quantity
+from kopfkit.crd.types import (
+    QUANTITY_LENGTH,
+    QUANTITY_RULE,
+    Condition,
+    ConditionedStatus,
+    Quantity,
+    Resources,
+    Time,
+)
 
 __all__ = [
     "QUANTITY_LENGTH",
@@ -21,8 +29,10 @@ __all__ = [
     "CrdError",
     "CustomResource",
     "Quantity",
+    "Resources",
     "Rule",
     "Scale",
+    "Time",
     "Version",
     "custom_resource_definition",
     "hints",

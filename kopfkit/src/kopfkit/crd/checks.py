@@ -20,7 +20,7 @@ _DNS_LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
 
 
 def check_resource(resource: CustomResource, versions: Sequence[Version[Any, Any]]) -> None:
-    """Refuse names the API server refuses, and anything but one storage version."""
+    """Refuse names the API server refuses."""
     where = resource.crd_name
     if "." not in resource.group:
         raise CrdError(where, f"the group {resource.group} has no dot", "Use a domain you own.")
@@ -35,6 +35,11 @@ def check_resource(resource: CustomResource, versions: Sequence[Version[Any, Any
             raise CrdError(where, f"the version name {name!r} is not like v1, v1beta1, v1alpha1")
         if names.count(name) > 1:
             raise CrdError(where, f"the version {name} is described twice")
+
+
+def check_stored(resource: CustomResource, versions: Sequence[Version[Any, Any]]) -> None:
+    """Refuse anything but one storage version, and a CRD that serves none."""
+    where = resource.crd_name
     stored = [version.name for version in versions if version.storage]
     if len(stored) != 1:
         raise CrdError(

@@ -3,11 +3,12 @@
 Pure: the result depends on the arguments alone, so that generating twice gives the same bytes.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
-from kopfkit.crd.checks import check_columns, check_resource, check_scale
+from kopfkit.crd.checks import check_columns, check_resource, check_scale, check_stored
 from kopfkit.crd.errors import CrdError, Errors
 from kopfkit.crd.resource import Column, CustomResource, Version
 from kopfkit.crd.schema import Schema, schema_of
@@ -33,7 +34,11 @@ def custom_resource_definition(
         CrdError: what the API server would refuse, or what is ambiguous.
     """
     versions = _releases(resource, served, storage)
-    check_resource(resource, versions)
+    if resource.file is None:
+        check_resource(resource, versions)
+    check_stored(resource, versions)
+    if resource.file is not None:
+        return _as_filed(resource.file.content, versions, conversion)
     spec: dict[str, Any] = {
         "group": resource.group,
         "names": {
@@ -56,6 +61,36 @@ def custom_resource_definition(
         "metadata": {"name": resource.crd_name},
         "spec": spec,
     }
+
+
+def _as_filed(
+    crd: Mapping[str, Any], versions: Sequence[Version[Any, Any]], conversion: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The CRD of a file, with what a release decides: versions, their flags, the conversion."""
+    spec = crd["spec"]
+    known = {one["name"]: one for one in spec["versions"]}
+    found = []
+    for version in versions:
+        flags: dict[str, Any] = {"served": version.served, "storage": version.storage}
+        if version.deprecation_warning is not None:
+            flags["deprecated"] = True
+            if known[version.name].get("deprecated") is not True:
+                flags["deprecationWarning"] = version.deprecation_warning
+        found.append({**known[version.name], **flags})
+    rest = {key: value for key, value in spec.items() if key != "conversion"}
+    # Generators of CRDs write it as null, and no other value may be in a file.
+    meta = {key: one for key, one in crd["metadata"].items() if key != "creationTimestamp"}
+    return deepcopy(
+        {
+            **{key: value for key, value in crd.items() if key != "status"},
+            "metadata": meta,
+            "spec": {
+                **rest,
+                "versions": found,
+                **({"conversion": conversion} if conversion is not None else {}),
+            },
+        }
+    )
 
 
 def _releases(

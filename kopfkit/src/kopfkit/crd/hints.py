@@ -73,7 +73,8 @@ def hints(
         list_type: "atomic", "set" or "map": how server-side apply merges the list.
         list_map_keys: the members that identify an item of a list_type "map".
         int_or_string: the field is an integer or a string, as ports and quantities are.
-        preserve_unknown_fields: any JSON object, kept as it is (no schema below this point).
+        preserve_unknown_fields: of a Struct: fields that it does not have are kept. dict[str, Any],
+            any JSON object, needs no hint.
     """
     return {
         KEY: Hints(

@@ -1,4 +1,4 @@
-"""The types of spec and status: Structs of msgspec, or Pydantic v2 models.
+"""The types of spec and status: Structs of msgspec, Pydantic v2 models, or dict[str, Any].
 
 A model is described and decoded by a Struct that is made of it (`modelstructs`), so that both kinds
 of types have the same schema and the same errors. Pydantic is imported by whoever has models, and
@@ -6,7 +6,7 @@ by nobody else.
 """
 
 import sys
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -19,6 +19,11 @@ def is_model(kind: Any) -> bool:
     """Whether a type is a Pydantic model; then somebody has imported Pydantic."""
     pydantic = sys.modules.get("pydantic")
     return pydantic is not None and isinstance(kind, type) and issubclass(kind, pydantic.BaseModel)
+
+
+def is_free(kind: Any) -> bool:
+    """Whether a type is dict[str, Any]: any object, of which nothing is known."""
+    return kind is dict or (get_origin(kind) is dict and get_args(kind) == (str, Any))
 
 
 def struct_of(kind: Any) -> type[msgspec.Struct]:

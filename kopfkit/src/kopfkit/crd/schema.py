@@ -8,10 +8,12 @@ import inspect
 import json
 import math
 import re
-from typing import Any, get_type_hints
+from typing import Annotated, Any, TypeGuard, get_type_hints
 
 import msgspec
+from msgspec import Meta
 from msgspec.inspect import (
+    AnyType,
     BoolType,
     DateTimeType,
     DictType,
@@ -32,7 +34,7 @@ from msgspec.inspect import (
 
 from kopfkit.crd.errors import CrdError, Errors
 from kopfkit.crd.hints import KEY, RULES_ATTRIBUTE, Hints
-from kopfkit.crd.models import struct_of
+from kopfkit.crd.models import is_free, struct_of
 
 Schema = dict[str, Any]
 
@@ -40,7 +42,7 @@ _INT32 = 2**31
 
 
 def schema_of(kind: type[Any], where: str) -> Schema:
-    """The schema of a Struct, or of a Pydantic model.
+    """The schema of a Struct, of a Pydantic model, or of dict[str, Any], which is any object.
 
     Args:
         kind: the type; its docstring describes the object.
@@ -50,6 +52,9 @@ def schema_of(kind: type[Any], where: str) -> Schema:
         CrdError: an undescribed field, a type without a structural schema, a default outside its
             own limits, a type that contains itself; all of them at once.
     """
+    if is_free(kind):
+        described = Meta(description="Any object.")
+        return _schema(type_info(Annotated[kind, described]), where, ())
     return _schema(_info(struct_of(kind), where), where, ())
 
 
@@ -106,10 +111,16 @@ def _of_union(kind: UnionType, hint: Hints, where: str) -> Type:
 
 def _body(kind: Type, hint: Hints, where: str, outer: tuple[type, ...]) -> Schema:
     """The schema of a bare type without its description (a Struct brings its docstring)."""
-    if hint.preserve_unknown_fields:
-        schema: Schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    if _is_free(kind, hint, where):
+        schema: Schema = {
+            "type": "object",
+            "x-kubernetes-preserve-unknown-fields": True,
+            **_limits(minProperties=kind.min_length, maxProperties=kind.max_length),
+        }
     elif isinstance(kind, StructType):
         schema = _of_struct(kind, where, outer)
+        if hint.preserve_unknown_fields:
+            schema["x-kubernetes-preserve-unknown-fields"] = True
     elif isinstance(kind, ListType):
         schema = _of_list(kind, hint, where, outer)
     elif isinstance(kind, DictType):
@@ -126,6 +137,19 @@ def _body(kind: Type, hint: Hints, where: str, outer: tuple[type, ...]) -> Schem
         own = schema.get("x-kubernetes-validations", [])
         schema["x-kubernetes-validations"] = own + [rule.to_schema() for rule in hint.rules]
     return schema
+
+
+def _is_free(kind: Type, hint: Hints, where: str) -> TypeGuard[DictType]:
+    """Whether a type is any JSON object: dict[str, Any]. The hint says of other types only what is
+    true of them, so that no list or number silently becomes an object."""
+    free = isinstance(kind, DictType) and isinstance(kind.value_type, AnyType)
+    if hint.preserve_unknown_fields and not free and not isinstance(kind, StructType):
+        raise CrdError(
+            where,
+            "keeps unknown fields, and its type is no free object",
+            "Its type is dict[str, Any], or list[dict[str, Any]] for a list of such objects.",
+        )
+    return free
 
 
 def _of_scalar(kind: Type, where: str) -> Schema:
@@ -159,7 +183,8 @@ def _of_scalar(kind: Type, where: str) -> Schema:
     raise CrdError(
         where,
         f"has a type without a structural schema ({type(kind).__name__})",
-        "Use str, int, float, bool, a Struct, list, dict[str, ...], or a string enum.",
+        "Use str, int, float, bool, a Struct, list, dict[str, ...], or a string enum; "
+        "dict[str, Any] is any object.",
     )
 
 

@@ -1,6 +1,6 @@
-"""Types nearly every API needs: the condition, and the quantity."""
+"""Types nearly every API needs: the condition, the quantity, what a container asks for."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +13,10 @@ _QUALIFIED_NAME = (
     r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
 )
 _REASON = r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
+
+
+Time = Annotated[str, Meta(extra=hints(format="date-time"))]
+"""A time as the API server checks it (RFC 3339)."""
 
 
 class Condition(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -31,11 +35,7 @@ class Condition(msgspec.Struct, rename="camel", omit_defaults=True):
         Meta(description="Whether the condition holds: True, False or Unknown."),
     ]
     last_transition_time: Annotated[
-        str,
-        Meta(
-            description="When status last went from one value to another (RFC 3339).",
-            extra=hints(format="date-time"),
-        ),
+        Time, Meta(description="When status last went from one value to another (RFC 3339).")
     ]
     reason: Annotated[
         str,
@@ -94,3 +94,48 @@ Quantity = Annotated[
         extra=hints(int_or_string=True, rules=[QUANTITY_RULE]),
     ),
 ]
+
+# What a container may ask for (Kubernetes, "Resource Management for Pods and Containers").
+_NAMES = Rule(
+    "self.all(name, name in ['cpu', 'memory', 'ephemeral-storage'] || name.contains('/'))",
+    "must name cpu, memory, ephemeral-storage or a device such as example.com/gpu",
+)
+
+
+class Resources(msgspec.Struct, rename="camel", omit_defaults=True):
+    """Compute resources of each pod, as in a container."""
+
+    kubernetes_rules: ClassVar = (
+        Rule(
+            "!has(self.requests) || !has(self.limits) || self.requests.all(name, "
+            "!(name in self.limits) || !isQuantity(string(self.requests[name])) || "
+            "!isQuantity(string(self.limits[name])) || quantity(string(self.requests[name]))"
+            ".compareTo(quantity(string(self.limits[name]))) <= 0)",
+            "requests must not be greater than limits: lower the request or raise the limit",
+            field_path=".requests",
+        ),
+    )
+
+    requests: (
+        Annotated[
+            dict[str, Quantity],
+            Meta(
+                max_length=8,
+                description="Resources that each pod requests, by name: cpu, memory. If omitted, "
+                "the limits.",
+                extra=hints(rules=[_NAMES]),
+            ),
+        ]
+        | None
+    ) = None
+    limits: (
+        Annotated[
+            dict[str, Quantity],
+            Meta(
+                max_length=8,
+                description="Maximum resources of each pod, by name: cpu, memory.",
+                extra=hints(rules=[_NAMES]),
+            ),
+        ]
+        | None
+    ) = None

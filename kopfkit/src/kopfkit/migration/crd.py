@@ -9,8 +9,8 @@ from kopfkit.errors import KopfkitError
 from kopfkit.migration import definition
 from kopfkit.migration.definition import DEFINITIONS, Definition
 from kopfkit.migration.pace import Pace
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.api.errors import ApiError, Conflict, Forbidden, NotFound, Unavailable
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.client import Object, Resource
+from kopfkit.runtime.api.client import Object, Resource
 
 DEFINITIONS: Final = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
 

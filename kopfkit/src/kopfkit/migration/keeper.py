@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from kopfkit.errors import KopfkitError
 from kopfkit.migration.storage import State, migrate
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.errors import ApiError, NotLeading
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.api.errors import ApiError, NotLeading
 
 log = logging.getLogger(__name__)
 

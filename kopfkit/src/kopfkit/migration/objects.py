@@ -17,8 +17,8 @@ import msgspec
 
 from kopfkit.migration import gojson
 from kopfkit.migration.pace import Pace
-from kopfkit.runtime.client import PAGE_BYTES, Client, Object, Objects, Resource
-from kopfkit.runtime.errors import (
+from kopfkit.runtime.api.client import PAGE_BYTES, Client, Object, Objects, Resource
+from kopfkit.runtime.api.errors import (
     Conflict,
     Forbidden,
     Invalid,

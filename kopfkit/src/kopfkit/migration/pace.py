@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.errors import Unavailable
+from kopfkit.runtime.api.errors import Unavailable
 
 T = TypeVar("T")
 # Seconds between two tries of a request that found nobody: the first, and the most.

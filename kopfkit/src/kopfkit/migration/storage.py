@@ -25,8 +25,8 @@ from kopfkit.migration.crd import Changed, Crd, checkpoint, failure
 from kopfkit.migration.definition import Definition
 from kopfkit.migration.objects import Outcome, Refused
 from kopfkit.migration.pace import Pace
-from kopfkit.runtime.client import Client, Objects
-from kopfkit.runtime.errors import ApiError, Gone
+from kopfkit.runtime.api.client import Client, Objects
+from kopfkit.runtime.api.errors import ApiError, Gone
 
 log = logging.getLogger(__name__)
 

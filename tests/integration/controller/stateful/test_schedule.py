@@ -19,10 +19,10 @@ from helloworld_operator.controller.names import MANAGER
 from helloworld_operator.controller.world import SNAPSHOTS, World
 from kopfkit.controller import Context, Problem, assembly
 from kopfkit.controller.sources import Target
-from kopfkit.runtime import credentials
-from kopfkit.runtime.client import Resource
-from kopfkit.runtime.store import key_of
-from kopfkit.runtime.views import ViewingClient
+from kopfkit.runtime.api import credentials
+from kopfkit.runtime.api.client import Resource
+from kopfkit.runtime.api.views import ViewingClient
+from kopfkit.runtime.manager.store import key_of
 from kopfkit.testing.client import Api
 
 HWS = "helloworldsnapshots"

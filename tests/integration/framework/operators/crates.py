@@ -10,8 +10,8 @@ from msgspec import Struct
 from kopfkit.controller import Context, Controller, Object, Operator
 from kopfkit.controller.kinds import CONFIG_MAPS
 from kopfkit.crd import ConditionedStatus, CustomResource, Version
-from kopfkit.runtime.resources import Resource
-from kopfkit.runtime.rights import Use
+from kopfkit.runtime.api.resources import Resource
+from kopfkit.runtime.api.rights import Use
 
 
 class Spec(Struct, omit_defaults=True):

@@ -37,6 +37,12 @@ async def fill(body: Any, spec: Any, memo: kopf.Memo, patch: kopf.Patch, **_: An
     patch.status["content"] = spec["content"]
 
 
+@kopf.on.validate("tests.example.com", "v1", "jars")
+async def check(spec: Any, **_: Any) -> None:
+    if spec.get("content") == "nails":
+        raise kopf.AdmissionError("a jar holds no nails", code=422)
+
+
 OPERATOR = Operator("jars", "1.0.0", [Controller(JAR, V1).owns(CONFIG_MAPS)])
 
 if __name__ == "__main__":

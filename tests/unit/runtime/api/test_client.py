@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from kopfkit.runtime.client import Client, Resource
-from kopfkit.runtime.credentials import Credentials
-from kopfkit.runtime.errors import (
+from kopfkit.runtime.api.client import Client, Resource
+from kopfkit.runtime.api.credentials import Credentials
+from kopfkit.runtime.api.errors import (
     AlreadyExists,
     ApiError,
     Conflict,

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.budgets import budget
 
-from kopfkit.runtime.contradictions import contradictions, written
-from kopfkit.runtime.schemas import DEPLOYMENT, SERVICE, kinds, reserve, schema_of
+from kopfkit.runtime.api.contradictions import contradictions, written
+from kopfkit.runtime.api.schemas import DEPLOYMENT, SERVICE, kinds, reserve, schema_of
 
 POD = "spec.template.spec"
 

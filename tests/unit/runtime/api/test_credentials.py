@@ -8,7 +8,7 @@ import pytest
 
 from kopfkit import yamls
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime import credentials
+from kopfkit.runtime.api import credentials
 
 
 def write(path: Path, user: dict[str, Any], cluster: dict[str, Any] | None = None) -> None:

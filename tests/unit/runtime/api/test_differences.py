@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kopfkit.runtime.fields import differences, project
+from kopfkit.runtime.api.fields import differences, project
 
 
 @pytest.mark.parametrize(

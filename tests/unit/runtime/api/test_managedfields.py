@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from kopfkit.runtime.contradictions import Path
-from kopfkit.runtime.managedfields import strays, take_over, was_written_by
+from kopfkit.runtime.api.contradictions import Path
+from kopfkit.runtime.api.managedfields import strays, take_over, was_written_by
 
 ME = "us"
 HTTP = 'k:{"port":8888,"protocol":"TCP"}'

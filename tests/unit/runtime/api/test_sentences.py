@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgets import budget
-from kopfkit.runtime.errors import Invalid
-from kopfkit.runtime.sentences import LONGEST, sentence
+from kopfkit.runtime.api.errors import Invalid
+from kopfkit.runtime.api.sentences import LONGEST, sentence
 
 SECURITY = (
     '{"capabilities":{"add":["SYS_TIME"]},"privileged":true,"allowPrivilegeEscalation":false}'

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from budgets import budget
-from kopfkit.runtime.client import PAGE, PAGE_BYTES, Client, Resource
-from kopfkit.runtime.errors import TooLarge
-from kopfkit.runtime.feeds import beginning, reduced
-from kopfkit.runtime.shapes import FIELD, Shape, cut, decode, trim
-from kopfkit.runtime.store import Store
+from kopfkit.runtime.api.client import PAGE, PAGE_BYTES, Client, Resource
+from kopfkit.runtime.api.errors import TooLarge
+from kopfkit.runtime.api.shapes import FIELD, Shape, cut, decode, trim
+from kopfkit.runtime.manager.feeds import beginning, reduced
+from kopfkit.runtime.manager.store import Store
 
 SHAPE = Shape(("ours.example.com/",))
 THINGS = Resource("example.com", "v1", "things")

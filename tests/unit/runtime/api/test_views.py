@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from kopfkit.runtime.client import Object, Resource
-from kopfkit.runtime.credentials import Credentials
-from kopfkit.runtime.views import View, ViewingClient
+from kopfkit.runtime.api.client import Object, Resource
+from kopfkit.runtime.api.credentials import Credentials
+from kopfkit.runtime.api.views import View, ViewingClient
 
 THINGS = Resource("example.com", "v2", "things")
 OLD = Resource("example.com", "v1", "things")

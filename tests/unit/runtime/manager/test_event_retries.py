@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.errors import ApiError, NotLeading
-from kopfkit.runtime.events import HEARTBEAT, Recorder
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.api.errors import ApiError, NotLeading
+from kopfkit.runtime.manager.events import HEARTBEAT, Recorder
 
 OBJECT = {
     "apiVersion": "v1",

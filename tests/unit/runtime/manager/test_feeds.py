@@ -7,11 +7,11 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from kopfkit.runtime.client import Resource
-from kopfkit.runtime.credentials import Credentials
-from kopfkit.runtime.kopfsettings import Watched
-from kopfkit.runtime.shapes import Shape
-from kopfkit.runtime.watching import Watcher
+from kopfkit.runtime.api.client import Resource
+from kopfkit.runtime.api.credentials import Credentials
+from kopfkit.runtime.api.shapes import Shape
+from kopfkit.runtime.manager.kopfsettings import Watched
+from kopfkit.runtime.manager.watching import Watcher
 
 THINGS = Resource("example.com", "v1", "things")
 SHAPE = Shape(("ours.example.com/",))

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from kopfkit.runtime import kopftasks
-from kopfkit.runtime.kopftasks import KopfTasks
+from kopfkit.runtime.manager import kopftasks
+from kopfkit.runtime.manager.kopftasks import KopfTasks
 
 
 async def _turns() -> None:

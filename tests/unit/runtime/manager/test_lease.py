@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.credentials import Credentials
-from kopfkit.runtime.errors import NotLeading
-from kopfkit.runtime.lease import DEADLINE, DURATION, Election
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.api.credentials import Credentials
+from kopfkit.runtime.api.errors import NotLeading
+from kopfkit.runtime.manager.lease import DEADLINE, DURATION, Election
 
 
 class Server:
@@ -170,7 +170,7 @@ async def test_a_lease_is_taken_only_after_its_duration_without_change(
 async def test_a_label_on_the_lease_of_a_dead_holder_is_no_renewal(
     server: Server, candidate: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kopfkit.runtime.lease.PERIOD", 0.05)
+    monkeypatch.setattr("kopfkit.runtime.manager.lease.PERIOD", 0.05)
     spec = {"holderIdentity": "dead", "leaseDurationSeconds": 4}
     server.lease = {"metadata": {"name": "l", "resourceVersion": "5"}, "spec": spec}
     clock = Clock()

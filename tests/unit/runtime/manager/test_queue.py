@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
 
-from kopfkit.runtime.queue import Observer, WorkQueue
+from kopfkit.runtime.manager.queue import Observer, WorkQueue
 
 Handle = Callable[[str], Awaitable[float | None]]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kopfkit.runtime.recovery import APART, Recovery
+from kopfkit.runtime.manager.recovery import APART, Recovery
 
 
 class Clock:

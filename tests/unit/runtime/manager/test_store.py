@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kopfkit.runtime.store import Store
+from kopfkit.runtime.manager.store import Store
 
 
 def obj(name: str = "x", version: int = 1, **metadata: Any) -> dict[str, Any]:

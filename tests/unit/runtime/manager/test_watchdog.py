@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import ClientSession, web
 
-from kopfkit.runtime.watchdog import Watchdog
+from kopfkit.runtime.manager.watchdog import Watchdog
 
 PATH = "/api/v1/things"
 

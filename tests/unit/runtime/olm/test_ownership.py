@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kopfkit.runtime.ownership import owners_with
+from kopfkit.runtime.olm.ownership import owners_with
 
 DEPLOYMENT = {"metadata": {"name": "hook", "uid": "d-2"}}
 OURS = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "hook", "uid": "d-2"}

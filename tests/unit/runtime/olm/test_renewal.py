@@ -6,9 +6,9 @@ import base64
 import pytest
 from aiohttp import web
 
-from kopfkit.runtime.client import Client
-from kopfkit.runtime.credentials import Credentials
-from kopfkit.runtime.renewal import Renewed, run, trusts
+from kopfkit.runtime.api.client import Client
+from kopfkit.runtime.api.credentials import Credentials
+from kopfkit.runtime.olm.renewal import Renewed, run, trusts
 
 
 async def test_a_watch_that_ends_at_once_is_begun_again_after_a_pause(
@@ -38,7 +38,7 @@ async def test_a_watch_that_ends_at_once_is_begun_again_after_a_pause(
 
     client = Client(login, manager="tester")
     await client.open()
-    monkeypatch.setattr("kopfkit.runtime.renewal.asyncio.sleep", pause)
+    monkeypatch.setattr("kopfkit.runtime.olm.renewal.asyncio.sleep", pause)
     try:
         async with asyncio.timeout(60):  # without a pause it would go on for ever
             with pytest.raises(asyncio.CancelledError):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.health import DEAD, Health
+from kopfkit.runtime.telemetry.health import DEAD, Health
 
 
 class Clock:

@@ -10,7 +10,7 @@ import pytest
 
 from kopfkit.controller.statuswriter import about
 from kopfkit.repeats import QUIET, Repeats, often
-from kopfkit.runtime import logs
+from kopfkit.runtime.telemetry import logs
 
 
 class Stream:

@@ -9,13 +9,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.conversionmetrics import ConversionMetrics
-from kopfkit.runtime.errors import NotLeading, Unavailable
-from kopfkit.runtime.exposition import Exposition
-from kopfkit.runtime.metricobjects import ObjectMetrics
-from kopfkit.runtime.metrics import Metrics
-from kopfkit.runtime.queue import WorkQueue
-from kopfkit.runtime.store import Store
+from kopfkit.runtime.api.errors import NotLeading, Unavailable
+from kopfkit.runtime.manager.queue import WorkQueue
+from kopfkit.runtime.manager.store import Store
+from kopfkit.runtime.telemetry.conversionmetrics import ConversionMetrics
+from kopfkit.runtime.telemetry.exposition import Exposition
+from kopfkit.runtime.telemetry.metricobjects import ObjectMetrics
+from kopfkit.runtime.telemetry.metrics import Metrics
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

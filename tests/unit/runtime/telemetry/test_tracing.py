@@ -15,11 +15,11 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime import otlp
-from kopfkit.runtime.logs import JsonFormatter
-from kopfkit.runtime.otlp import Exporter, Target, target, wanted
-from kopfkit.runtime.queue import Observer, WorkQueue
-from kopfkit.runtime.tracing import (
+from kopfkit.runtime.manager.queue import Observer, WorkQueue
+from kopfkit.runtime.telemetry import otlp
+from kopfkit.runtime.telemetry.logs import JsonFormatter
+from kopfkit.runtime.telemetry.otlp import Exporter, Target, target, wanted
+from kopfkit.runtime.telemetry.tracing import (
     ConversionTracing,
     QueueTracing,
     Span,

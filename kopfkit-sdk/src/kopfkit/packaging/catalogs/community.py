@@ -126,7 +126,7 @@ def _bundle(place: Path, findings: list[Finding]) -> Iterator[_Bundle]:
     ((file, csv),) = csvs
     csv = manifests.typed(csv, _tell(file, findings))
     annotations: dict[str, str] = {}
-    for path in sorted((place / "metadata").glob("*.y*ml")):
+    for path in sorted(each for each in (place / "metadata").glob("*.y*ml") if each.is_file()):
         for one in _documents_of(path, findings, b"annotations"):
             found = fitted(one, shapes.ANNOTATIONS, _tell(path, findings)).get("annotations", {})
             annotations |= {key: value for key, value in found.items() if isinstance(value, str)}

@@ -105,13 +105,14 @@ def _leads_somewhere(schema: dict[str, Any], path: str) -> bool:
 def images(bundle: Bundle) -> Iterator[Finding]:
     """What the Deployments run is in relatedImages, from which mirrors are made."""
     listed = {one.get("image") for one in bundle.spec.get("relatedImages", [])}
-    for place, image in _used(bundle):
+    for place, image in used_images(bundle):
         if image not in listed:
             why = f"{image} is not in spec.relatedImages"
             yield Finding(bundle.csv_file, place, why, "related-images")
 
 
-def _used(bundle: Bundle) -> Iterator[tuple[str, str]]:
+def used_images(bundle: Bundle) -> Iterator[tuple[str, str]]:
+    """The images that containers run, or are told by a variable RELATED_IMAGE_*: (field, image)."""
     for index, deployment in enumerate(bundle.deployments):
         pod = _pod(deployment)
         place = f"spec.install.spec.deployments[{index}].spec.template.spec"

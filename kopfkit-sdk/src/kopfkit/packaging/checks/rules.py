@@ -36,7 +36,9 @@ _RESOLVERS = f"{_RESOLVER}; OLM v1: operator-controller internal/operator-contro
 _SDK = "operator-sdk: operator-framework/api pkg/validation"
 _OLM = "OLM: pkg/controller"
 _API = "the API server"
+_ADMISSION = "the API server: pkg/apis/admissionregistration/validation"
 _OWN = "kopfkit"
+_PREFLIGHT = "OpenShift's certification: openshift-preflight internal/policy"
 
 # Identifier -> rule. Identifiers are part of the output; they do not change.
 RULES: Final[dict[str, Rule]] = {
@@ -58,6 +60,8 @@ RULES: Final[dict[str, Rule]] = {
     "replaces-itself": Rule(ERROR, f"{_FBC}: a cycle"),
     "webhook-name-twice": Rule(ERROR, f"{_OLM}/operators/olm/operator.go"),
     "webhook-name-label": Rule(ERROR, f"{_OLM}/install/webhook.go: it becomes a label's value"),
+    "webhook-name-domain": Rule(ERROR, f"{_ADMISSION}, IsFullyQualifiedName"),
+    "webhook-side-effects": Rule(ERROR, f"{_ADMISSION}, validateWebhookSideEffects"),
     "webhook-rules": Rule(ERROR, f"{_OLM}/install/webhook.go, ValidWebhookRules"),
     "webhook-deployment": Rule(ERROR, f"{_OLM}/operators/olm/apiservices.go"),
     "review-versions": Rule(ERROR, f"{_API}: it has to know one of v1, v1beta1"),
@@ -81,6 +85,28 @@ RULES: Final[dict[str, Rule]] = {
     "annotations-size": Rule(ERROR, f"{_API}: 256 KiB of annotations"),
     "bundle-size": Rule(ERROR, "opm alpha bundle extract: --datalimit, 1 MiB"),
     "bundle-size-near": Rule(WARNING, f"{_SDK}/internal/bundle.go: 85% of 1 MiB"),
+    "olm-v1-rendered-twice": Rule(
+        ERROR, "OLM v1: operator-controller internal/operator-controller/rukpak/render, and Helm"
+    ),
+    # OpenShift's certification, of bundles and of images; asked only with --certification.
+    "certification-annotations": Rule(WARNING, f"{_PREFLIGHT}/operator/required_annotations.go"),
+    "certification-versions": Rule(
+        ERROR, "OpenShift's certification: operator-pipelines, which catalogs a bundle goes into"
+    ),
+    "certification-versions-absent": Rule(
+        WARNING, "OpenShift's certification: operator-pipelines, which catalogs a bundle goes into"
+    ),
+    "certification-related-images": Rule(WARNING, f"{_PREFLIGHT}/operator/related_images.go"),
+    "certification-restricted-network": Rule(
+        WARNING, f"{_PREFLIGHT}/operator/restricted_network_aware.go"
+    ),
+    "certification-labels": Rule(ERROR, f"{_PREFLIGHT}/container/has_required_labels.go"),
+    "certification-trademark": Rule(ERROR, f"{_PREFLIGHT}/container/trademark_validator.go"),
+    "certification-user": Rule(ERROR, f"{_PREFLIGHT}/container/runs_as_nonroot.go"),
+    "certification-layers": Rule(ERROR, f"{_PREFLIGHT}/container/max_layers.go"),
+    "certification-licenses": Rule(ERROR, f"{_PREFLIGHT}/container/has_license.go"),
+    "certification-packages": Rule(ERROR, f"{_PREFLIGHT}/container/has_prohibited_packages.go"),
+    "certification-tag": Rule(ERROR, f"{_PREFLIGHT}/container/has_unique_tag.go"),
     # Of catalogs.
     "schema": Rule(ERROR, "opm: operator-registry alpha/declcfg/load.go"),
     "package-name": Rule(ERROR, _FBC),

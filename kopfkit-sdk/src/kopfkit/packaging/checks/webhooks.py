@@ -1,7 +1,8 @@
 """Webhook definitions as OLM installs them, whatever they are for.
 
 Rules: operator-lifecycle-manager 0.38, pkg/controller/install/webhook.go (ValidWebhookRules, the
-labels of a configuration) and pkg/controller/operators/olm (names, Deployments).
+labels of a configuration) and pkg/controller/operators/olm (names, Deployments); Kubernetes,
+pkg/apis/admissionregistration/validation (names, side effects).
 """
 
 import re
@@ -11,6 +12,8 @@ from kopfkit.packaging.checks.files import Bundle, Finding, Object
 
 # k8s.io/apimachinery pkg/util/validation, IsValidLabelValue.
 _LABEL = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", re.ASCII)
+# The same, IsFullyQualifiedName.
+_DOMAIN = re.compile(r"(?:[a-z0-9](?:[-a-z0-9]*[a-z0-9])?\.){2,}[a-z0-9](?:[-a-z0-9]*[a-z0-9])?")
 _ADMISSION = ("ValidatingAdmissionWebhook", "MutatingAdmissionWebhook")
 _CONFIGURATIONS = {"*", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"}
 
@@ -39,6 +42,13 @@ def _hook(hook: Object, deployments: set[str | None]) -> Iterator[tuple[str, str
     if hook.get("type") in _ADMISSION and not _LABEL.fullmatch(name):
         why = f"{name!r} is not a valid label value (63 characters at most), which OLM makes of it"
         yield "generateName", why, "webhook-name-label"
+    elif hook.get("type") in _ADMISSION and not _DOMAIN.fullmatch(name):
+        why = f"{name!r} is not a domain of three labels in lower case, as the API server wants it"
+        yield "generateName", why, "webhook-name-domain"
+    effects = hook.get("sideEffects")
+    if hook.get("type") in _ADMISSION and effects not in ("None", "NoneOnDryRun"):
+        why = f"is {effects or 'missing'}, and the API server takes None and NoneOnDryRun only"
+        yield "sideEffects", why, "webhook-side-effects"
     if deployment not in deployments:
         why = f"{deployment!r} is none of the CSV's Deployments"
         yield "deploymentName", why, "webhook-deployment"

@@ -13,12 +13,12 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from kopfkit.runtime import shapes
-from kopfkit.runtime.errors import ApiError, Gone, TooLarge, Unavailable
-from kopfkit.runtime.gate import LAST_LOOK
-from kopfkit.runtime.resources import Object, Objects, Resource
-from kopfkit.runtime.session import CONNECT_TIMEOUT, Session
-from kopfkit.runtime.shapes import Shape
+from kopfkit.runtime.api import shapes
+from kopfkit.runtime.api.errors import ApiError, Gone, TooLarge, Unavailable
+from kopfkit.runtime.api.gate import LAST_LOOK
+from kopfkit.runtime.api.resources import Object, Objects, Resource
+from kopfkit.runtime.api.session import CONNECT_TIMEOUT, Session
+from kopfkit.runtime.api.shapes import Shape
 
 # Objects per page of a LIST: kubectl's and client-go's value.
 PAGE: Final = 500

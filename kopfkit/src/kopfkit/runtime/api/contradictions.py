@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from kopfkit.runtime.schemas import ANY_OTHER, Rule, Schema
+from kopfkit.runtime.api.schemas import ANY_OTHER, Rule, Schema
 
 # A field's name, or the merge keys of a list's item and their values.
 Step: TypeAlias = str | tuple[tuple[str, Any], ...]

@@ -3,7 +3,7 @@ errors."""
 
 from typing import Any
 
-from kopfkit.runtime.sentences import sentence
+from kopfkit.runtime.api.sentences import sentence
 
 
 class ApiError(Exception):

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from kopfkit.runtime.errors import NotLeading
+from kopfkit.runtime.api.errors import NotLeading
 
 # What a request of this task asks once more when its connection stands and its bytes are to leave.
 LAST_LOOK: ContextVar[Callable[[], float] | None] = ContextVar("last_look", default=None)

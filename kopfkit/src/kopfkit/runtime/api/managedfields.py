@@ -13,8 +13,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
-from kopfkit.runtime.contradictions import Path, Step
-from kopfkit.runtime.resources import Object
+from kopfkit.runtime.api.contradictions import Path, Step
+from kopfkit.runtime.api.resources import Object
 
 Fields: TypeAlias = dict[str, Any]
 

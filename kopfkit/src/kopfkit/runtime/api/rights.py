@@ -7,7 +7,7 @@ generator would have to wait for.
 
 from dataclasses import dataclass
 
-from kopfkit.runtime.resources import Resource
+from kopfkit.runtime.api.resources import Resource
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from kopfkit.runtime import errors
-from kopfkit.runtime.credentials import Credentials
-from kopfkit.runtime.errors import TooLarge, Unauthorized, Unavailable
-from kopfkit.runtime.gate import LAST_LOOK, GatedRequest, WhileWeMay
-from kopfkit.runtime.resources import Object
+from kopfkit.runtime.api import errors
+from kopfkit.runtime.api.credentials import Credentials
+from kopfkit.runtime.api.errors import TooLarge, Unauthorized, Unavailable
+from kopfkit.runtime.api.gate import LAST_LOOK, GatedRequest, WhileWeMay
+from kopfkit.runtime.api.resources import Object
 
 # Seconds for one request and its answer; above the API server's own limit for most calls is
 # useless.

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from kopfkit.runtime.resources import Object
+from kopfkit.runtime.api.resources import Object
 
 # Bytes of JSON, and separators in it (a measure of how many values there are), that a top-level
 # field may have. A Deployment with sidecars has 16 KiB, a status some.

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from kopfkit.runtime.client import Client, Object, Objects, Resource
-from kopfkit.runtime.shapes import Shape
+from kopfkit.runtime.api.client import Client, Object, Objects, Resource
+from kopfkit.runtime.api.shapes import Shape
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from kopfkit.runtime.client import Object
+from kopfkit.runtime.api.client import Object
 
 # Bytes; the API server's limits (pkg/apis/core/validation/events.go).
 _NOTE: Final = 1024

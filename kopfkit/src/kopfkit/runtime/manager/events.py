@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from kopfkit.runtime.client import Client, Object
-from kopfkit.runtime.errors import ApiError, NotFound, NotLeading, Unavailable
-from kopfkit.runtime.eventbodies import Reporter, Said, event, micro_time
-from kopfkit.runtime.resources import EVENTS
+from kopfkit.runtime.api.client import Client, Object
+from kopfkit.runtime.api.errors import ApiError, NotFound, NotLeading, Unavailable
+from kopfkit.runtime.api.resources import EVENTS
+from kopfkit.runtime.manager.eventbodies import Reporter, Said, event, micro_time
 
 log = logging.getLogger(__name__)
 

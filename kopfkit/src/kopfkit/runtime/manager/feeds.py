@@ -12,8 +12,8 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from kopfkit.runtime import shapes
-from kopfkit.runtime.shapes import Shape
+from kopfkit.runtime.api import shapes
+from kopfkit.runtime.api.shapes import Shape
 
 # Bytes of an event that is handed on as it came.
 _SMALL: Final = 16 * 1024

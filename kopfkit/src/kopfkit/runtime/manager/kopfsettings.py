@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
-from kopfkit.runtime.client import Resource
-from kopfkit.runtime.credentials import Credentials
-from kopfkit.runtime.shapes import Shape
+from kopfkit.runtime.api.client import Resource
+from kopfkit.runtime.api.credentials import Credentials
+from kopfkit.runtime.api.shapes import Shape
 
 if TYPE_CHECKING:
     import kopf
@@ -138,6 +138,9 @@ def settings_of(kopf: Any, watched: Sequence[Watched], silence: float) -> "kopf.
     settings.watching.inactivity_timeout = silence
     settings.watching.chunk_size = 1  # kopf's list tells where a watch begins, no more: `feeds`
     settings.persistence.diffbase_storage = _no_diffs(kopf)
+    # kopf takes its finalizer from objects for which it has no handler that needs one, and of the
+    # handlers that need it (the user's, of this process or another's) nothing is known here.
+    settings.persistence.finalizer = ""
     settings.networking.request_timeout = 60.0
     settings.networking.connect_timeout = 5.0
     settings.networking.error_backoffs = _Backoffs()

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import AlreadyExists, ApiError, Conflict, NotFound, NotLeading
+from kopfkit.runtime.api.client import Client, Object, Resource
+from kopfkit.runtime.api.errors import AlreadyExists, ApiError, Conflict, NotFound, NotLeading
 
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases")
 log = logging.getLogger(__name__)

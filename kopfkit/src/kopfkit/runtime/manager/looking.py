@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from kopfkit.runtime.errors import ApiError, NotLeading
+from kopfkit.runtime.api.errors import ApiError, NotLeading
 
 # Seconds between two looks whether we lead.
 _LOOK: Final = 1.0

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any, Final
 
-from kopfkit.runtime.shapes import Shape, trim
+from kopfkit.runtime.api.shapes import Shape, trim
 
 Object = dict[str, Any]
 Key = tuple[str, str]

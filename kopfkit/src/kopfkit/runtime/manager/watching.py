@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 
 from kopfkit.repeats import often
-from kopfkit.runtime import kopftasks
-from kopfkit.runtime.client import Object, Resource
-from kopfkit.runtime.credentials import Credentials
-from kopfkit.runtime.feeds import Feeds
-from kopfkit.runtime.kopfsettings import Watched, load_kopf, session_of, settings_of
-from kopfkit.runtime.watchdog import Watchdog
+from kopfkit.runtime.api.client import Object, Resource
+from kopfkit.runtime.api.credentials import Credentials
+from kopfkit.runtime.manager import kopftasks
+from kopfkit.runtime.manager.feeds import Feeds
+from kopfkit.runtime.manager.kopfsettings import Watched, load_kopf, session_of, settings_of
+from kopfkit.runtime.manager.watchdog import Watchdog
 
 if TYPE_CHECKING:
     import kopf

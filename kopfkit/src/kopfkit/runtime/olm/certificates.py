@@ -1,9 +1,9 @@
-"""Serving certificates for a conversion webhook, made in the cluster by the leader.
+"""Serving certificates for webhooks, made in the cluster by the leader.
 
 For installations with neither OLM nor cert-manager, after the pattern of OPA's cert-controller: a
-Secret that the webhook's pods mount, and the caBundle of the CRD that makes the API server trust
-it. Level-triggered: every few seconds both are looked at and brought to what they should be; in
-between nothing is remembered.
+Secret that the webhook's pods mount, and the caBundle of the CRD and of the webhook configurations
+that makes the API server trust it. Level-triggered: every few seconds all are looked at and brought
+to what they should be; in between nothing is remembered.
 
 No request may fail while certificates change. A pod sees a new Secret up to two minutes late, so
 the bundle holds the old authority beside the new one, and the CRD gets the new bundle before the
@@ -25,8 +25,8 @@ from typing import Any, Final
 
 from kopfkit import pki
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import ApiError, Conflict, NotFound, NotLeading
+from kopfkit.runtime.api.client import Client, Object, Resource
+from kopfkit.runtime.api.errors import ApiError, Conflict, NotFound, NotLeading
 
 SECRETS: Final = Resource("", "v1", "secrets")
 DEFINITIONS: Final = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
@@ -51,12 +51,22 @@ class Webhook:
         service: the Service's name, for which the certificate is made.
         secret: the Secret's name.
         definitions: the CRDs that convert through the Service.
+        configurations: kind and name of the webhook configurations that call the Service.
     """
 
     namespace: str
     service: str
     secret: str
     definitions: tuple[str, ...]
+    configurations: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def trusting(self) -> list[tuple[Resource, str]]:
+        """What has a caBundle."""
+        return [
+            *((DEFINITIONS, name) for name in self.definitions),
+            *((_admission(kind), name) for kind, name in self.configurations),
+        ]
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -121,13 +131,15 @@ class Rotator:
     async def _once(self) -> bool:
         hook = self._webhook
         secret = await self._get(SECRETS, hook.namespace, hook.secret)
-        found = [await self._get(DEFINITIONS, None, name) for name in hook.definitions]
-        definitions = [each for each in found if each is not None and self._is_ours(each)]
+        callers: list[_Caller] = []
+        for resource, name in hook.trusting:
+            obj = await self._get(resource, None, name)
+            callers += self._callers(resource, name, obj) if obj is not None else []
         data = (secret or {}).get("data") or {}
-        trusted = [_decode(_client_config(each).get("caBundle")) for each in definitions]
+        trusted = [_decode(each.client.get("caBundle")) for each in callers]
         why = self._fault(data)
         if not why:
-            return await self._trust(definitions, _decode(data.get("ca.crt")))
+            return await self._trust(callers, _decode(data.get("ca.crt")))
         now = self._now()
         # The time makes the name unique: two authorities of one name are mixed up when verifying.
         authority = pki.make_ca(
@@ -137,7 +149,7 @@ class Rotator:
         bundles = [*trusted, _decode(data.get("ca.crt"))]
         known = [each for bundle in bundles for each in _certificates(bundle)]
         bundle = self._bundle(authority.certificate, known)
-        await self._trust(definitions, bundle)
+        await self._trust(callers, bundle)
         await self._store(secret, made, bundle)
         log.info("Issued a new certificate for %s: %s", hook.hosts[0], why)
         return True
@@ -173,31 +185,32 @@ class Rotator:
         pems = list(dict.fromkeys([authority, *valid]))
         return b"".join(pems[:_KEPT])
 
-    async def _trust(self, definitions: list[Object], bundle: bytes) -> bool:
-        """Set the caBundle of the CRDs that have another one."""
-        wanted, wrote = base64.b64encode(bundle).decode(), False
-        for each in definitions:
-            if _client_config(each).get("caBundle") == wanted:
-                continue
-            name, version = each["metadata"]["name"], each["metadata"]["resourceVersion"]
-            await self._client.merge(
-                DEFINITIONS,
-                None,
-                name,
-                {
-                    "metadata": {"resourceVersion": version},
-                    "spec": {"conversion": {"webhook": {"clientConfig": {"caBundle": wanted}}}},
-                },
-            )
+    async def _trust(self, callers: "list[_Caller]", bundle: bytes) -> bool:
+        """Set the caBundle of the callers that have another one."""
+        wanted = base64.b64encode(bundle).decode()
+        changed = [each for each in callers if each.client.get("caBundle") != wanted]
+        # One write for an object: the second would meet the first one's resourceVersion.
+        for resource, name, version in dict.fromkeys(each.object for each in changed):
+            operations = [{"op": "replace", "path": "/metadata/resourceVersion", "value": version}]
+            operations += [
+                {"op": "add", "path": f"{each.path}/caBundle", "value": wanted}
+                for each in changed
+                if each.object == (resource, name, version)
+            ]
+            await self._client.patch(resource, None, name, operations)
             log.info("set the caBundle of %s", name)
-            wrote = True
-        return wrote
+        return bool(changed)
 
-    def _is_ours(self, definition: Object) -> bool:
-        """Whether a CRD converts through our Service."""
-        service = _client_config(definition).get("service") or {}
+    def _callers(self, resource: Resource, name: str, obj: Object) -> "list[_Caller]":
+        """The parts of an object that call our Service."""
         hook = self._webhook
-        return (service.get("name"), service.get("namespace")) == (hook.service, hook.namespace)
+        version = str(obj["metadata"]["resourceVersion"])
+        found = []
+        for path, client in _client_configs(obj):
+            service = client.get("service") or {}
+            if (service.get("name"), service.get("namespace")) == (hook.service, hook.namespace):
+                found.append(_Caller((resource, name, version), path, client))
+        return found
 
     async def _store(self, secret: Object | None, made: pki.KeyPair, bundle: bytes) -> None:
         hook = self._webhook
@@ -219,11 +232,37 @@ class Rotator:
             await self._client.replace(SECRETS, hook.namespace, body)
 
 
-def _client_config(definition: Object) -> dict[str, Any]:
-    conversion = (definition.get("spec") or {}).get("conversion") or {}
+@dataclass(frozen=True)
+class _Caller:
+    """What calls our Service.
+
+    Attributes:
+        object: resource, name and resourceVersion of what it stands in.
+        path: JSON pointer of its client configuration.
+        client: that.
+    """
+
+    object: tuple[Resource, str, str]
+    path: str
+    client: Object
+
+
+def _client_configs(obj: Object) -> list[tuple[str, Object]]:
+    """The client configurations of a CRD's conversion, or of a webhook configuration, by path."""
+    if "webhooks" in obj:
+        return [
+            (f"/webhooks/{index}/clientConfig", each.get("clientConfig") or {})
+            for index, each in enumerate(obj["webhooks"] or ())
+        ]
+    conversion = (obj.get("spec") or {}).get("conversion") or {}
     if conversion.get("strategy") != "Webhook":
-        return {}
-    return (conversion.get("webhook") or {}).get("clientConfig") or {}
+        return []
+    client = (conversion.get("webhook") or {}).get("clientConfig") or {}
+    return [("/spec/conversion/webhook/clientConfig", client)]
+
+
+def _admission(kind: str) -> Resource:
+    return Resource("admissionregistration.k8s.io", "v1", f"{kind.lower()}s")
 
 
 def _decode(text: Any) -> bytes:

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import msgspec
 
-from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import AlreadyExists, ApiError, Conflict, NotFound
-from kopfkit.runtime.looking import look_for_ever
+from kopfkit.runtime.api.client import Client, Object, Resource
+from kopfkit.runtime.api.errors import AlreadyExists, ApiError, Conflict, NotFound
+from kopfkit.runtime.manager.looking import look_for_ever
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from kopfkit.environment import OPERATOR_CONDITION_NAME
-from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import ApiError, Conflict, NotFound, NotLeading
+from kopfkit.runtime.api.client import Client, Object, Resource
+from kopfkit.runtime.api.errors import ApiError, Conflict, NotFound, NotLeading
 
 CONDITIONS: Final = Resource("operators.coreos.com", "v2", "operatorconditions")
 TYPE: Final = "Upgradeable"

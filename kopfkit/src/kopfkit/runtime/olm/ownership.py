@@ -21,8 +21,8 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kopfkit.runtime.client import Client, Object, Objects, Resource
-from kopfkit.runtime.errors import ApiError, Conflict, NotFound
+from kopfkit.runtime.api.client import Client, Object, Objects, Resource
+from kopfkit.runtime.api.errors import ApiError, Conflict, NotFound
 
 SECRETS: Final = Resource("", "v1", "secrets")
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments")
@@ -48,7 +48,11 @@ class Owned:
 
 
 async def run(client: Client, owned: Owned, *, look: float = LOOK) -> None:
-    """Look for ever; what fails is logged once and tried again at the next look."""
+    """Look for ever; what fails is logged once and tried again at the next look.
+
+    Raises:
+        KopfkitError: the credentials have ended, and there are no new ones.
+    """
     told = ""
     while True:
         try:

@@ -47,6 +47,14 @@ _CONVERTED: Final = (
     "(params.spec.versions.exists(v, v.storage && v.name == request.resource.version) && "
     "params.status.storedVersions.all(s, s == request.resource.version))"
 )
+# Who deletes what an owner leaves, by the account of its own and by that of the whole manager.
+_COLLECTORS: Final = (
+    "system:serviceaccount:kube-system:generic-garbage-collector",
+    "system:kube-controller-manager",
+)
+_COLLECTED: Final = (
+    f"request.operation == 'DELETE' && request.userInfo.username in {[*_COLLECTORS]!r}"
+)
 _OF_CRD: Final = f"request.resource.group == '{_CRDS}'"
 _EXEMPT: Final = f"{_OF_CRD} || has(object.metadata.deletionTimestamp)"
 _SCALE: Final = "(has(request.subResource) && request.subResource == 'scale')"
@@ -78,13 +86,23 @@ def policy_name(crd: str) -> str:
     return f"conversion.{crd}"
 
 
-def policy(crd: str, carried: Carried | None = None, others: Iterable[str] = ()) -> dict[str, Any]:
+def policy(
+    crd: str,
+    carried: Carried | None = None,
+    others: Iterable[str] = (),
+    siblings: Iterable[str] = (),
+) -> dict[str, Any]:
     """The policy that keeps a CRD's conversion, and what the conversion carries.
+
+    It also keeps CRDs, and with them all objects, when their owner is deleted: OLM v1 makes a
+    ClusterExtension the owner of the bundle's CRDs (operator-controller v1.11.0,
+    internal/operator-controller/applier, OwnerReferences of what it applies).
 
     Args:
         crd: its name.
         carried: what the conversion carries; None where that is not looked after.
         others: versions that are served and not stored.
+        siblings: names of CRDs of the same operator, kept from the garbage collector as well.
     """
     plural, _, group = crd.partition(".")
     versions = sorted({*others, *(carried.spokes if carried is not None else ())})
@@ -96,18 +114,33 @@ def policy(crd: str, carried: Carried | None = None, others: Iterable[str] = ())
             "resources": ["customresourcedefinitions"],
             "resourceNames": [crd],
             "scope": "Cluster",
-        }
+        },
+        {
+            "apiGroups": [_CRDS],
+            "apiVersions": ["v1"],
+            "operations": ["DELETE"],
+            "resources": ["customresourcedefinitions"],
+            "resourceNames": sorted({crd, *siblings}),
+            "scope": "Cluster",
+        },
     ]
     validations = [
         {
-            "expression": f"!({_OF_CRD}) || !({_TAKEN_AWAY}) || "
+            "expression": f"!({_OF_CRD}) || request.operation == 'DELETE' || !({_TAKEN_AWAY}) || "
             f"({_ONE_STORED} && ({_ONE_SERVED} || {_BY_OLM}))",
             "message": f"the conversion of {crd} stays: without it, reads through a version"
             " that is not stored lose fields, and writes lose them for good. To take it "
             "away, first serve the stored version only, with nothing stored in another "
             "(status.storedVersions).",
             "reason": "Forbidden",
-        }
+        },
+        {
+            "expression": f"!({_COLLECTED})",
+            "messageExpression": "'the CRD ' + request.name + ' stays with all its objects when "
+            "its owner is deleted. To delete them all: kubectl delete crd ' + request.name",
+            "message": "a CRD stays with all its objects when its owner is deleted",
+            "reason": "Forbidden",
+        },
     ]
     if versions:
         rules.append(

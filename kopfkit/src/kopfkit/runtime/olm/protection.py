@@ -14,20 +14,22 @@ what they share with it and take no write, and the next installation finds all a
 From anybody but OLM the end of the conversion is refused while another version than the stored one
 is served, and from everybody while objects are stored in two versions: then no version shows all.
 
-The same policy keeps what the conversion carries for versions that lack it (`policies`).
+The same policy keeps what the conversion carries for versions that lack it, and the operator's
+CRDs where the garbage collector would delete them with their owner, as a ClusterExtension is
+(`policies`).
 
 The policy and its binding belong to the CRD: they go with it, and with nothing else.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import AlreadyExists, ApiError, Conflict, NotFound
-from kopfkit.runtime.fields import differences
-from kopfkit.runtime.looking import look_for_ever
-from kopfkit.runtime.policies import GROUP, Carried, binding, policy, policy_name
+from kopfkit.runtime.api.client import Client, Object, Resource
+from kopfkit.runtime.api.errors import AlreadyExists, ApiError, Conflict, NotFound
+from kopfkit.runtime.api.fields import differences
+from kopfkit.runtime.manager.looking import look_for_ever
+from kopfkit.runtime.olm.policies import GROUP, Carried, binding, policy, policy_name
 
 __all__ = ["BINDINGS", "POLICIES", "Carried", "Protection", "binding", "policy", "policy_name"]
 
@@ -51,6 +53,7 @@ class Protection:
         crd: the CRD's name.
         may: whether this process may write now.
         carried: what the converter keeps in objects of old versions; None to protect the CRD only.
+        siblings: names of the operator's other CRDs.
         interval: seconds between two looks.
     """
 
@@ -61,10 +64,11 @@ class Protection:
         *,
         may: Callable[[], bool],
         carried: Carried | None = None,
+        siblings: Iterable[str] = (),
         interval: float = INTERVAL,
     ) -> None:
         self._client, self._crd, self._may, self._interval = client, crd, may, interval
-        self._carried = carried
+        self._carried, self._siblings = carried, tuple(siblings)
         self._told: set[str] = set()
 
     async def run(self) -> None:
@@ -89,7 +93,7 @@ class Protection:
             for each in crd["spec"]["versions"]
             if each["served"] and not each["storage"]
         ]
-        wanted = policy(self._crd, self._carried, others)
+        wanted = policy(self._crd, self._carried, others, self._siblings)
         wishes = ((POLICIES, wanted), (BINDINGS, binding(self._crd)))
         for resource, wish in wishes:
             await self._ensure(resource, wish, crd)

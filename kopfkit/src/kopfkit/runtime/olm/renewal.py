@@ -7,7 +7,9 @@ The kubelet takes up to a minute to bring the Secret to a pod. So the process wa
 itself, and hands the pair over when the CRDs trust its authority: earlier the API server would
 refuse the new certificate, and later the old one.
 
-Where the Secret names no authority (`olmCAKey`) nothing is done: the files alone decide.
+Under OLM v1 cert-manager writes the Secret, and its cainjector the authority into what calls the
+webhook, each by itself; for the process it is the same. Where the Secret names no authority (the
+service CA's) nothing is done: the files alone decide.
 """
 
 import asyncio
@@ -20,13 +22,14 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from kopfkit.runtime.client import Client, Object, Resource
-from kopfkit.runtime.errors import ApiError
-from kopfkit.runtime.ownership import SECRETS
+from kopfkit.runtime.api.client import Client, Object, Resource
+from kopfkit.runtime.api.errors import ApiError, Unauthorized
+from kopfkit.runtime.olm.ownership import SECRETS
 
 CRDS: Final = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions")
-# OLM's key for the authority in the Secret (OLMCAPEMKey); tls.* are Kubernetes' own.
-AUTHORITY: Final = "olmCAKey"
+# Keys for the authority in the Secret: OLM v0's (OLMCAPEMKey), and cert-manager's; tls.* are
+# Kubernetes' own.
+AUTHORITIES: Final = ("olmCAKey", "ca.crt")
 log = logging.getLogger(__name__)
 
 # Seconds after which a watch begins anew.
@@ -66,6 +69,9 @@ async def run(client: Client, renewed: Renewed, take: Take) -> None:
 
     Args:
         take: uses certificate and key (PEM); true if they are others than are in use.
+
+    Raises:
+        KopfkitError: the credentials have ended, and there are no new ones.
     """
     told = ""
     while True:
@@ -77,6 +83,9 @@ async def run(client: Client, renewed: Renewed, take: Take) -> None:
             if str(error) != told:
                 log.error("cannot follow Secret %s: %s", renewed.secret, error)
             told = str(error)
+            if isinstance(error, Unauthorized):
+                # The token has ended, and a watch does not read the new one by itself.
+                await client.open()
         # A server that is about to stop ends a watch at once, and would be asked without a pause.
         if told or time.monotonic() - began < AGAIN:
             await asyncio.sleep(AGAIN)
@@ -102,10 +111,11 @@ async def follow(client: Client, renewed: Renewed, take: Take, *, seconds: int =
 def pair(secret: Object) -> Pair | None:
     """What the Secret holds; None if that is not all of it, or cannot be read."""
     data = secret.get("data") or {}
+    named = next((name for name in AUTHORITIES if data.get(name)), AUTHORITIES[0])
     try:
         certificate, key, authority = (
             base64.b64decode(data.get(name) or "", validate=True)
-            for name in ("tls.crt", "tls.key", AUTHORITY)
+            for name in ("tls.crt", "tls.key", named)
         )
     except (binascii.Error, ValueError, TypeError):
         return None

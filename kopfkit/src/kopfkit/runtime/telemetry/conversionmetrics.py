@@ -1,11 +1,11 @@
-"""Prometheus metrics of a conversion webhook.
+"""Prometheus metrics of a webhook.
 
 Has the shape of `kopfkit.conversion`'s observer without importing it: either can be used alone.
 """
 
 from collections.abc import Mapping
 
-from kopfkit.runtime.metrics import Metrics
+from kopfkit.runtime.telemetry.metrics import Metrics
 
 
 class ConversionMetrics:
@@ -28,6 +28,12 @@ class ConversionMetrics:
         )
         self._duration = metrics.histogram(
             "conversion_duration_seconds", "From a review's headers to its answer."
+        )
+        self._admissions = metrics.counter(
+            "admission_reviews_total",
+            "AdmissionReviews by result: allowed, denied, undecided (the failure policy decides), "
+            "or refused: what no API server sends.",
+            ("webhook", "result"),
         )
         self._active = metrics.gauge("conversion_reviews_active", "Reviews under way.")
         self._connections = metrics.gauge("webhook_connections", "Open connections.")
@@ -59,6 +65,10 @@ class ConversionMetrics:
     def refused(self) -> None:
         """Something was sent that is no review; it took no time that anybody waited for."""
         self._reviews.labels("refused").inc()
+
+    def admitted(self, webhook: str, result: str) -> None:
+        """An AdmissionReview was answered."""
+        self._admissions.labels(webhook, result).inc()
 
     def active(self, reviews: int) -> None:
         """So many reviews are under way."""

@@ -12,7 +12,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from kopfkit.runtime.listening import listen
+from kopfkit.runtime.telemetry.listening import listen
 
 PATH: Final = "/metrics"
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from aiohttp import web
 
-from kopfkit.runtime.listening import listen
+from kopfkit.runtime.telemetry.listening import listen
 
 # The kubelet asks in short intervals; a connection left open would hold the process up at its end.
 _HEADERS: Final = {"Connection": "close"}

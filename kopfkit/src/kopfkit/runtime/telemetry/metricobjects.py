@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from kopfkit.runtime.metrics import Metrics
-from kopfkit.runtime.store import Key, Object, Store
+from kopfkit.runtime.manager.store import Key, Object, Store
+from kopfkit.runtime.telemetry.metrics import Metrics
 
 # Different (type, status, reason) per kind. A controller has a few dozen; a status that somebody
 # else writes may hold anything.

@@ -16,8 +16,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
-from kopfkit.runtime.errors import ApiError, NotLeading
-from kopfkit.runtime.queue import Observer, WorkQueue
+from kopfkit.runtime.api.errors import ApiError, NotLeading
+from kopfkit.runtime.manager.queue import Observer, WorkQueue
 
 # Upper bounds in seconds. A settled reconcile takes under a millisecond, a write some; what takes
 # longer than a few seconds is a server in trouble.

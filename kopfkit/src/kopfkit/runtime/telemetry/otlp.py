@@ -20,7 +20,7 @@ import aiohttp
 import msgspec
 
 from kopfkit.errors import KopfkitError
-from kopfkit.runtime.tracing import Attribute, Span
+from kopfkit.runtime.telemetry.tracing import Attribute, Span
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from kopfkit.runtime.queue import Observer
+from kopfkit.runtime.manager.queue import Observer
 
 # OTLP's SpanKind.
 INTERNAL: Final = 1
@@ -157,6 +157,9 @@ class ConversionTracing:
 
     def refused(self) -> None:
         """A stranger's request is no work of ours."""
+
+    def admitted(self, webhook: str, result: str) -> None:
+        """It takes less time than its span would."""
 
     def active(self, reviews: int) -> None:
         """Nothing that a span would tell."""

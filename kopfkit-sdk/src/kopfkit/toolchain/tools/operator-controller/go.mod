@@ -1,4 +1,4 @@
-module kopfkit.test/resolver
+module kopfkit.local/tools/olm-v1
 
 go 1.26.3
 

@@ -11,8 +11,14 @@ import (
 	"github.com/operator-framework/operator-registry/alpha/declcfg"
 )
 
-// choose asks OLM v1's resolver about one ClusterExtension.
-func choose(asked request) (string, error) {
+// installed is somebody's bundle; without a name nothing is installed.
+type installed struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// chosen is the name of the bundle that the resolver gives to one ClusterExtension.
+func chosen(asked request) (string, error) {
 	text := make([][]byte, len(asked.Catalog))
 	for at, blob := range asked.Catalog {
 		text[at] = blob
@@ -31,13 +37,17 @@ func choose(asked request) (string, error) {
 	extension.Spec.Source.Catalog = &ocv1.CatalogFilter{
 		PackageName: asked.Package,
 		Channels:    asked.Channels,
+		Version:     asked.Version,
 	}
-	installed := &ocv1.BundleMetadata{Name: asked.Installed.Name, Version: asked.Installed.Version}
+	var there *ocv1.BundleMetadata
+	if asked.Installed.Name != "" {
+		there = &ocv1.BundleMetadata{Name: asked.Installed.Name, Version: asked.Installed.Version}
+	}
 	resolver := resolve.CatalogResolver{
 		WalkCatalogsFunc: resolve.CatalogWalker(list, get),
 		Validations:      []resolve.ValidationFunc{resolve.NoDependencyValidation},
 	}
-	bundle, _, _, err := resolver.Resolve(context.Background(), extension, installed)
+	bundle, _, _, err := resolver.Resolve(context.Background(), extension, there)
 	if err != nil {
 		return "", err
 	}

@@ -1,10 +1,19 @@
 """Docks (v1alpha1, v1) and Cranes (v1beta1, v1). Each is converted by its own Converter."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from kopfkit.controller import Context, Controller, Object, Operator
+from kopfkit.controller import (
+    Admission,
+    Context,
+    Controller,
+    FieldError,
+    FieldFinding,
+    Object,
+    Operator,
+)
 from kopfkit.controller.kinds import CONFIG_MAPS
 from kopfkit.conversion import Converter, Spoke, known_fields
 from kopfkit.crd import ConditionedStatus, CustomResource, Version
@@ -87,6 +96,24 @@ async def keep_crane(crane: Object[Crane, ConditionedStatus], ctx: Context) -> N
     await ctx.apply({"apiVersion": "v1", "kind": "ConfigMap", "data": data})
 
 
+def default_crane(crane: Object[Crane, ConditionedStatus]) -> None:
+    if crane.spec.tons > 10 and not crane.spec.dock:
+        crane.spec.dock = "main"
+
+
+def validate_crane(
+    crane: Object[Crane, ConditionedStatus], old: Object[Crane, ConditionedStatus] | None
+) -> Iterator[FieldFinding]:
+    if crane.spec.tons > 50:
+        yield FieldError("spec.tons", "must be 50 at most: use two cranes")
+    if crane.spec.dock == "closed":
+        yield FieldError("spec.dock", "is closed: name another")
+    if crane.spec.dock == "cursed":
+        raise RuntimeError("a mistake in the function")
+    if old is not None and crane.spec.tons < old.spec.tons:
+        yield FieldError("spec.tons", f"must not shrink: it is {old.spec.tons}")
+
+
 OPERATOR = Operator(
     "harbour-operator",
     "0.1.0",
@@ -98,4 +125,5 @@ OPERATOR = Operator(
         converter(DOCK, "length", "metres", 1),
         converter(CRANE, "kilograms", "tons", 1000),
     ],
+    admission=Admission(CRANE, CRANE_V1, default=default_crane, validate=validate_crane),
 )

@@ -1,0 +1,1 @@
+"""Images without a Docker engine: what goes into them, OCI layouts, registries."""

@@ -1,0 +1,1 @@
+"""kind clusters: their node image, registry, storage and metrics-server."""

@@ -1,1 +1,0 @@
-"""Everything around a kopf operator that is not the operator's own subject."""
