@@ -21,6 +21,8 @@ from kopfkit.host.progress import Progress
 # the release of the machine that makes it.
 RELEASE = "bookworm"
 _QUIET = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+# Without it, Debian 12 merges /usr by a package that brings perl: 48 MB and 5 s more.
+_MERGED_USR = Path("/usr/share/mmdebstrap/hooks/merged-usr")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
@@ -113,26 +115,25 @@ def _foreign(architecture: str) -> list[str]:
     return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
 
 
-def bootstrap(target: Path, packages: Sequence[str], progress: Progress) -> None:
-    """Unpack a minimal Debian with `packages` into `target`, as root.
+def bootstrap(archive: Path, packages: Sequence[str], progress: Progress) -> None:
+    """Write a root file system of Debian with `packages` to the tar file `archive`, as root. It has
+    what the packages depend on, no apt, and neither documentation nor translations.
 
-    Raises KopfkitError; then, as after a Ctrl-C, nothing is left mounted under the target.
+    Raises KopfkitError; nothing of it stays mounted, as mmdebstrap(1) has mounts of its own.
     """
-    install({"debootstrap": "debootstrap"}, progress)
-    words: list[str] = [find("debootstrap") or "debootstrap", "--variant=minbase"]
+    install({"mmdebstrap": "mmdebstrap"}, progress)
+    program = find("mmdebstrap") or "mmdebstrap"
+    words = [program, "--mode=root", "--variant=essential", "--format=tar"]
     if packages:
         words.append(f"--include={','.join(packages)}")
     if _KEYRING.exists():
         words.append(f"--keyring={_KEYRING}")
-    try:
-        process.run([*words, RELEASE, str(target), mirror()], env={**os.environ, **_QUIET})
-    except BaseException:
-        unmount(target)
-        raise
-    unmount(target)
-    for dead in ("var/cache/apt", "var/lib/apt/lists", "var/log", "usr/share/doc"):
-        for entry in (target / dead).iterdir() if (target / dead).is_dir() else ():
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    if _MERGED_USR.exists():
+        words.append(f"--hook-directory={_MERGED_USR}")
+    words += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale")]
+    # Its working directory goes with the archive's, also where it is killed.
+    env = {**os.environ, **_QUIET, "TMPDIR": str(archive.parent)}
+    process.run([*words, RELEASE, str(archive), mirror()], env=env)
 
 
 def mirror() -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kopfkit.docker import context, debian
 from kopfkit.docker.engine import Engine
-from kopfkit.host import paths, process
+from kopfkit.host import paths
 from kopfkit.host.progress import Progress
 from kopfkit.kind import preload, storage
 from kopfkit.toolchain import build, toolchain
@@ -143,16 +143,10 @@ def root(engine: Engine, progress: Progress) -> str:
 
 def _import(engine: Engine, tag: str, packages: tuple[str, ...], progress: Progress) -> None:
     """Make the image `tag` from a minimal Debian with `packages`."""
-    place = Path(tempfile.mkdtemp(prefix="root-", dir=paths.cache_dir()))
-    try:
-        files = place / "root"
-        debian.bootstrap(files, packages, progress)
-        archive = place / "root.tar"
-        process.run(["tar", "--create", "--one-file-system", "--file", archive, "-C", files, "."])
+    with tempfile.TemporaryDirectory(prefix="root-", dir=paths.cache_dir()) as place:
+        archive = Path(place) / "root.tar"
+        debian.bootstrap(archive, packages, progress)
         engine.docker("import", str(archive), tag)
-    finally:
-        debian.unmount(place)
-        shutil.rmtree(place, ignore_errors=True)
 
 
 class _readable:
