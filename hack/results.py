@@ -12,6 +12,8 @@ from parts import Outcome
 SLOWEST = 10
 # Lines of a failed part's log that are shown; the log has the rest.
 _SHOWN = 400
+# Lines of a failed test's reason in the closing list, and their width.
+_WHY, _WIDE = 6, 400
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Case:
         name: path and name of the test.
         seconds: with its fixtures.
         state: "passed", "failed" or "skipped".
-        reason: why it was skipped.
+        reason: why it failed or was skipped.
     """
 
     name: str
@@ -40,15 +42,16 @@ def read(junit: Path) -> list[Case]:
     found = []
     for case in root.iter("testcase"):
         skipped = case.find("skipped")
-        bad = case.find("failure") is not None or case.find("error") is not None
+        bad = next((it for it in case if it.tag in ("failure", "error")), None)
+        told = bad if bad is not None else skipped
         # An expected failure has run.
         left_out = skipped is not None and skipped.get("type") != "pytest.xfail"
         found.append(
             Case(
                 f"{case.get('classname', '')}::{case.get('name', '')}".lstrip(":"),
                 float(case.get("time", "0")),
-                "failed" if bad else "skipped" if left_out else "passed",
-                (skipped.get("message") or "") if skipped is not None else "",
+                "failed" if bad is not None else "skipped" if left_out else "passed",
+                (told.get("message") or "") if told is not None else "",
             )
         )
     return found
@@ -84,6 +87,16 @@ def left_out(cases: Iterable[Case]) -> list[str]:
         if case.state == "skipped":
             reasons.setdefault(case.reason, []).append(case.name)
     return [f"{len(names)} tests: {reason}" for reason, names in reasons.items()]
+
+
+def failed(cases: Iterable[Case]) -> list[str]:
+    """What failed, and the beginning of why: the last lines of a long log are what is kept."""
+    return [
+        line
+        for case in cases
+        if case.state == "failed"
+        for line in (case.name, *(f"  {why}"[:_WIDE] for why in case.reason.splitlines()[:_WHY]))
+    ]
 
 
 def failures(outcome: Outcome) -> list[str]:

@@ -178,6 +178,7 @@ def tell(run: Run, times: Path, last: dict[str, float]) -> int:
                 if each.code is None
             ),
         ],
+        "Failed": results.failed(every),
     }
     for title, lines in sections.items():
         if lines:

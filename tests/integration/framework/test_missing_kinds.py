@@ -1,6 +1,7 @@
 """Kinds that the cluster does not have: not yet, no longer, and again."""
 
 import re
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +44,7 @@ def test_a_kind_that_comes_and_goes_stops_nobody_and_is_picked_up(
     process.says(MISSING)
     process.says("Became leader")
     (port,) = re.findall(r"health port (\d+)", process.logs())
-    eventually(lambda: _answers(f"http://127.0.0.1:{port}/readyz"))
+    eventually(lambda: _status(f"http://127.0.0.1:{port}/readyz") == 200)
 
     def shelf(name: str, **spec: Any) -> Callable[[], Any]:
         body = {"apiVersion": "tests.example.com/v1", "kind": "Shelf", "spec": spec}
@@ -100,6 +101,10 @@ def test_a_kind_that_comes_and_goes_stops_nobody_and_is_picked_up(
     assert process.faults() == []
 
 
-def _answers(url: str) -> bool:
-    with urllib.request.urlopen(url) as answer:
-        return bool(answer.status == 200)
+def _status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code

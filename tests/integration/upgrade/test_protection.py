@@ -215,6 +215,32 @@ def test_the_crd_and_its_objects_stay_when_their_owner_is_deleted(protected: Any
         Content_Type="application/merge-patch+json").ok()  # fmt: skip
 
 
+async def test_its_siblings_may_be_deleted_when_the_crd_is_gone(
+    flippable: Any, client: Client
+) -> None:
+    hello, sibling = flippable(), flippable()
+    api = hello.installed.api
+    await Protection(client, hello.name, may=lambda: True, siblings=[sibling.name]).once()
+    refused(hello)
+    # The garbage collector takes the policy with the CRD, seconds later: not in this test.
+    for resource in (POLICIES, BINDINGS):
+        live = await client.get(resource, None, policy_name(hello.name))
+        del live["metadata"]["ownerReferences"]
+        await client.replace(resource, None, live)
+    try:
+        api("DELETE", f"{CRDS}/{hello.name}").ok()
+        hello.eventually(
+            lambda: api("GET", f"{CRDS}/{hello.name}"), lambda answer: answer.status == 404
+        )
+        # The policy's parameter goes from the API server's own cache some milliseconds later.
+        for _ in range(20):
+            assert api("DELETE", f"{CRDS}/{sibling.name}?dryRun=All").status == 200
+            await asyncio.sleep(0.1)
+    finally:
+        for resource in (BINDINGS, POLICIES):
+            api("DELETE", resource.path(None, policy_name(hello.name)))
+
+
 def test_who_deletes_the_crd_itself_is_not_held_up(protected: Any) -> None:
     refused(protected)
 

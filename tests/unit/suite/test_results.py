@@ -29,6 +29,7 @@ def test_each_test_is_counted_once_and_an_expected_failure_has_run(
     assert results.closing(cases) == "2 passed, 2 failed, 1 skipped"
     assert results.slowest(cases)[0].endswith("1.5 s  tests.a::test_good")
     assert results.left_out(cases) == ["1 tests: no root"]
+    assert results.failed(cases) == ["tests.a::test_bad", "  no", "tests.a::test_broken", "  no"]
 
 
 def test_a_run_that_wrote_no_file_or_half_of_one_has_no_tests(tmp_path: Path) -> None:

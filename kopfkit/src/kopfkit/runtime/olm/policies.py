@@ -177,7 +177,8 @@ def binding(crd: str) -> dict[str, Any]:
         "metadata": {"name": policy_name(crd)},
         "spec": {
             "policyName": policy_name(crd),
-            "paramRef": {"name": crd, "parameterNotFoundAction": "Deny"},
+            # Without the CRD there are no objects, and its siblings may be deleted.
+            "paramRef": {"name": crd, "parameterNotFoundAction": "Allow"},
             "validationActions": ["Deny"],
         },
     }
