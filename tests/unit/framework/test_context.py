@@ -232,20 +232,44 @@ def test_a_status_waits_for_the_pods_to_be_made_but_not_for_ever() -> None:
     assert run(body).requeue_after == timedelta(minutes=1)
 
 
-def test_many_that_wait_get_more_patience_and_it_ends() -> None:
-    class Time:
-        now = 0.0
+class Time:
+    now = 0.0
 
-    patience = Patience(lambda: Time.now)
-    first = patience.left(("ns", "x0"))
+
+@pytest.fixture
+def patience() -> Patience:
+    Time.now = 0.0
+    return Patience(lambda: Time.now)
+
+
+def test_many_that_wait_get_more_patience_and_it_ends(patience: Patience) -> None:
+    first = patience.left(("ns", "x0"), told=True)
     for number in range(1, 1000):
-        patience.left(("ns", f"x{number}"))
+        patience.left(("ns", f"x{number}"), told=True)
     assert first == 1
-    assert patience.left(("ns", "x0")) == 30
+    assert patience.left(("ns", "x0"), told=True) == 30
     Time.now = 31.0
-    assert patience.left(("ns", "x0")) < 0
+    assert patience.left(("ns", "x0"), told=True) < 0
     patience.forget(("ns", "x0"))
-    assert patience.left(("ns", "x0")) > 0
+    assert patience.left(("ns", "x0"), told=True) > 0
+
+
+def test_of_few_that_wait_none_is_told_before_its_pods_are_made(patience: Patience) -> None:
+    for number in range(20):
+        assert patience.left(("ns", f"x{number}"), told=False) == 1
+    Time.now = 3.0
+    # A second at a time: many others may come meanwhile.
+    assert 0 < patience.left(("ns", "x19"), told=False) <= 1
+    Time.now = 31.0
+    assert patience.left(("ns", "x19"), told=False) <= 0
+
+
+def test_of_many_that_wait_each_is_told_once_at_once(patience: Patience) -> None:
+    for number in range(100):
+        patience.left(("ns", f"x{number}"), told=False)
+    assert patience.left(("ns", "x0"), told=False) == 0
+    assert patience.left(("ns", "new"), told=False) == 0
+    assert patience.left(("ns", "x0"), told=True) > 20
 
 
 def test_why_pods_do_not_start_is_read_and_looked_at_again() -> None:

@@ -199,7 +199,7 @@ async def _reconcile(
 
 
 class _NoPatience(Patience):
-    def left(self, key: Key) -> float:
+    def left(self, key: Key, *, told: bool) -> float:
         return 0.0
 
 

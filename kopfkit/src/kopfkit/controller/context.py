@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kopfkit.controller import refusals
 from kopfkit.controller.building import Builder
-from kopfkit.controller.children import Children, Result
+from kopfkit.controller.children import Children, Result, asked_before
 from kopfkit.controller.errors import Vanished
 from kopfkit.controller.jobs import JobReader, JobState
 from kopfkit.controller.kinds import PERSISTENT_VOLUME_CLAIMS, Kind
@@ -394,13 +394,14 @@ class Context:
     def settle(self, workload: Raw | None) -> None:
         """Stop here, without a status, while children were just applied or the controller of a
         workload is about to make its pods, for some seconds at most: one status is written instead
-        of three.
+        of three. Where many objects wait, the first status of a generation does not.
 
         Raises:
             Settling: not to be caught.
         """
         if self.wrote or (workload is not None and not rollout(workload).settled):
-            left = self._parts.patience.left(key_of(self._owner))
+            told = asked_before(self._owner)
+            left = self._parts.patience.left(key_of(self._owner), told=told)
             if left > 0:
                 raise Settling(left)
 

@@ -1,6 +1,8 @@
 """How long a status waits for the controllers of the children to make the pods.
 
-Without it every creation would be told three times within milliseconds.
+Without it every creation would be told three times within milliseconds. Where many objects wait,
+that takes their children's controllers longer than a person wants to wait for a first sign: then
+each is told at once, and once more when its pods are made.
 """
 
 import time
@@ -16,6 +18,8 @@ _SETTLE: Final = 1.0
 # make it longer.
 _EACH: Final = 0.2
 _LONGEST: Final = 30.0
+# Objects that wait, from which on a status that nobody has seen waits no longer.
+_MANY: Final = 25
 
 
 class Patience:
@@ -30,15 +34,23 @@ class Patience:
         # Since when, and until when at most.
         self._waits: dict[Key, tuple[float, float]] = {}
 
-    def left(self, key: Key) -> float:
-        """Seconds the status of an object may still wait."""
+    def left(self, key: Key, *, told: bool) -> float:
+        """Seconds the status of an object may still wait.
+
+        Args:
+            key: of the object.
+            told: whether it has a status of its current generation.
+        """
         now = self._clock()
         since, until = self._waits.get(key, (now, now))
         others = len(self._waits)
         # Never shorter than it was: who came last is served last, when few others are left.
         until = max(until, since + min(_SETTLE + _EACH * others, _LONGEST))
         self._waits[key] = since, until
-        return until - now
+        if told:
+            return until - now
+        # Looked at again soon: many may have come.
+        return 0.0 if others >= _MANY else min(until - now, _SETTLE)
 
     def forget(self, key: Key) -> None:
         """The status was written, or is not to be."""
