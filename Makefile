@@ -48,6 +48,8 @@ STAMP := $(VENV)/.complete
 # Beside .venv, not in it: tests and releases need none of it. In .venv's versions where both have a package.
 SITE_PACKAGES := build/docs-packages
 SITE_STAMP := $(SITE_PACKAGES)/.complete
+# A generator knows the newest release; to ask for it first takes as long as to generate.
+WITH_VERSION = $(if $(filter-out file,$(origin VERSION)),--version $(VERSION))
 # Images are named to a generator where somebody named them here: the history may say which image of
 # a release was published, by digest.
 WITH_IMG = $(if $(filter-out file,$(origin IMG) $(origin IMAGE_TAG_BASE)),--img $(IMG))
@@ -122,15 +124,15 @@ generate: manifests chart ## Generate everything that follows from the types and
 
 .PHONY: manifests
 manifests: $(STAMP) ## Write config/: CRD, RBAC, Deployments, samples.
-	@$(KOPFKIT) manifests $(WITH_IMG) --version $(VERSION)
+	@$(KOPFKIT) manifests $(WITH_IMG) $(WITH_VERSION)
 
 .PHONY: chart
 chart: $(STAMP) ## Write chart/: the Helm chart, with values, their schema and a README.
-	@$(KOPFKIT) chart generate $(WITH_IMG) --version $(VERSION)
+	@$(KOPFKIT) chart generate $(WITH_IMG) $(WITH_VERSION)
 
 .PHONY: chart-package
 chart-package: $(STAMP) ## Pack the Helm chart as dist/NAME-VERSION.tgz.
-	@$(KOPFKIT) chart package $(WITH_IMG) --version $(VERSION)
+	@$(KOPFKIT) chart package $(WITH_IMG) $(WITH_VERSION)
 
 .PHONY: test
 test: $(STAMP) $(SITE_STAMP) ## Unit, integration (real kube-apiserver and etcd) and e2e tests (kind and OLM).
@@ -290,7 +292,7 @@ guard-push: $(STAMP) ## Push the image of the guard.
 
 .PHONY: bundle
 bundle: $(STAMP) ## Generate bundle/ and bundle.Dockerfile.
-	@$(KOPFKIT) bundle generate --version $(VERSION) $(WITH_IMG) $(if $(CHANNELS),--channels $(CHANNELS)) --default-channel $(DEFAULT_CHANNEL)
+	@$(KOPFKIT) bundle generate $(WITH_VERSION) $(WITH_IMG) $(if $(CHANNELS),--channels $(CHANNELS)) --default-channel $(DEFAULT_CHANNEL)
 
 .PHONY: bundle-validate
 bundle-validate: $(STAMP) ## Validate the bundle: our checks, operator-sdk's, a real API server's; every finding at once.

@@ -1,6 +1,7 @@
 """The running operator and its children: made, repaired, left alone."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -38,6 +39,24 @@ def test_a_helloworld_becomes_a_deployment_and_a_service_in_three_writes(
     ]
     # The audit log comes after the answer.
     eventually(lambda: [each for each in operator.writes() if "three-writes" in each] == wanted)
+
+
+def test_in_a_burst_each_is_told_at_once_and_once_more_when_its_pods_are_made(
+    hello: Create, operator: Any
+) -> None:
+    burst = [hello(f"burst-{number:02}") for number in range(60)]
+    for one in burst:
+        one.settled()
+
+    def told() -> Counter[str]:
+        return Counter(each for each in operator.writes() if "burst-" in each)
+
+    # The audit log comes after the answer.
+    eventually(lambda: len(told()) == 3 * len(burst))
+    counts = {count for write, count in told().items() if " status " in write}
+    assert counts <= {1, 2}
+    assert 2 in counts
+    assert {count for write, count in told().items() if write.startswith("create")} == {1}
 
 
 def test_a_pod_of_ours_is_admitted_where_the_restricted_profile_is_enforced(
