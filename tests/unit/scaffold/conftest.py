@@ -1,5 +1,6 @@
 """A project of one kind, made in a temporary directory."""
 
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from kopfkit.scaffold.rendering import Kit
 
 ANSWERS = Answers("example.org", "cache-operator", "2026-11-29", "The cache team")
 MEMCACHED = {"group": "cache", "version": "v1alpha1", "kind": "Memcached"}
-KIT = Kit("0.4.0")
+# As the command has it.
+KIT = Kit(installed("kopfkit-sdk"))
 
 
 def create(root: Path, kit: Kit = KIT, **words: Any) -> None:

@@ -55,7 +55,7 @@ def test_the_recorded_commands_make_the_project_again(project: Answers) -> None:
     made = KIT.render(project)
     recorded = tomllib.loads(made["pyproject.toml"])["tool"]["kopfkit"]
     assert replay(recorded["commands"]) == project
-    assert recorded["version"] == "0.4.0"
+    assert recorded["version"] == KIT.version
     for path, text in made.items():
         assert text.endswith("\n"), path
         assert not text.endswith("\n\n"), path

@@ -180,12 +180,12 @@ def _edited(root: Path) -> None:
 
 def _newer(root: Path) -> None:
     path = root / "pyproject.toml"
-    path.write_text(path.read_text().replace('version = "0.4.0"', 'version = "9.0.0"'))
+    path.write_text(path.read_text().replace(f'version = "{KIT.version}"', 'version = "9.0.0"'))
 
 
 def _older(root: Path) -> None:
     path = root / "pyproject.toml"
-    path.write_text(path.read_text().replace('version = "0.4.0"', 'version = "0.3.0"'))
+    path.write_text(path.read_text().replace(f'version = "{KIT.version}"', 'version = "0.3.0"'))
     _repository(root)
 
 
@@ -208,7 +208,7 @@ def _broken(root: Path) -> None:
     [
         (lambda root: None, "is in no git repository"),
         (_edited, "has edits that are not committed\n  |  M README.md"),
-        (_newer, "is of kopfkit 9.0.0, and this is kopfkit 0.4.0"),
+        (_newer, f"is of kopfkit 9.0.0, and this is kopfkit {KIT.version}"),
         (_older, "is older than all templates that are here"),
         (_conflicting, "Resolve the conflicts in it first"),
         (_unrecorded, "has no [tool.kopfkit] version and commands"),
