@@ -251,7 +251,7 @@ def test_logs_secrets_and_what_the_schema_refuses(helm: Helm) -> None:
     done = helm.run("template", NAME, str(CHART), "--set=image.tag=,webhok.replicas=3")
     assert done.returncode == 1
     assert "webhok" in done.stderr
-    done = helm.run("template", NAME, str(CHART), "--set=image.tag=")
+    done = helm.run("template", NAME, str(CHART), "--set=image.tag=,image.digest=")
     assert "image.tag or image.digest is needed" in done.stderr
 
 
