@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from kopfkit.cli._target import target_options
 from kopfkit.cli.subscription import _confirm, _count, tell_left, way_back
 from kopfkit.cluster import manager
 from kopfkit.errors import KopfkitError
@@ -15,22 +16,6 @@ from kopfkit.packaging import injection
 
 # What a ClusterServiceVersion says about where it would like to be.
 _SUGGESTED = "operatorframework.io/suggested-namespace"
-
-
-def cluster(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which cluster."""
-    for option in (
-        click.option(
-            "--name", default="kopfkit", show_default=True, help="Name of the kopfkit cluster."
-        ),
-        click.option(
-            "--kubeconfig",
-            type=click.Path(path_type=Path),
-            help="Kubeconfig of any cluster, instead of --name.",
-        ),
-    ):
-        function = option(function)
-    return function
 
 
 def pulling(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,7 +41,7 @@ def pulling(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("bundle")
 @click.argument("image")
-@cluster
+@target_options
 @click.option(
     "--namespace", "-n", help="Namespace of the operator [default: the one the bundle suggests]."
 )
@@ -112,7 +97,7 @@ def run_bundle(
 
 @click.command("bundle-upgrade")
 @click.argument("image")
-@cluster
+@target_options
 @click.option(
     "--namespace", "-n", help="Namespace of the Subscription [default: where it is found]."
 )
@@ -162,7 +147,7 @@ def run_bundle_upgrade(
 
 @click.command()
 @click.argument("package")
-@cluster
+@target_options
 @click.option(
     "--namespace", "-n", help="Namespace of the Subscription [default: where it is found]."
 )

@@ -1,12 +1,11 @@
 """`kopfkit olm`: the Operator Lifecycle Manager in a cluster."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from kopfkit.cli._output import TEXT, output_option, show
+from kopfkit.cli._target import target_options
 from kopfkit.errors import KopfkitError
 from kopfkit.host import state
 from kopfkit.host.progress import Progress
@@ -15,27 +14,13 @@ from kopfkit.olm import olm as lifecycle
 from kopfkit.olm import olmparts, v1install
 
 
-def _target(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say which cluster."""
-    for option in (
-        click.option("--name", default="kopfkit", show_default=True, help="Name of the cluster."),
-        click.option(
-            "--kubeconfig",
-            type=click.Path(path_type=Path),
-            help="Kubeconfig of any cluster, instead of --name.",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
 @click.group()
 def olm() -> None:
     """Install, check or remove the Operator Lifecycle Manager."""
 
 
 @olm.command()
-@_target
+@target_options
 @click.option("--registry", help="host:port that the cluster pulls from and this machine pushes to "
               "[default: the kopfkit cluster's own; none: the public images].")  # fmt: skip
 @click.option(
@@ -101,7 +86,7 @@ def _say_v1(target: Path, output: str = "text") -> bool:
 
 
 @olm.command()
-@_target
+@target_options
 @output_option()
 @click.option("--v1", is_flag=True, help="Of OLM v1.")
 def status(name: str, kubeconfig: Path | None, output: str, v1: bool) -> None:
@@ -132,7 +117,7 @@ def status(name: str, kubeconfig: Path | None, output: str, v1: bool) -> None:
 
 
 @olm.command()
-@_target
+@target_options
 @click.option("--v1", is_flag=True, help="Remove OLM v1.")
 def uninstall(name: str, kubeconfig: Path | None, v1: bool) -> None:
     """Remove OLM; fails while it manages an operator."""
