@@ -35,6 +35,7 @@ class Debugger:
             length = 0
             while line := self._stream.readline().strip():
                 length = int(line.partition(b":")[2])
+            assert length, f"the connection was closed while {name!r} was waited for"
             message = json.loads(self._stream.read(length))
             if message["type"] == kind and name in (message.get("command"), message.get("event")):
                 return message

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -135,9 +135,10 @@ def test_a_debugger_stops_the_operator_in_its_pod(
     (port,) = ports.free(1)
     dev = Dev(checkout, kind_cluster, f"--img={images.operator}", f"--debug={port}")
     with developed(dev, kubectl):
-        dev.tells("the pods run the code of this checkout")
-        debugger = Debugger(port)
-        try:
+        # As soon as it says so; and again for the process that starts after a save.
+        waits = f"the pod waits for a debugger on 127.0.0.1:{port}"
+        dev.tells(waits)
+        with closing(Debugger(port)) as debugger:
             place = (str(checkout / "operator"), f"{devpods.PLACE}/src")
             debugger.attach((source, line), [place])
             world.create("stopped", {"replicas": 1})
@@ -151,5 +152,7 @@ def test_a_debugger_stops_the_operator_in_its_pod(
             debugger.ask("setBreakpoints", source={"path": str(source)}, breakpoints=[])
             debugger.ask("continue", threadId=thread)
             world.ready("stopped", 1)
-        finally:
-            debugger.close()
+            source.write_text("\n".join(lines) + "\n# saved\n")
+            dev.tells(rf"(?s){waits}.*{waits}")
+        with closing(Debugger(port)) as debugger:
+            debugger.attach()

@@ -5,6 +5,7 @@ import io
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import tarfile
@@ -145,6 +146,24 @@ def test_the_end_of_a_pod_ends_its_process_in_order(pod: Pod) -> None:
     assert pod.line() == "in order"
     assert pod.process.wait(60) == 0
     assert list(daemon.owned(pod.place)) == []
+
+
+def test_a_port_is_open_once_something_listens_on_it() -> None:
+    def listens(port: int) -> bool:
+        words = [sys.executable, "-c", devpods.LISTENS, f"{port}"]
+        return subprocess.run(words, check=False).returncode == 0
+
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+        assert not listens(port)
+        one.listen()
+        assert listens(port)
+        # Being looked at is no connection.
+        one.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            one.accept()
+    assert not listens(port)
 
 
 def deployments(root: Path) -> list[Any]:

@@ -31,6 +31,8 @@ READY = "the pods run the code of this checkout"
 # Seconds for a generation, and between two looks at the pods: one may have been replaced.
 _GENERATE = 60.0
 _LOOK = 2.0
+# The kubectl that forwards the debugger's port, among the children.
+_PORT = "port"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class _Dev(Session):
     children: dict[str, Child] = field(default_factory=dict)
     # The uid of the pod that was sent the code, by Deployment.
     sent: dict[str, str] = field(default_factory=dict)
+    # Whether a debugger can attach to what has been sent.
+    attachable: bool = False
     faults: dict[str, float] = field(default_factory=dict)
     ready: bool = False
 
@@ -157,6 +161,8 @@ class _Dev(Session):
                     continue
                 self.sent[name] = uid
             self._follow_pod(name, fitting[0])
+            if self._debugged(name) and not self._can_attach(fitting[0]):
+                waiting = True
         self._complain(faults)
         if not waiting and not self.ready:
             self.ready = True
@@ -167,27 +173,46 @@ class _Dev(Session):
         if self._debugged(name):
             debugger = importlib.import_module("debugpy")
             packages.append(Path(debugger.__path__[0]))
-        where = ("--namespace", pod["metadata"]["namespace"], pod["metadata"]["name"])
-        words = ("exec", "--stdin", *where, "--", "python3", "-c", devpods.RECEIVE)
+            self._stop_forwarding()
+        program = ("python3", "-c", devpods.RECEIVE)
+        words = ("exec", "--stdin", *_where(pod), "--", *program)
         self.target.kubectl.run(*words, input=devpods.archive(packages))
 
     def _follow_pod(self, name: str, pod: Any) -> None:
-        """Its log here; with a debugger, its port on this machine."""
-        metadata = pod["metadata"]
-        where = (f"--namespace={metadata['namespace']}", metadata["name"])
-        self._keep(f"log {metadata['uid']}", name, "logs", "--follow", "--tail=20", *where)
-        if self._debugged(name):
-            port = self.options.debug
-            key = f"port {metadata['uid']}"
-            quiet = Output(io.StringIO())
-            begun = key in self.children
-            self._keep(key, "port", "port-forward", *where, f"{port}:{port}", output=quiet)
-            if not begun:
-                self.output.say(f"the pod waits for a debugger on {ports.HOST}:{port}")
-                here = Path(sys.modules[self.operator.module].__path__[0]).parent
-                self.output.say(f"  its files are in {devpods.PLACE}/src, here in {here}")
+        """Have its log here."""
+        key = f"log {pod['metadata']['uid']}"
+        self._keep(key, name, "logs", "--follow", "--tail=20", *_where(pod), output=self.output)
 
-    def _keep(self, key: str, name: str, *words: str, output: Output | None = None) -> None:
+    def _can_attach(self, pod: Any) -> bool:
+        """Whether a debugger can attach to the pod's process by a port of this machine, which is
+        told when it can: an editor gives up where nothing listens yet."""
+        port = self.options.debug
+        if not self.attachable and not self._listens(pod):
+            return False
+        quiet = Output(io.StringIO())
+        self._keep(_PORT, "port", "port-forward", *_where(pod), f"{port}:{port}", output=quiet)
+        if not self.attachable and self.children[_PORT].told("Forwarding from"):
+            self.attachable = True
+            self.output.say(f"the pod waits for a debugger on {ports.HOST}:{port}")
+            here = Path(sys.modules[self.operator.module].__path__[0]).parent
+            self.output.say(f"  its files are in {devpods.PLACE}/src, here in {here}")
+        return self.attachable
+
+    def _listens(self, pod: Any) -> bool:
+        program = ("python3", "-c", devpods.LISTENS, f"{self.options.debug}")
+        try:
+            self.target.kubectl.run("exec", *_where(pod), "--", *program)
+        except CommandFailed:
+            return False
+        return True
+
+    def _stop_forwarding(self) -> None:
+        """kubectl would end with the process that is debugged, some time after it."""
+        self.attachable = False
+        if child := self.children.pop(_PORT, None):
+            localchildren.stop([child], self.output, _LOOK)
+
+    def _keep(self, key: str, name: str, *words: str, output: Output) -> None:
         """Have a kubectl running; one that has ended starts again."""
         if key in self.children and self.children[key].running():
             return
@@ -197,7 +222,7 @@ class _Dev(Session):
             [str(kubectl.program), f"--kubeconfig={kubectl.kubeconfig}", *words],
             env={},
             directory=self.target.directory,
-            output=output or self.output,
+            output=output,
         )
 
     def _complain(self, faults: list[Fault]) -> None:
@@ -212,3 +237,8 @@ class _Dev(Session):
 def _is_developed(pod: Any) -> bool:
     volumes = pod["spec"].get("volumes", [])
     return any(volume["name"] == devpods.VOLUME for volume in volumes)
+
+
+def _where(pod: Any) -> tuple[str, str]:
+    """How kubectl is told which pod."""
+    return f"--namespace={pod['metadata']['namespace']}", pod["metadata"]["name"]

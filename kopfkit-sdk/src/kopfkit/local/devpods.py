@@ -28,6 +28,16 @@ if os.path.exists(now):
 os.rename(fresh, now)
 os.kill(1, signal.SIGHUP)
 """
+# Exits with status 0 if something in the pod listens on 127.0.0.1 at the port that is its argument.
+# It does not connect: debugpy would take that for its client. Columns and the state 0A (listen) are
+# those of proc_net_tcp in the kernel's documentation.
+LISTENS = """\
+import sys
+port = f":{int(sys.argv[1]):04X}"
+with open("/proc/net/tcp") as table:
+    rows = [row.split() for row in table]
+sys.exit(not any(row[1].endswith(port) and row[3] == "0A" for row in rows))
+"""
 
 
 def developed(deployment: Object, words: Sequence[str], more: Sequence[str] = ()) -> Object:

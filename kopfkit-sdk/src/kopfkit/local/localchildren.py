@@ -116,6 +116,10 @@ class Child:
             return f"exited with status {code}"
         return f"was killed by {signal.Signals(-code).name}"
 
+    def told(self, text: str) -> bool:
+        """Whether `text` is in its last lines."""
+        return any(text in line for line in [*self._lines])
+
     def death(self) -> KopfkitError:
         """Why it is over, with the end of its output."""
         why = self.fate()
