@@ -272,6 +272,18 @@ def test_of_many_that_wait_each_is_told_once_at_once(patience: Patience) -> None
     assert patience.left(("ns", "x0"), told=True) > 20
 
 
+def test_the_last_of_many_are_told_at_once_too(patience: Patience) -> None:
+    for number in range(26):
+        patience.left(("ns", f"x{number}"), told=False)
+    for number in range(20):
+        patience.forget(("ns", f"x{number}"))
+    Time.now = 0.5
+    assert patience.left(("ns", "last"), told=False) == 0
+    # A calm has begun.
+    Time.now = 2.0
+    assert patience.left(("ns", "later"), told=False) == 1
+
+
 def test_why_pods_do_not_start_is_read_and_looked_at_again() -> None:
     told: list[Problem] = []
 

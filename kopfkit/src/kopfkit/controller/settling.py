@@ -33,6 +33,8 @@ class Patience:
         self._clock = clock
         # Since when, and until when at most.
         self._waits: dict[Key, tuple[float, float]] = {}
+        # Until when a status that nobody has seen waits no longer.
+        self._many = self._clock()
 
     def left(self, key: Key, *, told: bool) -> float:
         """Seconds the status of an object may still wait.
@@ -49,8 +51,11 @@ class Patience:
         self._waits[key] = since, until
         if told:
             return until - now
+        if others >= _MANY:
+            # Also for the last of them, when most have been told.
+            self._many = now + _SETTLE
         # Looked at again soon: many may have come.
-        return 0.0 if others >= _MANY else min(until - now, _SETTLE)
+        return 0.0 if now < self._many else min(until - now, _SETTLE)
 
     def forget(self, key: Key) -> None:
         """The status was written, or is not to be."""
