@@ -70,7 +70,10 @@ class Command:
 
     def wait(self) -> int:
         """Wait for its end; the exit status."""
-        status = self.process.wait(PATIENCE)
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"does not end:\n{self.output}") from None
         self._reader.join(PATIENCE)
         return status
 

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Timer
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -23,7 +26,9 @@ from kopfkit.local import localchecks, localchildren, localtarget, localtls
 from kopfkit.local.localchildren import Child, Output
 from kopfkit.local.localoperator import Operator
 from kopfkit.local.localprocesses import Options, Processes
+from kopfkit.local.localsession import Session
 from kopfkit.local.localtarget import Target
+from kopfkit.local.localwatch import DescriptionChanged
 from kopfkit.toolchain.kubectl import Kubectl
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -296,6 +301,49 @@ def test_a_child_that_ignores_sigterm_is_killed_and_so_is_what_it_started(tmp_pa
     assert list(daemon.owned(tmp_path)) == []
     assert "operator did not stop: killed" in stream.getvalue()
     assert signal.SIGKILL.name in str(stubborn.death())
+
+
+class Ends(Session):
+    """A session that ends one child, with Ctrl-C pressed meanwhile or not."""
+
+    why: BaseException
+    presses: bool
+    left = False
+
+    def work(self) -> None:
+        raise self.why
+
+    def end(self) -> bool:
+        code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(60)"
+        stubborn = child(self.target.directory, code, stream := io.StringIO())
+        while "up" not in stream.getvalue():
+            time.sleep(0.02)
+        if self.presses:
+            Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        grace = 60.0 if self.presses else 0.1
+        return localchildren.end([stubborn], self.target.directory, self.output, grace)
+
+    def leave(self) -> None:
+        self.left = True
+
+
+@pytest.mark.parametrize("presses", [False, True], ids=["undisturbed", "with Ctrl-C"])
+@pytest.mark.parametrize("why", [DescriptionChanged(), KeyboardInterrupt()])
+def test_a_ctrl_c_while_it_ends_is_never_lost(
+    why: BaseException, presses: bool, tmp_path: Path
+) -> None:
+    target = SimpleNamespace(source="here", server="x", directory=tmp_path)
+    nothing = cast(Any, None)
+    session = Ends(nothing, cast(Any, target), Output(io.StringIO()), nothing)
+    session.why, session.presses = why, presses
+    if isinstance(why, DescriptionChanged) and not presses:
+        with pytest.raises(DescriptionChanged):
+            session.run()
+        assert not session.left
+    else:
+        session.run()
+        assert session.left
+    assert list(daemon.owned(tmp_path)) == []
 
 
 def test_no_process_gets_the_port_that_the_webhook_is_about_to_listen_on(

@@ -95,8 +95,9 @@ class _Dev(Session):
                 self._look(sources)
                 looked = time.monotonic()
 
-    def end(self) -> None:
-        localchildren.end([*self.children.values()], self.target.directory, self.output)
+    def end(self) -> bool:
+        children = [*self.children.values()]
+        return localchildren.end(children, self.target.directory, self.output)
 
     def leave(self) -> None:
         if self.plain:

@@ -146,14 +146,17 @@ class Child:
                     line(self.name, text)
 
 
-def end(children: Sequence[Child], directory: Path, output: Output, grace: float = GRACE) -> None:
-    """End the children as `stop` does; a further Ctrl-C kills them. Then whatever they started
-    themselves."""
+def end(children: Sequence[Child], directory: Path, output: Output, grace: float = GRACE) -> bool:
+    """End the children as `stop` does, then whatever they started themselves. A Ctrl-C meanwhile
+    kills them; whether there was one, which the caller may have to follow."""
+    hurried = False
     try:
         stop(children, output, grace)
     except KeyboardInterrupt:
+        hurried = True
         stop(children, output, 0.0)
     daemon.sweep(directory, 2.0)
+    return hurried
 
 
 def stop(children: Sequence[Child], output: Output, grace: float) -> None:

@@ -29,8 +29,8 @@ class Session(ABC):
         """Do what the command is for."""
 
     @abstractmethod
-    def end(self) -> None:
-        """End the processes."""
+    def end(self) -> bool:
+        """End the processes; whether there was a Ctrl-C meanwhile."""
 
     @abstractmethod
     def leave(self) -> None:
@@ -44,18 +44,20 @@ class Session(ABC):
             DescriptionChanged: everything has to be read anew, by a new process.
         """
         self.output.say(f"{self.target.source}, API server {self.target.server}")
-        again = False
+        again: DescriptionChanged | None = None
         try:
             self.work()
         except KeyboardInterrupt:
             self.output.say("ends")
-        except DescriptionChanged:
-            again = True
-            raise
+        except DescriptionChanged as changed:
+            again = changed
         finally:
-            self.end()
-            if not again:
+            if self.end():
+                again = None
+            if again is None:
                 self.leave()
+        if again is not None:
+            raise again
 
     def takes(self, saved: list[Path], then: str) -> bool:
         """Whether saved files can run, which is told with what happens `then`; if they can, the
