@@ -44,6 +44,7 @@ BESIDE = (
 ALONE = ("tests/e2e/test_olm_lifecycle.py",)
 # e2e tests in the second cluster; some take a node away from all others there.
 ON_SECOND = (
+    "tests/e2e/test_run_bundle.py",
     "tests/e2e/test_examples.py",
     "tests/e2e/test_moved_in.py",
     "tests/e2e/test_dev.py",
