@@ -1,5 +1,6 @@
 """The operator of benchmarks/go as a package of OLM's, at whichever release a test has it."""
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -83,7 +84,8 @@ class GoPublisher:
                 bundles without a guard.
             flags: more arguments of the operator.
         """
-        kind = "".join(("guarded" if guard else "plain", *flags))
+        # Part of a tag, which takes no "=".
+        kind = "-".join(("guarded" if guard else "plain", *(re.sub(r"\W", "", f) for f in flags)))
         old = self._bundle(OLD, "", operator, guard, kind, flags)
         first = injection.first(old)
         new = self._bundle(NEW, OLD, operator, guard, kind, flags)
