@@ -29,6 +29,7 @@ from kopfkit.local.localprocesses import Options, Processes
 from kopfkit.local.localsession import Session
 from kopfkit.local.localtarget import Target
 from kopfkit.local.localwatch import DescriptionChanged
+from kopfkit.testing.waiting import eventually
 from kopfkit.toolchain.kubectl import Kubectl
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -316,8 +317,7 @@ class Ends(Session):
     def end(self) -> bool:
         code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up'); time.sleep(60)"
         stubborn = child(self.target.directory, code, stream := io.StringIO())
-        while "up" not in stream.getvalue():
-            time.sleep(0.02)
+        eventually(lambda: "up" in stream.getvalue())
         if self.presses:
             Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         grace = 60.0 if self.presses else 0.1

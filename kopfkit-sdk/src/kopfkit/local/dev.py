@@ -28,9 +28,11 @@ from kopfkit.olm.podfaults import Fault
 from kopfkit.toolchain.kubectl import Object
 
 READY = "the pods run the code of this checkout"
-# Seconds for a generation, and between two looks at the pods: one may have been replaced.
+# Seconds for a generation, and between two looks at the pods, of which one may have been replaced;
+# the shorter while something is waited for, which is for ever where a process has ended.
 _GENERATE = 60.0
 _LOOK = 2.0
+_LOOK_SOON = 0.5
 # The kubectl that forwards the debugger's port, among the children.
 _PORT = "port"
 
@@ -91,7 +93,8 @@ class _Dev(Session):
                 self.sent.clear()
                 self.ready = False
             self.follow("everything is applied anew")
-            if saved or time.monotonic() - looked > _LOOK or not self.ready:
+            pause = _LOOK if self.ready else _LOOK_SOON
+            if saved or time.monotonic() - looked > pause:
                 self._look(sources)
                 looked = time.monotonic()
 

@@ -168,17 +168,16 @@ class _Run(Session):
             raise localchecks.two_operators(others, force=True)
 
     def end(self) -> bool:
-        children = self.processes.children
         try:
             # Nobody is asked any more, before nobody answers.
             if self.admission is not None:
                 self.admission.put_off()
         except KopfkitError as error:
             self.output.say(f"cannot delete the webhook configurations, do it by hand: {error.why}")
-        except KeyboardInterrupt:
-            localchildren.end(children, self.target.directory, self.output, 0.0)
-            raise
-        return localchildren.end(children, self.target.directory, self.output)
+        finally:
+            children = self.processes.children
+            hurried = localchildren.end(children, self.target.directory, self.output)
+        return hurried
 
     def leave(self) -> None:
         """Say what stays behind. The conversion is not set to None: the API server would answer

@@ -52,11 +52,10 @@ class Session(ABC):
         except DescriptionChanged as changed:
             again = changed
         finally:
-            if self.end():
-                again = None
-            if again is None:
+            hurried = self.end()
+            if again is None or hurried:
                 self.leave()
-        if again is not None:
+        if again is not None and not hurried:
             raise again
 
     def takes(self, saved: list[Path], then: str) -> bool:

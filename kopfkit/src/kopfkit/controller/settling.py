@@ -33,7 +33,7 @@ class Patience:
         self._clock = clock
         # Since when, and until when at most.
         self._waits: dict[Key, tuple[float, float]] = {}
-        # Until when a status that nobody has seen waits no longer.
+        # Until then a status that nobody has seen is written at once.
         self._many = self._clock()
 
     def left(self, key: Key, *, told: bool) -> float:
