@@ -135,6 +135,19 @@ def test_the_tests_of_a_project_without_an_api_pass_and_name_the_next_command(
     assert "make lint test bundle catalog" in (tmp_path / ".github/workflows/test.yaml").read_text()
 
 
+def test_make_bundle_writes_config_too_with_the_same_image(root: Path) -> None:
+    """Who starts with OLM applies config/samples next."""
+    done = subprocess.run(
+        ["make", "--dry-run", "bundle", "IMG=a/b:v1"], cwd=root, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    manifests, bundle = (
+        line for line in done.stdout.splitlines() if "/kopfkit " in line and "a/b:v1" in line
+    )
+    assert "kopfkit manifests --img a/b:v1" in manifests
+    assert "kopfkit bundle generate --img a/b:v1" in bundle
+
+
 def test_a_second_version_begins_with_the_fields_of_the_first(root: Path) -> None:
     old = root / "cache_operator/memcached_v1alpha1.py"
     text = old.read_text()
