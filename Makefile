@@ -185,15 +185,17 @@ verify: lint ## Check that generated files are up to date and valid; lint, types
 	@$(BIN)/python hack/api.py --check
 	@$(BIN)/python hack/commands.py --check
 	@$(BIN)/python hack/picture.py --check
+	@$(BIN)/python hack/released.py --check
 	@$(KOPFKIT) bundle validate
 	@$(KOPFKIT) catalog validate
 
 .PHONY: docs
-docs: $(STAMP) ## Write the generated parts of docs/: conditions, public names, commands, the README's picture.
+docs: $(STAMP) ## Write the generated parts of the pages: conditions, public names, commands, picture, upgrade graph.
 	@$(BIN)/python hack/conditions.py
 	@$(BIN)/python hack/api.py
 	@$(BIN)/python hack/commands.py
 	@$(BIN)/python hack/picture.py
+	@$(BIN)/python hack/released.py
 
 .PHONY: site
 site: $(SITE_STAMP) ## Build the documentation site into build/site; a broken link or anchor fails.
@@ -361,5 +363,7 @@ endif
 	  $(if $(CHANNELS),--channels $(CHANNELS)) $(if $(BASE_IMAGE),--base-image $(BASE_IMAGE)) \
 	  $(addprefix --platform ,$(PLATFORMS)) $(if $(KEY),--key $(KEY)) $(if $(PUSH),--push) \
 	  $(if $(DATE),--date $(DATE)) $(if $(OFFLINE),--offline) $(RELEASE_CHECKS)
+	@# The pages that show the releases are part of the release's commit.
+	@$(BIN)/python hack/released.py
 # The soak's record first: it takes no time. Each is named in provenance.json.
 RELEASE_CHECKS = $(if $(filter-out none,$(SOAK_RECORD)),--check '$(BIN)/python hack/soak.py check $(SOAK_RECORD)') --check '$(CHECK)'

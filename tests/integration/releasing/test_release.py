@@ -267,6 +267,8 @@ def test_a_release_brings_the_checkout_up_to_it_and_pushes_nothing(released: Rel
     for words in (*generators, ["chart", "generate"]):
         checked = kopfkit(released.root, *words, "--check")
         assert checked.returncode == 0, checked.stdout
+    assert f"├── {VERSION} " in (released.root / "README.md").read_text("utf-8")
+    process.run([sys.executable, "hack/released.py", "--check"], cwd=released.root)
 
 
 def test_a_release_names_what_passed_before_and_its_day(released: Released) -> None:
