@@ -50,6 +50,42 @@ def test_what_does_not_install_in_time_says_what_olm_is_at(
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
+@pytest.fixture
+def half_removed(kubectl: Kubectl, namespace: str) -> Iterator[str]:
+    """The name of a CSV of a Subscription that is gone, deleted and held by a finalizer."""
+    name = "hello.v1.0.0"
+    kubectl.apply(
+        {
+            "apiVersion": f"{GROUP}/v1alpha1",
+            "kind": "ClusterServiceVersion",
+            "metadata": {
+                "name": name,
+                "namespace": namespace,
+                "labels": {f"{GROUP}/hello.{namespace}": ""},
+                "finalizers": ["example.com/cleanup"],
+            },
+            "spec": {
+                "displayName": "Hello",
+                "install": {"strategy": "deployment", "spec": {"deployments": []}},
+            },
+        }
+    )
+    where = (f"clusterserviceversions.{GROUP}", name, f"--namespace={namespace}")
+    kubectl.run("delete", *where, "--wait=false")
+    yield name
+    kubectl.run("patch", *where, "--type=merge", '--patch={"metadata": {"finalizers": null}}')
+
+
+@pytest.mark.usefixtures("olm_crds")
+def test_a_csv_that_is_half_removed_is_named_with_what_holds_it(
+    kubectl: Kubectl, namespace: str, half_removed: str
+) -> None:
+    with pytest.raises(KopfkitError, match="was not installed") as refused:
+        subscribe(kubectl, namespace)
+    assert f"OLM is at: waiting until {half_removed} is deleted" in refused.value.why
+    assert "finalizers: example.com/cleanup" in refused.value.why
+
+
 @pytest.mark.usefixtures("olm_crds")
 def test_subscribing_twice_writes_the_same_objects(kubectl: Kubectl, namespace: str) -> None:
     for _ in range(2):

@@ -214,6 +214,45 @@ def test_each_way_to_hang_has_its_sentence(seen: Observed, sentence: str) -> Non
     assert [f"{fault.what}: {fault.why}" for fault in assess(seen).faults] == [sentence]
 
 
+def leaving(**more: Any) -> dict[str, Any]:
+    """A CSV that somebody has deleted and that a finalizer holds."""
+    since = {"deletionTimestamp": "2026-11-30T10:00:00Z", "finalizers": ["example.com/cleanup"]}
+    return {"metadata": {"name": CSV, "namespace": "ns", **since}, "status": {}, **more}
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        replace(INSTALLED, csv=leaving(status={"phase": "Succeeded"})),
+        replace(START, catalog=catalog(), subscription=subscription(), remains=[leaving()]),
+    ],
+    ids=["of the Subscription", "of one that is gone"],
+)
+def test_a_csv_that_is_being_deleted_is_waited_for_and_told_with_what_holds_it(
+    seen: Observed,
+) -> None:
+    found = assess(seen)
+    assert not found.done
+    assert found.stage == f"waiting until {CSV} is deleted"
+    first = found.faults[0]
+    assert first.what == f"ClusterServiceVersion {CSV} in ns"
+    assert "since 2026-11-30T10:00:00Z" in first.why
+    assert "finalizers: example.com/cleanup" in first.why
+    assert "kopfkit unsubscribe --package hello --namespace ns" in first.hint
+    patience = Patience()
+    assert patience.exhausted(found, 0) is None
+    assert patience.exhausted(found, 60) == first
+
+
+def test_what_olm_is_deleting_itself_is_waited_for_too_and_what_stays_is_not() -> None:
+    deleting = {**csv("Deleting"), "metadata": {"name": CSV, "namespace": "ns"}}
+    found = assess(replace(START, catalog=catalog(), remains=[deleting]))
+    assert found.stage == f"waiting until {CSV} is deleted"
+    assert "finalizers" not in found.faults[0].why
+    stays = assess(replace(START, catalog=catalog(), remains=[csv("Succeeded")]))
+    assert (stays.stage, stays.faults) == ("catalog READY, resolving the Subscription", ())
+
+
 def test_a_pod_that_runs_and_is_never_ready_is_named_with_its_probes_answer() -> None:
     (fault,) = assess(unready()).faults
     assert fault.what == "pod hello-1"

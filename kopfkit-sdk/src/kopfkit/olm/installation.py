@@ -19,6 +19,8 @@ class Observed:
         catalog, subscription, install_plan, csv: the objects, None where there is none (yet). The
             CSV is the one that the Subscription names as current.
         catalog_pods, unpack_pods, operator_pods, deployments: what runs for them.
+        remains: the package's CSVs in the namespace while the Subscription has none, such as those
+            of an earlier Subscription.
         events: of the operator's namespace, for what probes were answered.
         heads: channel -> name of its newest CSV, as the package server tells it for the catalog;
             None while it says nothing.
@@ -33,6 +35,7 @@ class Observed:
     subscription: Object | None = None
     install_plan: Object | None = None
     csv: Object | None = None
+    remains: Sequence[Object] = ()
     catalog_pods: Sequence[Object] = ()
     unpack_pods: Sequence[Object] = ()
     operator_pods: Sequence[Object] = ()
@@ -88,7 +91,17 @@ def _is_done(seen: Observed) -> bool:
         return False
     if seen.only_head and (seen.heads or {}).get(seen.channel) != installed:
         return False
+    if _leaving(seen):
+        return False
     return _phase(seen.csv) == "Succeeded" and not _unconnected(seen)
+
+
+def _leaving(seen: Observed) -> list[Object]:
+    """The CSVs that are being deleted, in whose place nothing is installed before they are gone."""
+    found = [*([] if seen.csv is None else [seen.csv]), *seen.remains]
+    return [
+        csv for csv in found if "deletionTimestamp" in csv["metadata"] or _phase(csv) == "Deleting"
+    ]
 
 
 def _unconnected(seen: Observed) -> list[str]:
@@ -103,6 +116,8 @@ def _unconnected(seen: Observed) -> list[str]:
 
 
 def _stage(seen: Observed) -> str:
+    for csv in _leaving(seen):
+        return f"waiting until {csv['metadata']['name']} is deleted"
     if seen.csv is not None:
         name, phase = seen.csv["metadata"]["name"], _phase(seen.csv)
         waits = _unconnected(seen) if phase == "Succeeded" else []
@@ -125,6 +140,8 @@ def _unpacks(seen: Observed) -> bool:
 
 
 def _faults(seen: Observed) -> Iterator[Fault]:
+    for csv in _leaving(seen):
+        yield _half_removed(csv, seen.package)
     if seen.csv is None:
         yield from _catalog_faults(seen)
         for pod in seen.unpack_pods:
@@ -153,6 +170,24 @@ def _faults(seen: Observed) -> Iterator[Fault]:
             # need their time.
             patience=40,
         )
+
+
+def _half_removed(csv: Object, package: str) -> Fault:
+    metadata = csv["metadata"]
+    namespace = metadata.get("namespace", "")
+    held = ", ".join(metadata.get("finalizers", []))
+    since, holds = metadata.get("deletionTimestamp"), f"finalizers: {held}" if held else ""
+    told = "; ".join(filter(None, (since and f"since {since}", holds)))
+    return Fault(
+        f"ClusterServiceVersion {metadata['name']} in {namespace}",
+        f"is being deleted{f' ({told})' if told else ''}, and nothing is installed in its place "
+        "before it is gone",
+        f"Finish the removal, then install again: kopfkit unsubscribe --package {package} "
+        f"--namespace {namespace}. A finalizer that stays is for whoever set it to remove.",
+        # OLM deletes a CSV within seconds where nothing holds it. Sooner than the resolution that
+        # fails as long as it is there.
+        patience=30,
+    )
 
 
 def _catalog_faults(seen: Observed) -> Iterator[Fault]:

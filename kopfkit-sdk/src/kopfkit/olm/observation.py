@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from kopfkit.host.process import CommandFailed
+from kopfkit.olm import olmobjects
 from kopfkit.olm.installation import (
     Observed,
     conversion_crds,
@@ -37,10 +38,13 @@ def observe(
             events = kubectl.list("events", namespace) if pods else []
             seen = replace(seen, deployments=owned, operator_pods=pods, events=events)
     else:
+        mark = olmobjects.mark(looked.package, namespace)
+        remains = kubectl.list(CSVS, namespace, f"{mark},!olm.copiedFrom")
         catalog = kubectl.get(CATALOGS, source, catalog_namespace)
         pods = kubectl.list("pods", catalog_namespace)
         seen = replace(
             seen,
+            remains=remains,
             catalog=catalog,
             catalog_pods=[p for p in pods if _label(p, "olm.catalogSource") == source],
             unpack_pods=[p for p in pods if _label(p, "operatorframework.io/bundle-unpack-ref")],

@@ -33,6 +33,11 @@ def selector(package: str) -> str:
     return ",".join(f"{key}={value}" for key, value in labels(package).items())
 
 
+def mark(package: str, namespace: str) -> str:
+    """The label that OLM gives all parts of an operator; its value is empty."""
+    return f"{API}/{f'{package}.{namespace}'[:63].rstrip('-.')}"
+
+
 def catalog_name(package: str, image: str) -> str:
     """Name of the CatalogSource for a catalog image.
 

@@ -113,7 +113,7 @@ def left(kubeconfig: Path, *, package: str, namespace: str) -> list[str]:
     people's rights hang on (editor and viewer ClusterRoles)."""
     kubectl = Kubectl.at(kubeconfig)
     found = ["namespace/" + namespace] if kubectl.get("namespaces", namespace) else []
-    roles = kubectl.list("clusterroles", selector=_mark(package, namespace))
+    roles = kubectl.list("clusterroles", selector=olmobjects.mark(package, namespace))
     return found + [f"clusterrole/{one['metadata']['name']}" for one in roles]
 
 
@@ -153,8 +153,7 @@ def _csvs(kubectl: Kubectl, package: str, namespace: str) -> list[Object]:
     subscription = kubectl.get(SUBSCRIPTIONS, package, namespace) or {}
     status = subscription.get("status", {})
     names = {status.get("installedCSV"), status.get("currentCSV")}
-    # OLM's own mark of what an Operator consists of; empty values, so the key is what counts.
-    mark = _mark(package, namespace)
+    mark = olmobjects.mark(package, namespace)
     return [
         csv
         for csv in found
@@ -168,14 +167,10 @@ def namespaces(kubectl: Kubectl, package: str) -> list[str]:
     found = set()
     for csv in kubectl.list(CSVS, "*"):
         place, labels = csv["metadata"]["namespace"], csv["metadata"].get("labels", {})
-        if _mark(package, place) in labels and "olm.copiedFrom" not in labels:
+        if olmobjects.mark(package, place) in labels and "olm.copiedFrom" not in labels:
             found.add(place)
     ours = kubectl.list(CATALOGS, "*", olmobjects.selector(package))
     return sorted(found | {one["metadata"]["namespace"] for one in ours})
-
-
-def _mark(package: str, namespace: str) -> str:
-    return f"operators.coreos.com/{f'{package}.{namespace}'[:63].rstrip('-.')}"
 
 
 def _definitions(
@@ -186,7 +181,7 @@ def _definitions(
         for csv in csvs
         for owned in csv["spec"].get("customresourcedefinitions", {}).get("owned", [])
     }
-    marked = kubectl.list(CRDS, selector=_mark(package, namespace))
+    marked = kubectl.list(CRDS, selector=olmobjects.mark(package, namespace))
     names |= {crd["metadata"]["name"] for crd in marked}
     found = [crd for name in sorted(names) if (crd := kubectl.get(CRDS, name)) is not None]
     return [_definition(kubectl, crd) for crd in found]
