@@ -12,13 +12,15 @@ import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from kopfkit import yamls
 from kopfkit.host import daemon
-from kopfkit.local import devpods, podloader
+from kopfkit.local import dev, devpods, podloader
+from kopfkit.local.localchildren import Output
 from kopfkit.testing.waiting import eventually
 
 SECOND = 1_700_000_000
@@ -34,6 +36,8 @@ class Pod:
     def __init__(self, place: Path) -> None:
         self.place = place
         self.lines: queue.Queue[str] = queue.Queue()
+        # How often it has told that it starts the code.
+        self.starts = 0
         self.start()
 
     def start(self) -> None:
@@ -87,7 +91,10 @@ class Pod:
         assert self.process.stdout is not None
         with self.process.stdout as stream:
             for line in stream:
-                self.lines.put(line.strip())
+                if line.strip() == podloader.STARTS:
+                    self.starts += 1
+                else:
+                    self.lines.put(line.strip())
 
 
 @pytest.fixture
@@ -106,6 +113,7 @@ def test_each_code_that_is_sent_ends_the_one_before(pod: Pod) -> None:
     for text in ("one", "two", "three"):
         pod.send(SERVES.format(text))
         assert pod.line() == text
+    assert pod.starts == 3
     # PID 1 and the last process.
     eventually(lambda: len(list(daemon.owned(pod.place))) == 2)
 
@@ -164,6 +172,81 @@ def test_a_port_is_open_once_something_listens_on_it() -> None:
         with pytest.raises(BlockingIOError):
             one.accept()
     assert not listens(port)
+
+
+class Log:
+    """The `kubectl logs` of a pod, as far as its last line goes."""
+
+    def __init__(self) -> None:
+        self.line = ""
+
+    def running(self) -> bool:
+        return True
+
+    def last(self) -> str:
+        return self.line
+
+
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Looks at the pod of a Deployment that has just been sent the code; what is said of it."""
+    metadata = {"name": "tea", "namespace": "kitchen"}
+    pod = {
+        "metadata": {"name": "tea-1", "namespace": "kitchen", "uid": "u"},
+        "spec": {"volumes": [{"name": devpods.VOLUME}]},
+        "status": {"containerStatuses": [{"state": {"running": {}}}]},
+    }
+    kubectl = SimpleNamespace(list=lambda *_: [pod])
+    said, log, now = io.StringIO(), Log(), 1000.0
+    monkeypatch.setattr(dev, "time", SimpleNamespace(monotonic=lambda: now))
+    made: Any = dev._Dev(
+        SimpleNamespace(controllers=["tea"]),  # type: ignore[arg-type]
+        SimpleNamespace(kubectl=kubectl),  # type: ignore[arg-type]
+        Output(said),
+        None,  # type: ignore[arg-type]
+        dev.Options(),
+        plain=[{"metadata": metadata, "spec": {"selector": {"matchLabels": {"app": "tea"}}}}],
+    )
+    monkeypatch.setattr(made, "_send", lambda *_: None)
+    made.children["log u"] = log
+
+    def look(line: str, seconds: float) -> str:
+        """What is said where the log ends with a line, some seconds later."""
+        nonlocal now
+        log.line, now, before = line, now + seconds, len(said.getvalue())
+        made._look(None)
+        return said.getvalue()[before:]
+
+    return look
+
+
+ENDED = "exited with status 3; waits for the next save"
+
+
+def test_the_pods_are_said_to_run_the_code_once_its_processes_have_not_ended(looked: Any) -> None:
+    assert looked(podloader.STARTS, 0) == ""
+    assert looked(podloader.STARTS, 0.5) == ""
+    assert dev.READY in looked("serves", 5)
+    assert looked("serves", 5) == ""
+
+
+def test_a_process_that_has_ended_at_once_is_told_in_place_of_it_with_where_its_log_is(
+    looked: Any,
+) -> None:
+    # The log of the process before, which is behind.
+    assert looked(ENDED, 0) == ""
+    told = looked(ENDED, 5)
+    assert "tea: its process exited with status 3" in told
+    assert "kubectl logs --namespace=kitchen tea-1" in told
+    assert looked(ENDED, 5) == ""
+    # As after a restart of its container.
+    assert dev.READY in looked("serves", 5)
+
+
+def test_a_process_that_ends_later_is_told_too(looked: Any) -> None:
+    looked("serves", 0)
+    assert dev.READY in looked("serves", 5)
+    assert "exited with status 3" in looked(ENDED, 60)
 
 
 def deployments(root: Path) -> list[Any]:

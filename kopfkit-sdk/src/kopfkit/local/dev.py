@@ -18,7 +18,14 @@ from kopfkit.errors import KopfkitError
 from kopfkit.host import ports
 from kopfkit.host.process import CommandFailed
 from kopfkit.host.progress import Progress
-from kopfkit.local import devpods, localchecks, localchildren, localcrds, localtarget
+from kopfkit.local import (
+    devpods,
+    localchecks,
+    localchildren,
+    localcrds,
+    localtarget,
+    podloader,
+)
 from kopfkit.local.localchildren import Child, Output
 from kopfkit.local.localoperator import Operator
 from kopfkit.local.localsession import Session
@@ -33,6 +40,9 @@ READY = "the pods run the code of this checkout"
 _GENERATE = 60.0
 _LOOK = 2.0
 _LOOK_SOON = 0.5
+# Seconds after the code was sent in which a process that cannot start has ended, and its log is
+# here. HelloWorld's controller has read its objects after 1.5.
+_SETTLES = 3.0
 # The kubectl that forwards the debugger's port, among the children.
 _PORT = "port"
 
@@ -78,6 +88,9 @@ class _Dev(Session):
     children: dict[str, Child] = field(default_factory=dict)
     # The uid of the pod that was sent the code, by Deployment.
     sent: dict[str, str] = field(default_factory=dict)
+    sent_at: float = 0.0
+    # The Deployments of which was told that the process has ended.
+    ended: set[str] = field(default_factory=set)
     # Whether a debugger can attach to what has been sent.
     attachable: bool = False
     faults: dict[str, float] = field(default_factory=dict)
@@ -91,6 +104,7 @@ class _Dev(Session):
             if saved and self.takes(saved, "sending it to the pods"):
                 self.generation.begin()
                 self.sent.clear()
+                self.ended.clear()
                 self.ready = False
             self.follow("everything is applied anew")
             pause = _LOOK if self.ready else _LOOK_SOON
@@ -163,8 +177,10 @@ class _Dev(Session):
                     waiting = True
                     faults.append(Fault(f"pod of {name}", f"takes no code: {error.output}"))
                     continue
-                self.sent[name] = uid
+                self.sent[name], self.sent_at = uid, time.monotonic()
             self._follow_pod(name, fitting[0])
+            if not self._runs(name, fitting[0]):
+                waiting = True
             if self._debugged(name) and not self._can_attach(fitting[0]):
                 waiting = True
         self._complain(faults)
@@ -184,8 +200,24 @@ class _Dev(Session):
 
     def _follow_pod(self, name: str, pod: Any) -> None:
         """Have its log here."""
-        key = f"log {pod['metadata']['uid']}"
-        self._keep(key, name, "logs", "--follow", "--tail=20", *_where(pod), output=self.output)
+        self._keep(
+            _log(pod), name, "logs", "--follow", "--tail=20", *_where(pod), output=self.output
+        )
+
+    def _runs(self, name: str, pod: Any) -> bool:
+        """Whether the process in the pod has started and not ended, which is told once."""
+        if time.monotonic() - self.sent_at < _SETTLES:
+            return False
+        last = self.children[_log(pod)].last()
+        if not last.startswith(podloader.ENDED):
+            self.ended.discard(name)
+            return True
+        if name not in self.ended:
+            self.ended.add(name)
+            self.ready = False
+            logs = " ".join(["kubectl logs", *_where(pod)])
+            self.output.say(f"{name}: its process {last}; its log is above, and here: {logs}")
+        return False
 
     def _can_attach(self, pod: Any) -> bool:
         """Whether a debugger can attach to the pod's process by a port of this machine, which is
@@ -241,6 +273,11 @@ class _Dev(Session):
 def _is_developed(pod: Any) -> bool:
     volumes = pod["spec"].get("volumes", [])
     return any(volume["name"] == devpods.VOLUME for volume in volumes)
+
+
+def _log(pod: Any) -> str:
+    """What its log is called among the children."""
+    return f"log {pod['metadata']['uid']}"
 
 
 def _where(pod: Any) -> tuple[str, str]:

@@ -120,6 +120,10 @@ class Child:
         """Whether `text` is in its last lines."""
         return any(text in line for line in [*self._lines])
 
+    def last(self) -> str:
+        """The last line that it has printed, "" before there is one."""
+        return self._lines[-1] if self._lines else ""
+
     def death(self) -> KopfkitError:
         """Why it is over, with the end of its output."""
         why = self.fate()

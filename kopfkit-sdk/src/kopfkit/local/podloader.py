@@ -13,11 +13,15 @@ import sys
 
 # Seconds that the process gets to end: a webhook would wait for connections that are kept.
 GRACE = 2.0
+# What it says of the process, in the pod's log: `kopfkit dev` reads it there.
+STARTS = "starting the code"
+ENDED = "exited with status"
 SIGNALS = {signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
 
 
 def start(directory: str, words: list[str]) -> "subprocess.Popen[bytes]":
     """The operator's process."""
+    print(STARTS, flush=True)
     environ = dict(os.environ)
     # Bytecode is taken for a file's by the second and the size: kept elsewhere it would outlive
     # the directory, and two saves within a second could run as the first.
@@ -67,7 +71,7 @@ def main(directory: str, *words: str) -> None:
             end(process)
             return
         elif process is not None and process.poll() is not None:
-            print(f"exited with status {process.returncode}; waits for the next save", flush=True)
+            print(f"{ENDED} {process.returncode}; waits for the next save", flush=True)
             process = None
 
 
