@@ -41,8 +41,8 @@ _GENERATE = 60.0
 _LOOK = 2.0
 _LOOK_SOON = 0.5
 # Seconds after the code was sent in which a process that cannot start has ended, and its log is
-# here. HelloWorld's controller has read its objects after 1.5.
-_SETTLES = 3.0
+# here. One that ends later is told then.
+_SETTLES = 1.5
 # The kubectl that forwards the debugger's port, among the children.
 _PORT = "port"
 
