@@ -34,11 +34,19 @@ class Extension(Package):
 
         eventually(serving, timeout=120, interval=0.5)
 
-    def install(self, version: str) -> str:
-        """Install a version, or upgrade to it; the name of the bundle that is installed."""
+    def install(self, version: str) -> None:
+        """Install a version, or upgrade to it."""
+        self.ask(version)
+        self.installed(version)
+
+    def ask(self, version: str) -> None:
+        """Ask for a version, and wait for nothing."""
         catalog = {"packageName": PROJECT.name, "channels": ["stable"], "version": version}
         source = {"sourceType": "Catalog", "catalog": catalog}
         self._apply("ClusterExtension", {"namespace": PROJECT.namespace, "source": source})
+
+    def installed(self, version: str) -> None:
+        """Wait until a version is installed, and its pods are rolled out."""
         bundle = f"{PROJECT.name}.v{version}"
 
         def installed() -> bool:
@@ -48,10 +56,40 @@ class Extension(Package):
             return True
 
         eventually(installed, timeout=PATIENCE, interval=0.5)
-        self.kubectl.run("wait", "--for=condition=Available", f"--timeout={PATIENCE:.0f}s",
-                         f"--namespace={PROJECT.namespace}", "deployments", "--all",
-                         timeout=PATIENCE + 30)  # fmt: skip
-        return bundle
+        for found in self.kubectl.list("deployments.apps", PROJECT.namespace):
+            self.kubectl.run("rollout", "status", f"deployment/{found['metadata']['name']}",
+                             f"--namespace={PROJECT.namespace}", f"--timeout={PATIENCE:.0f}s",
+                             timeout=PATIENCE + 30)  # fmt: skip
+
+    def restart(self) -> None:
+        """Delete OLM v1's pods, once the webhook's new ones are on their way."""
+        before = self.rollouts()
+        eventually(lambda: self.rollouts() > before, timeout=PATIENCE, interval=0.2)
+        self._delete_pods("--all", v1install.NAMESPACE)
+
+    def outage(self) -> None:
+        """Delete the webhook's pods, once its new ones are on their way."""
+        assert PROJECT.conversion is not None
+        before = self.rollouts()
+        eventually(lambda: self.rollouts() > before, timeout=PATIENCE, interval=0.2)
+        found = self.kubectl.get(
+            "deployments.apps", PROJECT.conversion.deployment, PROJECT.namespace
+        )
+        assert found is not None
+        labels = found["spec"]["selector"]["matchLabels"]
+        selector = ",".join(f"{key}={value}" for key, value in labels.items())
+        self._delete_pods(f"--selector={selector}", PROJECT.namespace)
+
+    def certificate(self) -> str:
+        """The webhook's certificate as its Secret has it, or nothing."""
+        name, namespace = self._secret()
+        found = self.kubectl.get("secrets", name, namespace)
+        return str(found["data"].get("tls.crt", "")) if found else ""
+
+    def delete_certificate(self) -> None:
+        """Delete the Secret of the webhook's certificate."""
+        name, namespace = self._secret()
+        self.kubectl.delete("secrets", name, namespace=namespace)
 
     def delete(self) -> None:
         """Delete the ClusterExtension, and wait until its Deployments are gone."""
@@ -70,6 +108,21 @@ class Extension(Package):
         """Take the owner of before from a CRD."""
         gone = '[{"op": "remove", "path": "/metadata/ownerReferences"}]'
         self.kubectl.run("patch", CRDS, crd, "--type=json", f"--patch={gone}")
+
+    def _secret(self) -> tuple[str, str]:
+        """Name and namespace of the Secret that the webhook's pods mount."""
+        assert PROJECT.conversion is not None
+        pods = self.kubectl.get(
+            "deployments.apps", PROJECT.conversion.deployment, PROJECT.namespace
+        )
+        assert pods is not None
+        volumes = pods["spec"]["template"]["spec"]["volumes"]
+        names = {each["secret"]["secretName"] for each in volumes if "secret" in each}
+        (name,) = names
+        return name, PROJECT.namespace
+
+    def _delete_pods(self, which: str, namespace: str) -> None:
+        self.kubectl.run("delete", "pods", which, f"--namespace={namespace}", "--wait=false")
 
     def _apply(self, kind: str, spec: dict[str, Any]) -> None:
         metadata = {"name": self.name}

@@ -1,9 +1,11 @@
-"""HelloWorld as a ClusterExtension of OLM v1: installed, upgraded under load, deleted, again.
+"""HelloWorld as a ClusterExtension of OLM v1: upgraded under load, deleted, installed again.
 
 Not part of `make test`: OLM v1's programs take minutes to build. `make test-olm-v1` runs it.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,13 @@ from kopfkit.testing.waiting import eventually
 from kopfkit.toolchain.kubectl import Kubectl
 
 from .clients import Clients
-from .experiment import under_load
+from .experiment import Outcome, under_load
 from .extensions import CRDS, Extension
-from .publishing import Parts, Publisher, upto
+from .publishing import Parts, Publisher, both, upto
 
 FIRST = "0.2.0"  # the first release with both versions
+# Pods that become ready late: fast ones hide an outage.
+SLOW = Parts(slow=15)
 
 
 @pytest.fixture(scope="session")
@@ -60,36 +64,111 @@ def extension(
     clean()
 
 
+@dataclass
+class Offered:
+    """Releases in a catalog that is served, and upgrades between them under load."""
+
+    extension: Extension
+    publisher: Publisher
+    history: History
+    world: Any
+    versions: list[str]
+
+    @property
+    def newest(self) -> str:
+        """The version of the newest release."""
+        return self.versions[-1]
+
+    def offer(self, parts: Parts) -> None:
+        """Serve all releases, with these parts."""
+        self.extension.offer(self.publisher.catalog(*upto(self.history, self.newest, parts)))
+
+    def upgrade(
+        self, old: str, new: str, name: str = "", meanwhile: Callable[[], None] = lambda: None
+    ) -> Outcome:
+        """Upgrade while clients call; `meanwhile` happens when the new version is asked for."""
+        clients = Clients(
+            self.world.api, self.world.namespace, rich=True, generation=new.replace(".", "-")
+        )
+        clients.prepare()
+
+        def act() -> None:
+            self.extension.ask(new)
+            meanwhile()
+            self.extension.installed(new)
+
+        return under_load(
+            f"OLM v1: {old} to {new}{name}",
+            clients,
+            act,
+            self.extension.rollouts,
+            *both(self.history, old, new),
+            settled=self.extension.migrated,
+        )
+
+
 @pytest.fixture
-def newest(extension: Extension, publisher: Publisher, live: History) -> str:
-    """The newest release, in a catalog that is served with all before it."""
-    version = [release.version for release in members(live, "stable")][-1]
-    extension.offer(publisher.catalog(*upto(live, version, Parts())))
-    return version
+def offered(extension: Extension, publisher: Publisher, live: History, world: Any) -> Offered:
+    """All releases since the first with both versions; their pods are slow."""
+    versions = [release.version for release in members(live, "stable")]
+    made = Offered(extension, publisher, live, world, versions[versions.index(FIRST) :])
+    made.offer(SLOW)
+    return made
 
 
 def test_an_upgrade_to_the_newest_release_fails_no_call(
-    extension: Extension, newest: str, world: Any, converts: Callable[[], None]
+    offered: Offered, converts: Callable[[], None]
 ) -> None:
-    extension.install(FIRST)
+    offered.extension.install(FIRST)
     converts()
-    clients = Clients(world.api, world.namespace, rich=True)
+    offered.upgrade(FIRST, offered.newest).unnoticed()
+
+
+def test_a_walk_through_all_releases_fails_no_call_although_olm_starts_anew(
+    offered: Offered, converts: Callable[[], None]
+) -> None:
+    offered.extension.install(FIRST)
+    converts()
+    *steps, last = pairwise(offered.versions)
+    for old, new in steps:
+        offered.upgrade(old, new).unnoticed()
+    offered.upgrade(*last, ", OLM v1's pods deleted", offered.extension.restart).unnoticed()
+
+
+def test_a_certificate_whose_secret_is_deleted_is_not_noticed(
+    offered: Offered, client: Api, converts: Callable[[], None]
+) -> None:
+    offered.extension.install(offered.newest)
+    converts()
+    clients = Clients(offered.world.api, offered.world.namespace, rich=True)
     clients.prepare()
+    before = offered.extension.certificate()
+
+    def incident() -> None:
+        offered.extension.delete_certificate()
+        eventually(lambda: offered.extension.certificate() not in ("", before))
 
     under_load(
-        f"OLM v1: {FIRST} to {newest}",
-        clients,
-        lambda: extension.install(newest),
-        extension.rollouts,
-        "v1alpha1",
-        "v1",
-        settled=extension.migrated,
-    ).unnoticed()
+        "OLM v1: the certificate's Secret deleted", clients, incident, offered.extension.rollouts,
+        "v1alpha1", "v1",
+    ).unnoticed()  # fmt: skip
+
+
+def test_the_load_notices_an_upgrade_whose_webhook_is_gone_for_a_moment(
+    offered: Offered, converts: Callable[[], None]
+) -> None:
+    """What `unnoticed` is worth: OLM v1's own upgrade, and nobody left who answers meanwhile."""
+    *_, (old, new) = pairwise(offered.versions)
+    offered.extension.install(old)
+    converts()
+    found = offered.upgrade(old, new, ", the webhook's pods deleted", offered.extension.outage)
+    assert found.record.failures
 
 
 def test_what_a_clusterextension_leaves_is_found_again_by_the_next_one(
-    extension: Extension, newest: str, world: Any, converts: Callable[[], None]
+    offered: Offered, world: Any, converts: Callable[[], None]
 ) -> None:
+    extension, newest = offered.extension, offered.newest
     extension.install(newest)
     converts()
     spec = {"greeting": {"message": "Still here"}, "persistence": {"size": "16Mi"}}

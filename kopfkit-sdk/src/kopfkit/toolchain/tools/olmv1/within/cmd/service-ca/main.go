@@ -26,6 +26,7 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -85,7 +86,11 @@ func run(ctx context.Context) error {
 			}
 			return reconcile.Result{}, made.serve(ctx, object)
 		})
-		if err := ctrl.NewControllerManagedBy(manager).Named(name).For(kind).Complete(reconciler); err != nil {
+		controller := ctrl.NewControllerManagedBy(manager).Named(name).For(kind)
+		if name == "services" { // a Secret that is deleted is made again
+			controller = controller.Owns(&core.Secret{}, builder.MatchEveryOwner)
+		}
+		if err := controller.Complete(reconciler); err != nil {
 			return err
 		}
 	}
