@@ -62,19 +62,14 @@ class Extension(Package):
                              timeout=PATIENCE + 30)  # fmt: skip
 
     def restart(self) -> None:
-        """Delete OLM v1's pods, once the webhook's new ones are on their way."""
-        before = self.rollouts()
-        eventually(lambda: self.rollouts() > before, timeout=PATIENCE, interval=0.2)
+        """Delete OLM v1's pods: what they are doing, others have to begin anew."""
         self._delete_pods("--all", v1install.NAMESPACE)
 
     def outage(self) -> None:
-        """Delete the webhook's pods, once its new ones are on their way."""
+        """Delete all pods of the webhook at once, as nobody should."""
         assert PROJECT.conversion is not None
-        before = self.rollouts()
-        eventually(lambda: self.rollouts() > before, timeout=PATIENCE, interval=0.2)
-        found = self.kubectl.get(
-            "deployments.apps", PROJECT.conversion.deployment, PROJECT.namespace
-        )
+        name = PROJECT.conversion.deployment
+        found = self.kubectl.get("deployments.apps", name, PROJECT.namespace)
         assert found is not None
         labels = found["spec"]["selector"]["matchLabels"]
         selector = ",".join(f"{key}={value}" for key, value in labels.items())
@@ -118,8 +113,8 @@ class Extension(Package):
         assert pods is not None
         volumes = pods["spec"]["template"]["spec"]["volumes"]
         names = {each["secret"]["secretName"] for each in volumes if "secret" in each}
-        (name,) = names
-        return name, PROJECT.namespace
+        (secret,) = names
+        return secret, PROJECT.namespace
 
     def _delete_pods(self, which: str, namespace: str) -> None:
         self.kubectl.run("delete", "pods", which, f"--namespace={namespace}", "--wait=false")

@@ -122,6 +122,7 @@ class Publisher:
         key = (replace(release, images={}), parts)
         if key not in self._bundles:
             found = parts.apply(manifests(PROJECT, release, self.operator))
+            told(found, release.version)
             files = {f"bundle/manifests/{name}": dump(item) for name, item in found.items()}
             marks = labels(PROJECT, release.channels, "stable")
             files["bundle/metadata/annotations.yaml"] = dump({"annotations": marks})
@@ -135,6 +136,17 @@ class Publisher:
         context.build(self.engine, tag, recipe, files)
         self.engine.docker("push", "--quiet", tag)
         return digests.pin(tag)
+
+
+def told(found: dict[str, Object], version: str) -> None:
+    """Tell the version in the pods of a bundle, as the image of a release is another one than that
+    of the release before: else OLM rolls nothing out, and OLM v1, which keeps the version with what
+    it applied (operator-controller internal/operator-controller/applier/helm.go), forgets it."""
+    for item in found.values():
+        if item["kind"] == "ClusterServiceVersion":
+            for deployment in item["spec"]["install"]["spec"]["deployments"]:
+                metadata = deployment["spec"]["template"].setdefault("metadata", {})
+                metadata["annotations"] = {**metadata.get("annotations", {}), "release": version}
 
 
 def successor(release: Release, version: str, skips: Sequence[str] = ()) -> Release:

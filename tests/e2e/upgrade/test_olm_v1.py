@@ -18,7 +18,7 @@ from kopfkit.host.state import ClusterState
 from kopfkit.kind import registry
 from kopfkit.olm import v1install
 from kopfkit.packaging.releases import History
-from kopfkit.packaging.ways import members
+from kopfkit.packaging.ways import SKIP_RANGE, edges, members
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 from kopfkit.toolchain.kubectl import Kubectl
@@ -116,12 +116,13 @@ def offered(extension: Extension, publisher: Publisher, live: History, world: An
     return made
 
 
-def test_an_upgrade_to_the_newest_release_fails_no_call(
-    offered: Offered, converts: Callable[[], None]
+def test_a_skip_fails_no_call(
+    offered: Offered, live: History, converts: Callable[[], None]
 ) -> None:
-    offered.extension.install(FIRST)
+    skip = next(edge for edge in edges(live, "stable") if edge.by == SKIP_RANGE)
+    offered.extension.install(skip.source)
     converts()
-    offered.upgrade(FIRST, offered.newest).unnoticed()
+    offered.upgrade(skip.source, skip.target, " by skipRange").unnoticed()
 
 
 def test_a_walk_through_all_releases_fails_no_call_although_olm_starts_anew(
