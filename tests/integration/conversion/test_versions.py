@@ -359,6 +359,10 @@ def test_an_apply_passes_where_what_another_manager_owned_was_used_up(
 
 
 FORGED: list[Any] = [
+    {"/spec/image": {"value": "registry.evil.example/miner:1"}},
+    {"/spec/greeting/message": {"value": "Evil", "over": "Hello, World!"}},
+    {"/spec/replicas": {"value": 3, "over": 1}},
+    {"/spec/size": {"value": 3, "over": 1}},
     {"/spec/replicas": {"value": 5000, "over": 1}},
     {"/spec/service/type": {"value": "ExternalName"}},
     {"/spec/greeting/language": {"value": "en\r\nX-Evil: 1"}},

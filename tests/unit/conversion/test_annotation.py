@@ -1,12 +1,16 @@
 """What somebody else wrote under the annotation's name is kept and put back."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from kopfkit.conversion.annotation import (
     ANNOTATIONS_LIMIT,
+    CHANGES,
     DEPTH,
     DISCARD,
+    VALUES,
     fits,
     owned,
     read,
@@ -103,8 +107,9 @@ def test_an_annotation_is_owned_by_whichever_manager_names_it() -> None:
 
 
 def test_numbers_that_grow_when_they_are_written_again_are_seen_not_to_fit() -> None:
-    numbers = ",".join(["1e15"] * 40_000)
-    given = {NAME: f'{{"v1":{{"/spec/x":{{"value":[{numbers}]}}}}}}'}
+    numbers = ",".join(["1e15"] * 4_000)
+    note = "n" * (ANNOTATIONS_LIMIT - 25_000)
+    given = {"note": note, NAME: f'{{"v1":{{"/spec/x":{{"value":[{numbers}]}}}}}}'}
     assert size(given) < ANNOTATIONS_LIMIT
     assert fits(given, NAME)
     assert not fits(write(given, NAME, read(given, NAME)), NAME)
@@ -119,6 +124,43 @@ def test_what_could_not_be_read_again_is_seen_not_to_fit(levels: int) -> None:
     kept.versions["v1"] = {"/spec": Change(deep, ABSENT)}
     fresh = write(None, NAME, kept)
     assert fits(fresh, NAME) == (levels < DEPTH - 3) == (read(fresh, NAME) == kept)
+
+
+def changes(count: int, versions: int) -> Any:
+    """So many changes, in so many versions."""
+    spread = [count // versions + (number < count % versions) for number in range(versions)]
+    return {
+        f"v{number}": {f"/spec/{each}": Change(each, ABSENT) for each in range(size)}
+        for number, size in enumerate(spread)
+    }
+
+
+def values(count: int) -> Any:
+    """One change, with so many values in it: the list, and its items."""
+    return {"v1": {"/spec": Change(list(range(count - 1)), ABSENT)}}
+
+
+@pytest.mark.parametrize(
+    ("versions", "fitting"),
+    [
+        (changes(CHANGES, 1), True),
+        (changes(CHANGES + 1, 1), False),
+        (changes(CHANGES, CHANGES), True),
+        (changes(CHANGES + 1, CHANGES + 1), False),
+        # The version, the change, and what holds the value come to three more.
+        (values(VALUES - 2), True),
+        (values(VALUES - 1), False),
+    ],
+)
+def test_more_than_it_takes_to_keep_an_object_is_somebody_elses_text(
+    versions: Any, fitting: bool
+) -> None:
+    """It would make each conversion of the object slow, and the lists of everybody with it."""
+    kept = read(None, NAME)
+    kept.versions = versions
+    fresh = write(None, NAME, kept)
+    assert fits(fresh, NAME) == fitting
+    assert (read(fresh, NAME) == kept) == fitting
 
 
 def test_what_fits_is_counted_in_bytes() -> None:

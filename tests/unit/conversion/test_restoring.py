@@ -203,9 +203,49 @@ def test_an_object_of_before_the_schema_comes_through_with_what_is_wrong_in_it()
     assert "spec" not in CONVERTER.convert(obj, f"{GROUP}/v2")
 
 
+@pytest.mark.parametrize("over", [{}, {"over": 7}], ids=["added", "exchanged"])
+@pytest.mark.parametrize("spec", [{}, {"wide": 7}], ids=["unsaid", "said"])
+def test_what_the_source_itself_says_is_not_the_annotations_to_say(
+    spec: dict[str, Any], over: dict[str, Any]
+) -> None:
+    changes = {"/spec/width": {"value": 9, **over}, **values(lid__color="blue")}
+    plain = {"width": spec["wide"]} if spec else {}
+    assert restored(changes, **spec)["spec"] == {**plain, "lid": {"color": "blue"}}
+
+
+def test_a_change_that_brings_what_the_source_says_is_taken() -> None:
+    """As where the operator's function reads a value in another form than it was written in."""
+    converter = Converter(
+        group=GROUP,
+        kind="Box",
+        hub="v2",
+        hub_fields=known_fields(spec=New),
+        spokes=[Spoke("v1", lambda old: to_new(rounded(old)), to_old, known_fields(spec=Old))],
+        annotation=NAME,
+    )
+    hub = box("v2", spec={"width": 17})
+    old = converter.convert(hub, f"{GROUP}/v1")
+    assert old["spec"] == {"wide": 17}
+    assert converter.convert(old, f"{GROUP}/v2") == hub
+
+
+def rounded(old: dict[str, Any]) -> dict[str, Any]:
+    return {**old, "spec": {"wide": old["spec"]["wide"] // 5 * 5}}
+
+
+@pytest.mark.parametrize("over", [{}, {"over": 3}], ids=["added", "exchanged"])
+def test_a_spoke_shows_nothing_that_does_not_come_back_to_what_the_hub_says(
+    over: dict[str, Any],
+) -> None:
+    forged = {"v1": {"/spec/wide": {"value": 9, **over}}, "v2": {"/spec/width": {"value": 3}}}
+    for spec, shown in (({"width": 3}, {"wide": 3}), ({"lid": {"hinges": 1}}, {})):
+        obj = box("v2", forged, spec=spec)
+        assert CONVERTER.convert(obj, f"{GROUP}/v1")["spec"] == shown
+
+
 def test_a_whole_spec_is_judged_like_its_fields() -> None:
-    good, bad = {"width": 3, "lid": {"hinges": 1}}, {"width": 3, "lid": {"hinges": 0}}
-    for value, found in ((good, {"spec": good}), (bad, {})):
+    good, bad, native = {"lid": {"hinges": 1}}, {"lid": {"hinges": 0}}, {"width": 3}
+    for value, found in ((good, {"spec": good}), (bad, {}), (native, {})):
         obj = box("v1", {"v2": {"/spec": {"value": value}}})
         hub = CONVERTER.convert(obj, f"{GROUP}/v2")
         assert {key: value for key, value in hub.items() if key == "spec"} == found

@@ -65,8 +65,9 @@ class Adversary:
             there = self._versions.convert(other, target)
             copied = there["metadata"].get("annotations", {}).get(self._converter.annotation, "")
         metadata: Object = {"name": name, "namespace": "default", "uid": "0"}
+        plain = [self._versions.convert(obj, each) for each in self.names if each != version]
         for key, made in (
-            ("annotations", self._metadata.annotations(choices, copied)),
+            ("annotations", self._metadata.annotations(choices, copied, plain)),
             ("labels", self._metadata.labels(choices)),
         ):
             if made:
@@ -117,6 +118,7 @@ class Adversary:
             back = self._versions.convert(self._versions.prune(there), version)
             self._check_answer(there, back, version)
             self._check_taken(back, version)
+            self._check_said(obj, there, back)
             for part in self.parts(obj):
                 self._check_answer(part, self._versions.convert(part, target), target)
             self._check_owned(obj, target)
@@ -158,6 +160,23 @@ class Adversary:
                 gone = {*found} - {*each["metadata"].get(key, {})}
                 assert not gone, f"{key} {gone} of {each['apiVersion']}"
 
+    def _check_said(self, obj: Object, there: Object, back: Object) -> None:
+        """The annotation does not decide what the object says, as which image runs: converted back
+        without it, each field is as it was written, as it is where nothing is restored, or as an
+        empty object has it (it yielded to what only the target has)."""
+        version, target = _version(obj), _version(there)
+        if version == self._converter.hub:
+            if self._converter.annotation not in (there["metadata"].get("labels") or {}):
+                assert _fields(back) == _fields(self._versions.prune(obj)), back
+            return
+        without = self._versions.convert(_bare(obj), target)
+        empty = admit({**_bare(without), "spec": {}}, self._schemas[target])
+        seen = [self._versions.convert(_bare(each), version) for each in (there, without, empty)]
+        shown, *others = (_fields(self._versions.prune(each)) for each in (*seen, obj))
+        for place in {place for each in (shown, *others) for place in each}:
+            values = [each.get(place) for each in others]
+            assert shown.get(place) in values, f"{place} is {shown.get(place)}, not one of {values}"
+
     def _check_taken(self, answer: Object, target: str) -> None:
         """The target version would have taken it: its schema and its rules."""
         schema = self._schemas[target]
@@ -166,6 +185,21 @@ class Adversary:
         wrong = list(misfits(content, {**schema, "properties": inner}))
         wrong = wrong or list(broken_rules(content, schema))
         assert not wrong, f"{wrong}: {content}"
+
+
+def _bare(obj: Object) -> Object:
+    """The object without annotations and labels."""
+    return {**obj, "metadata": {"name": obj["metadata"]["name"]}}
+
+
+def _fields(obj: Object) -> dict[tuple[str, str], Any]:
+    """What an object says, by member and field."""
+    return {
+        (member, field): value
+        for member, content in obj.items()
+        if member not in (*_ENVELOPE, "status") and isinstance(content, dict)
+        for field, value in content.items()
+    }
 
 
 def _version(obj: Object) -> str:

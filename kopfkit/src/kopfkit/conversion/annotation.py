@@ -10,8 +10,8 @@ is kept under "replaced" while the place is needed, and put back after. The text
 client's word that it gives up what is kept.
 
 Whoever may write the object may write here, so reading never fails and never trusts: what is
-nested deeper than anything a schema has, or points deeper, is somebody else's text. What may be
-restored is decided by `restoring`.
+nested deeper than anything a schema has, points deeper, or has more values than it takes to keep
+an object, is somebody else's text. What may be restored is decided by `restoring`.
 """
 
 from dataclasses import dataclass, field
@@ -30,6 +30,12 @@ DISCARD: Final = "discard"
 # Levels of nesting, and parts of a JSON pointer: Python's recursion ends at some hundreds, and no
 # schema of a CRD comes near.
 DEPTH: Final = 100
+
+# What an annotation of our form has at most: what is kept for a version, leaf by leaf, is some
+# hundreds of values. More of them would only make the lists of everybody slow, whose objects the
+# API server has converted one by one.
+CHANGES: Final = 1000
+VALUES: Final = 5000
 
 # What stands in an annotation that somebody owns and that nothing is kept in: for `read`, as any
 # text that is not in our form, somebody's own.
@@ -100,7 +106,7 @@ def fits(annotations: dict[str, Any] | None, name: str) -> bool:
     if size(annotations) > ANNOTATIONS_LIMIT:
         return False
     text = annotations.get(name)
-    if not isinstance(text, str) or not (text.count("/") > DEPTH or _brackets(text) > DEPTH):
+    if not isinstance(text, str) or not (text.count("/") > DEPTH or _values(text) > DEPTH):
         return True
     return not text.startswith('{"') or _decoded(text) is not None
 
@@ -118,7 +124,7 @@ def _decoded(text: str) -> Kept | None:
         return None
     if not isinstance(document, dict) or not document.keys() - {_REPLACED}:
         return None
-    if _brackets(text) > DEPTH and not _shallow(document):
+    if _values(text) > DEPTH and not _small(document):
         return None
     kept = Kept(replaced=document.pop(_REPLACED, ABSENT))
     if kept.replaced is not ABSENT and not isinstance(kept.replaced, str):
@@ -138,21 +144,24 @@ def _decoded(text: str) -> Kept | None:
     return kept
 
 
-def _brackets(text: str) -> int:
-    """At most how deep a JSON text is nested."""
-    return text.count("{") + text.count("[")
+def _values(text: str) -> int:
+    """At most how many values a JSON text has, and how deep it is nested."""
+    return 1 + text.count("{") + text.count("[") + text.count(",")
 
 
-def _shallow(document: Any) -> bool:
-    """Whether a JSON value has at most DEPTH levels; without recursion."""
-    level = [document]
+def _small(document: dict[str, Any]) -> bool:
+    """Whether a document keeps within DEPTH, CHANGES and VALUES; without recursion."""
+    if sum(len(each) for each in document.values() if isinstance(each, dict)) > CHANGES:
+        return False
+    level: list[Any] = [document]
+    count = 0
     for _ in range(DEPTH):
         below: list[Any] = []
         for value in level:
-            if isinstance(value, dict):
-                below += value.values()
-            elif isinstance(value, list):
-                below += value
+            below += value.values() if isinstance(value, dict) else value
+            if count + len(below) > VALUES:
+                return False
+        count += len(below)
         level = [value for value in below if isinstance(value, dict | list)]
         if not level:
             return True

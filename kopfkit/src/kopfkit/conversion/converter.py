@@ -7,10 +7,10 @@ whole object). On the way back the difference is applied again, except where som
 the value since: a change made through the poorer version wins.
 
 Anybody who may write an object may write its annotations. So nothing that is read from one may make
-a conversion fail, and nothing is restored that the target version would not have taken
-(`restoring`). An object whose annotations have no room for what must be kept is converted without
-it, and carries a label that says so: a read is answered, and the policy of
-`kopfkit.runtime.olm.protection` refuses the write that would lose it.
+a conversion fail, and nothing is restored that the target version would not have taken, or that
+changes what the source version says (`restoring`). An object whose annotations have no room for
+what must be kept is converted without it, and carries a label that says so: a read is answered, and
+the policy of `kopfkit.runtime.olm.protection` refuses the write that would lose it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,10 +20,10 @@ from typing import Any, Final
 
 from kopfkit.conversion import annotation
 from kopfkit.conversion.annotation import Kept
-from kopfkit.conversion.differences import Changes, difference, same
+from kopfkit.conversion.differences import Changes, apply, difference, same
 from kopfkit.conversion.errors import ConversionError
 from kopfkit.conversion.fields import Fields, prune
-from kopfkit.conversion.restoring import UNTOUCHABLE, Judge, restorable
+from kopfkit.conversion.restoring import UNTOUCHABLE, Judge, restorable, says
 
 # An object without apiVersion, kind and metadata: what the operator's functions see and return.
 Content = dict[str, Any]
@@ -190,19 +190,51 @@ class Converter:
             return self._converted(obj, source, target, kept, ours)
         others = {**kept.versions}
         try:
+            if target != self.hub:
+                # What a spoke says may have yielded to the hub's rules (`restoring`): the hub does
+                # not say it, and shows it for as long as it comes back to what the hub has.
+                first = Kept({**others}, kept.replaced)
+                made = self._converted(obj, source, target, first, ours, trusting=True)
+                if same(_content(self._step(made, target, source)), _content(obj)):
+                    return made
             return self._converted(obj, source, target, kept, ours)
         except Exception:
             # Whatever can be wrong with what was read, the object is converted without it.
             return self._converted(obj, source, target, Kept(others, kept.replaced), {})
 
+    def _unseen(
+        self, content: Content, plain: Content, source: str, target: str
+    ) -> Callable[[Changes], bool]:
+        """Tells whether what the source says stays as it is with changes made to `plain`. Else an
+        annotation would decide which image runs, and a rule on the field that names it would look
+        at another one."""
+        back, fields = self._plain(target, source), self._fields[source]
+        said = prune(content, fields)
+
+        def unseen(changes: Changes) -> bool:
+            shown = prune(back(apply(plain, changes)), fields)
+            return says(shown, said) or says(shown, said, prune(back(plain), fields))
+
+        return unseen
+
     def _converted(
-        self, obj: dict[str, Any], source: str, target: str, kept: Kept, ours: Changes
+        self,
+        obj: dict[str, Any],
+        source: str,
+        target: str,
+        kept: Kept,
+        ours: Changes,
+        *,
+        trusting: bool = False,
     ) -> dict[str, Any]:
-        """The object in the target version, with `ours` restored in it."""
-        content = {key: value for key, value in obj.items() if key not in _ENVELOPE}
+        """The object in the target version, with what may be of `ours` restored in it; `trusting`:
+        also what the source would say otherwise."""
+        content = _content(obj)
         converted = self._plain(source, target)(content)
         if ours:
-            converted, ours = self._judge(target).restore(converted, ours)
+            unseen = self._unseen(content, converted, source, target)
+            judge = self._judge(target)
+            converted, ours = judge.restore(converted, ours, None if trusting else unseen)
         back = self._plain(target, source)
         pruned = prune(converted, self._fields[target])
         if lost := self._lost(back(pruned), content, ours):
@@ -269,6 +301,10 @@ class Converter:
             ).items()
             if pointer not in ours or not same(ours[pointer].value, change.value)
         }
+
+
+def _content(obj: dict[str, Any]) -> Content:
+    return {key: value for key, value in obj.items() if key not in _ENVELOPE}
 
 
 def name_of(obj: Any) -> str:

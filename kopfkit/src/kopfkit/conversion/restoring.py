@@ -7,16 +7,20 @@ restored, and neither is its status: a tenant may write annotations where it may
 and an operator computes its status again. Fields that the schema known here does not have are
 passed on: a later release may have them, and otherwise the API server removes them.
 
+Nor is a value restored that changes what the version that was read says: it has a place for such a
+value, so it is what was written there, and what rules on that place looked at. Converted back, a
+field must be as it is without the value, or as it was read (`says`).
+
 Where the kept and the native values conform each by themselves and break a rule together, somebody
 has changed one of them through a version that cannot show the other (a number of pods that a volume
 excludes). Then the native value yields to its default and the converter keeps it for the version
 that it came from: nothing is lost, and the target's rules hold.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
-from kopfkit.conversion.differences import Change, Changes, apply
+from kopfkit.conversion.differences import ABSENT, Change, Changes, apply, same
 from kopfkit.conversion.fields import Fields, KnownFields
 from kopfkit.conversion.judging import Fault, MemberSchema, blames
 from kopfkit.crd.schema import schema_of
@@ -31,12 +35,38 @@ UNTOUCHABLE: Final = frozenset({"apiVersion", "kind", "metadata", "status"})
 
 
 def restorable(changes: Changes) -> dict[str, Change]:
-    """The changes whose pointers lead to what may be restored at all."""
+    """The changes whose pointers lead to what may be restored at all.
+
+    Of two that meet, the outer one: a difference has no such two, and each of the rest then counts
+    whether or not the others do.
+    """
+    found: dict[tuple[str, ...], str] = {}
+    for pointer in changes:
+        path = tuple(map(_unescape, pointer.split("/")[1:]))
+        if path[0] not in UNTOUCHABLE:
+            found[path] = pointer
     return {
-        pointer: change
-        for pointer, change in changes.items()
-        if _head(pointer)[0] not in UNTOUCHABLE
+        pointer: changes[pointer]
+        for path, pointer in found.items()
+        if not any(path[:length] in found for length in range(1, len(path)))
     }
+
+
+def says(content: Content, *allowed: Content) -> bool:
+    """Whether each field of the content's members is as it is in one of `allowed`; a member that is
+    missing is as an empty one. Identity, metadata and status are not looked at."""
+    names = {name for each in (content, *allowed) for name in each} - UNTOUCHABLE
+    for name in names:
+        found, *others = (each.get(name, {}) for each in (content, *allowed))
+        if any(same(found, other) for other in others):
+            continue
+        if not all(isinstance(each, dict) for each in (found, *others)):
+            return False
+        for field in {field for each in (found, *others) for field in each}:
+            value = found.get(field, ABSENT)
+            if not any(same(value, other.get(field, ABSENT)) for other in others):
+                return False
+    return True
 
 
 class Judge:
@@ -57,13 +87,38 @@ class Judge:
             if name not in UNTOUCHABLE
         }
 
-    def restore(self, plain: Content, changes: Changes) -> tuple[Content, Changes]:
+    def restore(
+        self, plain: Content, changes: Changes, unseen: Callable[[Changes], bool] | None = None
+    ) -> tuple[Content, Changes]:
         """The content with those changes made that are taken, and which these are.
 
         Args:
             plain: what the operator's function made; it is not changed.
             changes: `restorable` ones.
+            unseen: whether what was read says the same with these changes as without; None: they
+                may change it.
         """
+        if unseen is not None and not unseen(changes):
+            changes = self._chosen(changes, unseen)
+        content, accepted = self._taken(plain, changes)
+        if unseen is not None and len(accepted) < len(changes) and not unseen(accepted):
+            return plain, {}
+        return content, accepted
+
+    def _chosen(self, changes: Changes, unseen: Callable[[Changes], bool]) -> Changes:
+        """Those that are not seen, field by field; the fields of which no schema is known are one,
+        so that they are no more than the schema has."""
+        found = [group for groups in self._grouped(changes).values() for group in groups.values()]
+        known = {pointer for group in found for pointer in group}
+        found.append({pointer: changes[pointer] for pointer in changes if pointer not in known})
+        chosen: dict[str, Change] = {}
+        for group in found * 2:  # one may need another that comes after it
+            if unseen(chosen | group):
+                chosen |= group
+        return chosen
+
+    def _taken(self, plain: Content, changes: Changes) -> tuple[Content, Changes]:
+        """The content with the changes that the schema and the rules take, and which these are."""
         content = apply(plain, changes)
         accepted = changes
         for name, groups in self._grouped(changes).items():

@@ -89,6 +89,8 @@ def _object(value: Any, schema: Schema, path: str) -> Iterator[tuple[str, str]]:
         yield path, "is not an object"
         return
     yield from _count(len(value), schema, "Properties", path)
+    if len(value) > schema.get("maxProperties", len(value)):
+        return  # what is too much anyway is not looked at one by one
     for key in schema.get("required", ()):
         if key not in value:
             yield f"{path}.{key}", "is missing"
@@ -105,6 +107,8 @@ def _array(value: Any, schema: Schema, path: str) -> Iterator[tuple[str, str]]:
         yield path, "is not a list"
         return
     yield from _count(len(value), schema, "Items", path)
+    if len(value) > schema.get("maxItems", len(value)):
+        return
     items = schema.get("items", {})
     for at, item in enumerate(value):
         yield from misfits(item, items, f"{path}[{at}]")

@@ -8,8 +8,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from kopfkit.conversion.annotation import ANNOTATIONS_LIMIT, DEPTH, DISCARD
+from kopfkit.conversion.annotation import ANNOTATIONS_LIMIT, CHANGES, DEPTH, DISCARD
 from kopfkit.conversion.converter import INCOMPLETE
+from kopfkit.conversion.differences import ABSENT
 from kopfkit.testing.generation.choices import Choices
 from kopfkit.testing.generation.schemas import Make, anything, maker
 
@@ -77,15 +78,18 @@ class HostileMetadata:
         self._versions = tuple(schemas)
         self._places = {name: _places(schema) for name, schema in schemas.items()}
 
-    def annotations(self, choices: Choices, copied: str = "") -> dict[str, str]:
+    def annotations(
+        self, choices: Choices, copied: str = "", plain: Sequence[dict[str, Any]] = ()
+    ) -> dict[str, str]:
         """All annotations of an object.
 
         Args:
             copied: what the converter wrote into another object's annotation.
+            plain: the object as it is converted to each version, whose values are exchanged.
         """
         made = {name: self._note(choices) for name in _NAMES if choices.chance(30)}
         if choices.chance(90):
-            made[self._annotation] = self._text(choices, copied)
+            made[self._annotation] = self._text(choices, copied, plain)
         room = ANNOTATIONS_LIMIT - sum(len(k.encode()) + len(v.encode()) for k, v in made.items())
         if choices.chance(8):
             room -= len("filling") + choices.one_of(_LEFT)
@@ -104,14 +108,19 @@ class HostileMetadata:
     def _note(self, choices: Choices) -> str:
         return "".join(choices.character() for _ in range(choices.integer(0, 5)))
 
-    def _text(self, choices: Choices, copied: str) -> str:
+    def _text(self, choices: Choices, copied: str, plain: Sequence[dict[str, Any]]) -> str:
         """What stands in the converter's annotation."""
         kind = choices.integer(0, 9)
         if kind == 0:
             return choices.one_of(_JUNK)
         if kind < 3 and copied:
             return copied if kind == 1 else _garbled(copied, choices)
-        text = json.dumps(self._document(choices), ensure_ascii=choices.chance(50))
+        document = self._document(choices)
+        for each in plain:
+            if choices.chance(40):
+                version = each["apiVersion"].rpartition("/")[2]
+                document.setdefault(version, {}).update(self._exchanged(choices, version, each))
+        text = json.dumps(document, ensure_ascii=choices.chance(50))
         return _garbled(text, choices) if kind == 9 else text
 
     def _document(self, choices: Choices) -> dict[str, Any]:
@@ -142,13 +151,30 @@ class HostileMetadata:
             change.pop("value")
         return pointer, change
 
+    def _exchanged(self, choices: Choices, version: str, plain: dict[str, Any]) -> dict[str, Any]:
+        """Changes that put a value of the schema over the one that the plain conversion has."""
+        found: dict[str, Any] = {}
+        for pointer, make in self._places[version]:
+            value: Any = plain
+            for part in pointer.split("/")[1:]:
+                value = value.get(part, ABSENT) if isinstance(value, dict) else ABSENT
+            if value is not ABSENT and choices.chance(30):
+                found[pointer] = {"value": make(choices), "over": value}
+        return found
+
     def _large(self, choices: Choices) -> str:
         """As much as an annotation holds: values, pointers or numbers that grow when rewritten."""
         version = choices.one_of(self._versions)
         room = ANNOTATIONS_LIMIT - len(self._annotation) - 100
         value: Any = [1e15] * (room // 22)
         changes: dict[str, Any] = {"/spec/a": {"value": value}}
-        match choices.integer(0, 3):
+        match choices.integer(0, 5):
+            case 4:  # somebody's own text by one change, and just not
+                number = CHANGES + choices.integer(-1, 1)
+                changes = {f"/spec/a/{each}": {"value": each} for each in range(number)}
+            case 5:
+                each: Any = {"/a": {"value": 1}}
+                return json.dumps({f"v{number}": each for number in range(room // 30)})
             case 0:
                 changes = {f"/spec/{number}": {"value": number} for number in range(room // 36)}
             case 1:
