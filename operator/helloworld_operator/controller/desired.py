@@ -16,7 +16,7 @@ from helloworld_operator.controller.autoscaling import scaling
 from helloworld_operator.controller.images import CONTAINER, IMAGES
 from helloworld_operator.controller.names import child_name, labels, selector_labels
 from helloworld_operator.settings import OPERAND_PORT
-from kopfkit.controller import restricted_container, restricted_pod
+from kopfkit.controller import exclusive_services, restricted_container, restricted_pod
 from kopfkit.controller.images import EMPTY, Record
 from kopfkit.controller.kinds import HORIZONTAL_POD_AUTOSCALERS, SERVICES, Kind
 
@@ -130,16 +130,18 @@ class ChildKind(NamedTuple):
         kind: of the child.
         build: its builder; None of it means that no such child is wanted.
         delete: whether a child that is no longer wanted is deleted.
+        rules: of its repair; None for the kind's own.
     """
 
     kind: Kind
     build: Callable[[Desired], Raw | None]
     delete: bool = False
+    rules: Any = None
 
 
 # Rights, watches and what a reconcile applies follow from it; the order is that of the writes.
 CHILDREN: Final = (
-    ChildKind(SERVICES, service),
+    ChildKind(SERVICES, service, rules=exclusive_services()),
     # Deleted when spec.autoscaling is removed: it would go on to set replicas.
     ChildKind(HORIZONTAL_POD_AUTOSCALERS, autoscaler, delete=True),
 )

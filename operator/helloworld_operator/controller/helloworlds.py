@@ -56,7 +56,7 @@ def controller(
     )
     made.owns(DEPLOYMENTS, rules=exclusive_pods(CONTAINER))
     for each in desired.CHILDREN:
-        made.owns(each.kind, delete=each.delete)
+        made.owns(each.kind, delete=each.delete, rules=each.rules)
     return (
         # Never deleted: an edit must not destroy data. It goes with the HelloWorld.
         made.owns(CLAIMS)

@@ -1,9 +1,13 @@
-"""Edits of a child as people, GitOps tools and attackers make them, drawn from the child itself."""
+"""Edits of a child as people, GitOps tools and attackers make them, drawn from the child itself and
+from the schema of its kind."""
 
 import copy
 import random
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
+
+from .fields import Schemas
 
 # Fields that others may try on a pod or container, with a value that the schema allows.
 POD_EXTRAS: dict[str, Any] = {
@@ -12,6 +16,7 @@ POD_EXTRAS: dict[str, Any] = {
     "hostIPC": True,
     "shareProcessNamespace": True,
     "serviceAccountName": "other",
+    "nodeName": "node-1",
     "initContainers": [{"name": "before", "image": "i:1", "command": ["sh"]}],
     "nodeSelector": {"disk": "ssd"},
     "priorityClassName": "system-node-critical",
@@ -26,6 +31,8 @@ CONTAINER_EXTRAS: dict[str, Any] = {
     "startupProbe": {"tcpSocket": {"port": 1}},
     "lifecycle": {"postStart": {"exec": {"command": ["true"]}}},
     "volumeDevices": [{"name": "data", "devicePath": "/dev/x"}],
+    "terminationMessagePath": "/data/guestbook.db",
+    "terminationMessagePolicy": "FallbackToLogsOnError",
     "imagePullPolicy": "Always",
     "tty": True,
 }
@@ -78,22 +85,25 @@ SERVICE_EXTRAS: dict[str, Any] = {
     "externalTrafficPolicy": "Local",
     "sessionAffinity": "ClientIP",
     "publishNotReadyAddresses": True,
+    "internalTrafficPolicy": "Local",
     "externalName": "evil.example",
     "loadBalancerSourceRanges": ["10.0.0.0/8"],
     "externalIPs": ["192.0.2.1"],
 }
 
 
-def edit(random: random.Random, live: Any) -> Any:
+def edit(random: random.Random, live: Any, schemas: Schemas) -> Any:
     """A copy of an object with one or two edits; it may be one that the API server refuses."""
+
+    field = partial(_field, schemas)
     new = copy.deepcopy(live)
     for _ in range(random.choice((1, 1, 1, 2))):
         kind = str(new["kind"])
-        choices = [_metadata, _scalar, _remove]
+        choices = [_metadata, _scalar, _remove, field]
         if kind == "Deployment":
-            choices += [_pod, _pod, _container, _container, _container]
+            choices += [_pod, _pod, _container, _container, _container, field]
         if kind == "Service":
-            choices += [_service, _service, _service]
+            choices += [_service, _service, _service, field]
         if kind == "HorizontalPodAutoscaler":
             choices += [_autoscaler]
         random.choice(choices)(random, new)
@@ -152,6 +162,33 @@ def _remove(random: random.Random, new: Any) -> None:
     del parent[path[-1]]
 
 
+def _structs(schemas: Schemas, schema: Any, live: Any) -> Iterator[tuple[Any, Any]]:
+    """Every struct in an object, with the fields that it may have."""
+    fields = schemas.resolved(schema).get("properties")
+    if not fields or not isinstance(live, dict):
+        return
+    yield live, fields
+    for name, value in live.items():
+        inner = schemas.resolved(fields.get(name, {}))
+        for item in value if isinstance(value, list) else [value]:
+            yield from _structs(schemas, inner.get("items", inner), item)
+
+
+def _field(schemas: Schemas, random: random.Random, new: Any) -> None:
+    """Any field that the schema has, with a value that it allows."""
+    structs = list(_structs(schemas, schemas.spec(new), new["spec"]))
+    if new["kind"] == "Deployment" and random.random() < 0.5:
+        spec = new["spec"]["template"]["spec"]
+        structs = [each for each in structs if each[0] in (spec, spec["containers"][0])]
+    struct, fields = random.choice(structs)
+    name = random.choice(sorted(fields))
+    value = schemas.value(random, fields[name])
+    if random.random() < 0.5:
+        _add(struct, name, value)
+    else:
+        struct[name] = value
+
+
 def _add(struct: Any, name: str, value: Any) -> None:
     """Set a field; in a list or struct that is there, what it does not have yet."""
     old = struct.get(name)
@@ -166,7 +203,10 @@ def _add(struct: Any, name: str, value: Any) -> None:
 def _pod(random: random.Random, new: Any) -> None:
     spec = new["spec"]["template"]["spec"]
     what = random.choice(
-        ("extra", "security", "sidecar", "native", "volume", "strategy", "apparmor")
+        (
+            *("extra", "security", "sidecar", "native", "volume", "strategy", "apparmor"),
+            *("copy", "finalizer", "mount"),
+        )
     )
     if what == "extra":
         name = random.choice(list(POD_EXTRAS))
@@ -179,6 +219,13 @@ def _pod(random: random.Random, new: Any) -> None:
     elif what == "native":
         proxy = {"name": "proxy", "image": "i:1", "restartPolicy": "Always"}
         _add(spec, "initContainers", [proxy])
+    elif what == "copy":
+        _copy(random, spec)
+    elif what == "finalizer":
+        new["spec"]["template"]["metadata"]["finalizers"] = ["other.example/keeps"]
+    elif what == "mount" and spec.get("volumes"):
+        mount = {"name": spec["volumes"][0]["name"], "mountPath": "/copied"}
+        spec["containers"].append({"name": "backup", "image": "i:2", "volumeMounts": [mount]})
     elif what == "apparmor":
         name = "container.apparmor.security.beta.kubernetes.io/greeting"
         metadata = new["spec"]["template"]["metadata"]
@@ -199,6 +246,26 @@ def _pod(random: random.Random, new: Any) -> None:
     elif what == "strategy":
         kind = random.choice(("Recreate", "RollingUpdate"))
         new["spec"]["strategy"] = {"type": kind}
+
+
+def _copy(random: random.Random, spec: Any) -> None:
+    """Our container once more, or under another name; with its port or without."""
+    original = spec["containers"][0]
+    one = {**copy.deepcopy(original), "name": "renamed"}
+    if random.random() < 0.7:
+        del one["ports"]
+    where = random.choice(("instead", "beside", "before", "port"))
+    if where == "instead":
+        spec["containers"][0] = one
+    elif where == "beside":
+        spec["containers"].insert(random.choice((0, 1)), one)
+    else:
+        if where == "port":
+            one = {"name": "renamed", "image": "i:1", "ports": [{"containerPort": 8080}]}
+        one["restartPolicy"] = "Always"
+        for name in ("lifecycle", "readinessProbe"):
+            one.pop(name, None)
+        _add(spec, "initContainers", [one])
 
 
 def _container(random: random.Random, new: Any) -> None:

@@ -9,8 +9,9 @@ import pytest
 from helloworld_operator.api import v1
 from helloworld_operator.controller import desired
 from helloworld_operator.controller.desired import Desired
+from helloworld_operator.controller.helloworlds import controller
 from helloworld_operator.controller.images import CONTAINER
-from kopfkit.controller import exclusive_pods
+from kopfkit.controller import exclusive_pods, exclusive_services, kinds
 from kopfkit.runtime.api.contradictions import contradictions, written
 
 DEPLOYMENTS = exclusive_pods(CONTAINER)
@@ -67,6 +68,13 @@ def added(*path: Any, item: Any) -> Callable[[Any], None]:
     return change
 
 
+def copied(**fields: Any) -> Any:
+    """Our container under another name, and without its port."""
+    one = copy.deepcopy(wanted()["spec"]["template"]["spec"]["containers"][0])
+    del one["ports"]
+    return {**one, "name": "renamed", **fields}
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -119,6 +127,9 @@ def test_nobody_adds_to_the_security_context_of_the_pod(name: str, value: Any) -
         ),
         (inside(command=["sh"]), f"{OURS}.command"),
         (inside(workingDir="/tmp"), f"{OURS}.workingDir"),
+        (inside(terminationMessagePath="/data/guestbook.db"), f"{OURS}.terminationMessagePath"),
+        (inside(restartPolicy="Never"), f"{OURS}.restartPolicy"),
+        (inside(restartPolicyRules=[{"action": "Restart"}]), f"{OURS}.restartPolicyRules"),
         (inside(envFrom=[{"secretRef": {"name": "s"}}]), f"{OURS}.envFrom"),
         (inside(livenessProbe=EXEC), f"{OURS}.livenessProbe"),
         (inside(startupProbe=EXEC), f"{OURS}.startupProbe"),
@@ -162,6 +173,26 @@ def test_nobody_adds_to_the_security_context_of_the_pod(name: str, value: Any) -
         (in_pod(hostIPC=True), f"{POD}.hostIPC"),
         (in_pod(shareProcessNamespace=True), f"{POD}.shareProcessNamespace"),
         (in_pod(serviceAccountName="other"), f"{POD}.serviceAccountName"),
+        (in_pod(nodeName="node-1"), f"{POD}.nodeName"),
+        # Copies of our container under another name, beside it.
+        (added("containers", item=copied()), f"{POD}.containers[renamed]"),
+        (
+            added("initContainers", item=copied(restartPolicy="Always")),
+            f"{POD}.initContainers[renamed]",
+        ),
+        (
+            in_pod(
+                initContainers=[
+                    {
+                        "name": "proxy",
+                        "image": "i:1",
+                        "restartPolicy": "Always",
+                        "ports": [{"containerPort": 8080}],
+                    }
+                ]
+            ),
+            f"{POD}.initContainers[proxy]",
+        ),
         (in_pod(initContainers=[{"name": "before"}]), f"{POD}.initContainers[before]"),
         (
             lambda live: live["spec"]["template"]["spec"]["volumes"][0][
@@ -181,6 +212,10 @@ def test_nobody_adds_to_the_security_context_of_the_pod(name: str, value: Any) -
             ),
             f"spec.template.metadata.annotations.{APPARMOR}",
         ),
+        (
+            lambda live: live["spec"]["template"]["metadata"].update(finalizers=["a.example/b"]),
+            "spec.template.metadata.finalizers",
+        ),
     ],
 )
 def test_what_runs_and_with_which_rights_is_the_operators(
@@ -195,10 +230,40 @@ def test_the_host_that_a_named_image_is_asked_at_is_the_operators() -> None:
     assert found(inside(args=["-x"]), image="mine:1") == [f"{OURS}.args"]
 
 
+def sidecar(name: str, image: str, *ports: int, **fields: Any) -> dict[str, Any]:
+    one = {"name": name, "image": image, **fields}
+    return {**one, "ports": [{"containerPort": port, "protocol": "TCP"} for port in ports]}
+
+
+# As injectors make them, where somebody stored their output in the Deployment.
+SIDECARS = [
+    ("containers", sidecar("istio-proxy", "istio/proxyv2:1.27", 15090, args=["proxy", "sidecar"])),
+    ("initContainers", sidecar("istio-proxy", "istio/proxyv2:1.27", 15090, restartPolicy="Always")),
+    ("containers", sidecar("linkerd-proxy", "linkerd/proxy:2", 4143, 4191)),
+    ("initContainers", sidecar("linkerd-proxy", "linkerd/proxy:2", 4143, restartPolicy="Always")),
+    ("containers", sidecar("vault-agent", "hashicorp/vault:1.20", args=["echo $VAULT"])),
+    ("containers", sidecar("otel-collector", "otel/opentelemetry-collector:0.130.0", 4317, 8888)),
+    ("containers", sidecar("daprd", "daprio/daprd:1.16", 3500, 9090)),
+    # Of our image, and for something else.
+    ("containers", sidecar("copier", "i:1", args=["snapshot"])),
+]
+
+
 @pytest.mark.parametrize(
     "change",
     [
         added("containers", item={"name": "proxy", "securityContext": {"privileged": True}}),
+        *(added(where, item=item) for where, item in SIDECARS),
+        # Whoever may write a Deployment may also mount the claim in a pod of his own.
+        added(
+            "containers",
+            item={"name": "backup", "volumeMounts": [{"name": "data", "mountPath": "/data"}]},
+        ),
+        in_pod(hostname="h", subdomain="s", setHostnameAsFQDN=True, hostnameOverride="o"),
+        in_pod(schedulingGates=[{"name": "g"}], os={"name": "linux"}, overhead={"cpu": "1"}),
+        in_pod(priority=1, preemptionPolicy="Never", resourceClaims=[{"name": "gpu"}]),
+        in_pod(resources={"limits": {"memory": "1Gi"}}),
+        inside(resizePolicy=[{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]),
         in_pod(initContainers=[{"name": "proxy", "restartPolicy": "Always", "env": [{}]}]),
         added("volumes", item={"name": "certs", "emptyDir": {"medium": "Memory"}}),
         in_pod(nodeSelector={"disk": "ssd"}, tolerations=[{"operator": "Exists"}]),
@@ -218,3 +283,44 @@ def test_the_host_that_a_named_image_is_asked_at_is_the_operators() -> None:
 )
 def test_what_others_may_add_stays(change: Callable[[Any], None]) -> None:
     assert found(change) == []
+
+
+ANSWERS = exclusive_services()
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"internalTrafficPolicy": "Local"}, ["spec.internalTrafficPolicy"]),
+        ({"internalTrafficPolicy": "Cluster"}, []),
+        ({"publishNotReadyAddresses": True}, ["spec.publishNotReadyAddresses"]),
+        ({"publishNotReadyAddresses": False}, []),
+        ({"externalIPs": ["192.0.2.1"]}, ["spec.externalIPs"]),
+        ({"externalTrafficPolicy": "Local"}, ["spec.externalTrafficPolicy"]),
+        ({"sessionAffinity": "ClientIP"}, []),
+        ({"sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 1}}}, []),
+        ({"ipFamilyPolicy": "PreferDualStack", "ipFamilies": ["IPv4", "IPv6"]}, []),
+        ({"trafficDistribution": "PreferSameNode"}, []),
+        ({"clusterIP": "10.0.0.1", "clusterIPs": ["10.0.0.1"]}, []),
+    ],
+)
+def test_which_addresses_lead_to_a_service_and_which_pods_answer_is_the_operators(
+    fields: dict[str, Any], expected: list[str]
+) -> None:
+    one = desired.service(Desired("x", v1.Spec(), "i:1"))
+    live = {**one, "spec": {**one["spec"], **fields}}
+    assert [written(each.path) for each in contradictions(one, live, ANSWERS)] == expected
+
+
+def test_what_a_load_balancer_is_made_of_is_left_to_others() -> None:
+    spec = v1.Spec(service=v1.Service(type="LoadBalancer"))
+    one = desired.service(Desired("x", spec, "i:1"))
+    fields = {"externalTrafficPolicy": "Local", "loadBalancerClass": "c", "loadBalancerIP": "1"}
+    live = {**one, "spec": {**one["spec"], **fields, "loadBalancerSourceRanges": ["10.0.0.0/8"]}}
+    assert contradictions(one, live, ANSWERS) == []
+
+
+def test_the_children_of_a_helloworld_have_these_rules() -> None:
+    owned = controller("i:1").owned
+    assert owned[kinds.DEPLOYMENTS].schema.keys() == DEPLOYMENTS.keys()
+    assert owned[kinds.SERVICES].schema["spec"].reserved == ANSWERS["spec"].reserved

@@ -395,6 +395,9 @@ def test_an_image_is_proven_by_pods_that_all_answer_with_it_or_by_what_is_planne
         ),
         (exposed(selector={"app": "other"}), "selects other pods", "selects other pods"),
         (exposed(type="ExternalName"), "ExternalName", "ExternalName"),
+        (exposed(internalTrafficPolicy="Local"), "only on the nodes", "only on the nodes"),
+        # Made again by somebody, who kept our owner reference.
+        (exposed(clusterIP="None"), "headless", "headless"),
     ],
 )
 @pytest.mark.parametrize("understood", [True, False])

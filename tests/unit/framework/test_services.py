@@ -37,10 +37,28 @@ HTTP = {"port": 80, "targetPort": "http"}
             80,
             "Service x is of type ExternalName: it does not lead to the pods",
         ),
+        (
+            service(HTTP, internalTrafficPolicy="Local"),
+            80,
+            "Service x answers only on the nodes of its pods (internalTrafficPolicy Local)",
+        ),
+        (service(HTTP, internalTrafficPolicy="Cluster", clusterIP="10.0.0.1"), 80, ""),
+        (
+            service(HTTP, clusterIP="None"),
+            80,
+            "Service x is headless, and its pods do not listen on port 80: delete it, and it is "
+            "made again",
+        ),
+        (service({"port": 8080, "targetPort": "http"}, clusterIP="None"), 8080, ""),
     ],
 )
 def test_why_a_service_leads_elsewhere_is_told(found: Any, port: int | None, sentence: str) -> None:
     assert misdirected(found, LABELS, TARGETS, port) == sentence
+
+
+def test_a_service_for_clients_on_the_pods_nodes_is_known() -> None:
+    found = service(HTTP, internalTrafficPolicy="Local")
+    assert misdirected(found, LABELS, TARGETS, 80, local=True) == ""
 
 
 def test_the_port_that_leads_to_the_pods_is_found() -> None:

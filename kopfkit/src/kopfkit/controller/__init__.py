@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         Waiting,
     )
     from kopfkit.controller.owners import dig, items, owned_by
-    from kopfkit.controller.podrules import exclusive_pods
+    from kopfkit.controller.podrules import exclusive_pods, exclusive_services
     from kopfkit.controller.podspecs import one_shot, restricted_container, restricted_pod
     from kopfkit.controller.rollouts import Rollout, rollout
     from kopfkit.controller.services import misdirected, port_to
@@ -78,6 +78,7 @@ __all__ = [
     "decode_spec",
     "dig",
     "exclusive_pods",
+    "exclusive_services",
     "growing",
     "infeasible",
     "is_true",
@@ -128,6 +129,7 @@ _MODULES = {
     "decide": "conditions",
     "decode_spec": "decoding",
     "exclusive_pods": "podrules",
+    "exclusive_services": "podrules",
     "growing": "volumeclaims",
     "infeasible": "volumeclaims",
     "is_true": "conditions",

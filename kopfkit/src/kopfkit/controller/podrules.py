@@ -1,13 +1,14 @@
-"""What of a workload's pods is the operator's alone, beyond the fields that it sets.
+"""What of a workload's pods and of a Service is the operator's alone, beyond what it sets.
 
 What a pod may do is the operator's to say: which identity it has, what of the node it sees, what
-runs in its containers. The rest may be added to: scheduling, probes' timings, containers beside the
-operator's with volumes of their own. The table for people is in docs/reference/repair.md.
+runs in its containers. So is at which addresses a Service answers, and by which pods. The rest may
+be added to: scheduling, probes' timings, containers beside the operator's. The tables for people
+are in docs/reference/repair.md.
 """
 
 from typing import Final
 
-from kopfkit.runtime.api.schemas import DEPLOYMENT, Schema, reserve
+from kopfkit.runtime.api.schemas import DEPLOYMENT, SERVICE, Schema, reserve
 
 _POD: Final = "spec.template.spec"
 _APPARMOR: Final = "container.apparmor.security.beta.kubernetes.io"
@@ -33,6 +34,10 @@ def _container(place: str) -> dict[str, frozenset[str] | bool]:
                 "startupProbe",
                 "volumeDevices",
                 "securityContext",
+                # A file of the kubelet's is mounted there, over what the container has.
+                "terminationMessagePath",
+                "restartPolicy",
+                "restartPolicyRules",
             }
         ),
         f"{one}.env": True,
@@ -64,6 +69,8 @@ def exclusive_pods(*containers: str) -> Schema:
                 "shareProcessNamespace",
                 "serviceAccountName",
                 "serviceAccount",
+                # No scheduler looks whether there is room, or where a volume can be.
+                "nodeName",
             }
         ),
         f"{_POD}.securityContext": True,
@@ -73,6 +80,8 @@ def exclusive_pods(*containers: str) -> Schema:
         **_container(f"{_POD}.initContainers"),
         f"{_POD}.volumes[].persistentVolumeClaim": True,
         f"{_POD}.volumes[].emptyDir": True,
+        # Pods get them, and would stay after their end.
+        "spec.template.metadata": frozenset({"finalizers"}),
         # The older form of securityContext.appArmorProfile.
         "spec.template.metadata.annotations": frozenset(
             f"{_APPARMOR}/{name}" for name in containers
@@ -80,4 +89,13 @@ def exclusive_pods(*containers: str) -> Schema:
     }
     # A container that starts before ours and runs beside it is a sidecar (KEP-753).
     sidecar = {f"{_POD}.initContainers": {"restartPolicy": "Always"}}
-    return reserve(DEPLOYMENT, reserved, unless=sidecar)
+    usual = {"terminationMessagePath": "/dev/termination-log"}
+    lists = (f"{_POD}.containers[]", f"{_POD}.initContainers[]")
+    return reserve(DEPLOYMENT, reserved, unless=sidecar, defaults=dict.fromkeys(lists, usual))
+
+
+def exclusive_services() -> Schema:
+    """The rules of a Service of which nobody else may say which addresses lead to it, and which
+    pods answer."""
+    ours = frozenset({"externalIPs", "internalTrafficPolicy", "publishNotReadyAddresses"})
+    return reserve(SERVICE, {"spec": ours}, defaults={"spec": {"internalTrafficPolicy": "Cluster"}})

@@ -22,6 +22,8 @@ def service(**port: Any) -> dict[str, Any]:
 def deployment(*, pod: Any = None, **fields: Any) -> dict[str, Any]:
     container = {
         "name": "main",
+        "image": "main:1",
+        "args": ["serve"],
         "ports": [{"name": "http", "containerPort": 8080}],
         "env": [{"name": "A", "value": "1"}],
         "readinessProbe": {"httpGet": {"port": 1}},
@@ -69,6 +71,12 @@ def test_of_a_service(live: Any, expected: list[str]) -> None:
     assert found(service(), live, SERVICE) == expected
 
 
+def native(**fields: Any) -> Any:
+    one = {"name": "i", "restartPolicy": "Always", **fields}
+    return deployment(pod={"initContainers": [one]})
+
+
+NATIVE = [f"{POD}.initContainers[i]"]
 SECRET = {"secretKeyRef": {"name": "s", "key": "k"}}
 CONTAINER = f"{POD}.containers[main]"
 
@@ -78,7 +86,15 @@ CONTAINER = f"{POD}.containers[main]"
     [
         (deployment(), []),
         (deployment(name="renamed"), [f"{POD}.containers[renamed]"]),
-        (deployment(name="sidecar", ports=[{"containerPort": 1}]), []),
+        # Without its ports it is known by what it runs.
+        (deployment(name="renamed", ports=None), [f"{POD}.containers[renamed]"]),
+        (
+            deployment(name="renamed", ports=None, command=[], args=["serve"]),
+            [f"{POD}.containers[renamed]"],
+        ),
+        (deployment(name="sidecar", ports=[{"containerPort": 1}], args=["proxy"]), []),
+        (deployment(name="sidecar", ports=[{"containerPort": 1}], image="proxy:1"), []),
+        (deployment(name="sidecar", ports=None, command=["sh"]), []),
         (deployment(env=[{"name": "A", "valueFrom": SECRET}]), [f"{CONTAINER}.env[A].valueFrom"]),
         (deployment(env=[{"name": "B", "value": "1"}]), [f"{CONTAINER}.env[B]"]),
         (deployment(env=[{"name": "A"}, {"name": "A"}]), [f"{CONTAINER}.env[A]"]),
@@ -108,13 +124,23 @@ CONTAINER = f"{POD}.containers[main]"
         (deployment(pod={"hostNetwork": True}), [f"{POD}.hostNetwork"]),
         (deployment(pod={"hostNetwork": False, "nodeName": "n"}), []),
         (deployment(pod={"initContainers": [{"name": "i"}]}), [f"{POD}.initContainers[i]"]),
-        (deployment(pod={"initContainers": [{"name": "i", "restartPolicy": "Always"}]}), []),
+        (native(), []),
+        (native(image="i:1", ports=[{"containerPort": 1}]), []),
+        # It runs beside ours, and has its port, its name, or is it.
+        (native(ports=[{"containerPort": 8080}]), NATIVE),
+        (native(ports=[{"name": "http", "containerPort": 1}]), NATIVE),
+        (native(image="main:1", args=["serve"]), NATIVE),
         ({"spec": {"strategy": {"rollingUpdate": {}}}}, ["spec.strategy.rollingUpdate"]),
     ],
 )
 def test_of_a_deployment(live: Any, expected: list[str]) -> None:
     wanted = deployment(securityContext={"runAsNonRoot": True})
     assert found(wanted, live, CLAIMED) == expected
+
+
+def test_an_init_container_that_ends_leaves_its_port_to_others() -> None:
+    live = deployment(pod={"initContainers": [{"name": "i", "ports": [{"containerPort": 8080}]}]})
+    assert found(deployment(), live, DEPLOYMENT) == []
 
 
 def test_an_atomic_list_may_have_nothing_more() -> None:
@@ -139,7 +165,9 @@ JUNK = st.recursive(
     lambda below: (
         st.lists(below, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["spec", "template", "containers", "env", "name", "ports", "value"]),
+            st.sampled_from(
+                ["spec", "template", "containers", "env", "name", "image", "args", "value"]
+            ),
             below,
             max_size=4,
         )

@@ -9,7 +9,7 @@ their kind (`schemas`). `managedfields.take_over` makes them ours, and the next 
 Pure. Foreign fields and items that contradict nothing are not reported.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -20,6 +20,7 @@ Step: TypeAlias = str | tuple[tuple[str, Any], ...]
 Path: TypeAlias = tuple[Step, ...]
 
 _NO_RULE: Final = Rule()
+_NONE: Final[frozenset[Any]] = frozenset()
 # Characters of a value shown in a message.
 _SHOWN: Final = 60
 
@@ -77,6 +78,7 @@ def _struct(
     rule = schema.get(place, _NO_RULE)
     excluded = rule.excludes(wanted)
     for name, value in live.items():
+        below, taken = _join(place, name), _taken(wanted, place, name, schema)
         if name not in wanted:
             if (name in excluded or excluded is ANY_OTHER) and value is not None:
                 # An empty member of a union is one, too: `emptyDir: {}`.
@@ -85,9 +87,20 @@ def _struct(
                 yield Contradiction((*path, name), value)
             else:
                 # Items and fields of it may still be ours to say although none is wanted.
-                yield from _unwanted(value, _join(place, name), (*path, name), schema)
+                yield from _unwanted(value, below, (*path, name), schema, taken)
             continue
-        yield from _value(wanted[name], value, _join(place, name), (*path, name), schema)
+        yield from _value(wanted[name], value, below, (*path, name), schema, taken)
+
+
+def _taken(wanted: Mapping[str, Any], place: str, name: str, schema: Schema) -> frozenset[Any]:
+    """What items of a list may not have for the sake of a wanted list beside it."""
+    beside = schema.get(_join(place, name), _NO_RULE).beside
+    return _identities(wanted.get(beside) or (), schema[_join(place, beside)]) if beside else _NONE
+
+
+def _identities(wanted: Iterable[Any], rule: Rule) -> frozenset[Any]:
+    mappings = (item for item in wanted if isinstance(item, Mapping))
+    return frozenset(each for item in mappings for each in rule.identities(item))
 
 
 def _claimed(rule: Rule, name: str, value: Any) -> bool:
@@ -107,14 +120,14 @@ def _empty(value: Any) -> bool:
 
 
 def _value(
-    wanted: Any, live: Any, place: str, path: Path, schema: Schema
+    wanted: Any, live: Any, place: str, path: Path, schema: Schema, taken: frozenset[Any]
 ) -> Iterator[Contradiction]:
     if isinstance(wanted, Mapping):
         yield from _struct(wanted, live, place, path, schema)
     elif isinstance(wanted, list):
         rule = schema.get(place, _NO_RULE)
         if rule.keys:
-            yield from _keyed(wanted, live, place, path, schema)
+            yield from _keyed(wanted, live, place, path, schema, taken)
         elif rule.atomic and _exceeds(wanted, live):
             yield Contradiction(path, live)
 
@@ -132,22 +145,29 @@ def _exceeds(wanted: Any, live: Any) -> bool:
     return False
 
 
-def _unwanted(value: Any, place: str, path: Path, schema: Schema) -> Iterator[Contradiction]:
+def _unwanted(
+    value: Any, place: str, path: Path, schema: Schema, taken: frozenset[Any]
+) -> Iterator[Contradiction]:
     if isinstance(value, list) and schema.get(place, _NO_RULE).keys:
-        yield from _keyed([], value, place, path, schema)
+        yield from _keyed([], value, place, path, schema, taken)
     elif isinstance(value, Mapping) and place in schema:
         yield from _struct({}, value, place, path, schema)
 
 
 def _keyed(
-    wanted: list[Any], live: Any, place: str, path: Path, schema: Schema
+    wanted: list[Any],
+    live: Any,
+    place: str,
+    path: Path,
+    schema: Schema,
+    taken: frozenset[Any],
 ) -> Iterator[Contradiction]:
     rule = schema[place]
     ours = {rule.key(item): item for item in wanted if isinstance(item, Mapping)}
-    taken = {each for item in ours.values() for each in rule.identities(item)}
+    taken |= _identities(wanted, rule)
     # Two items without a name are refused, whatever else they have.
     if "" in rule.identities({}) and ours:
-        taken.add("")
+        taken |= {""}
     seen: set[tuple[Any, ...]] = set()
     for item in live if isinstance(live, list) else []:
         if not isinstance(item, Mapping):

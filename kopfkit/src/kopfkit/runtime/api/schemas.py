@@ -30,6 +30,7 @@ class Rule:
         defaults: values that the API server sets: of merge keys that an item may leave out, and of
             reserved fields, where they are no contradiction.
         identities: what an item of a list has that no second item may have: a name, a port.
+        beside: a list of the same struct; nor may an item have what an item of that one has.
         excludes: fields that cannot stand beside those of the wanted struct (union members).
         reserved: further fields of the struct, or items of the list, that are the operator's alone:
             True for all of them, whatever they have; else their names, and an empty value (false,
@@ -42,6 +43,7 @@ class Rule:
     keys: tuple[str, ...] = ()
     defaults: Mapping[str, Any] | None = None
     identities: Callable[[Item], frozenset[Any]] = _nothing
+    beside: str = ""
     excludes: Callable[[Item], frozenset[str]] = _no_fields
     reserved: frozenset[str] | bool = frozenset()
     unless: Mapping[str, Any] | None = None
@@ -70,6 +72,7 @@ def reserve(
     schema: Schema,
     claims: Mapping[str, frozenset[str] | bool],
     unless: Mapping[str, Mapping[str, Any]] | None = None,
+    defaults: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Rule]:
     """The schema with more that is the operator's alone.
 
@@ -77,11 +80,13 @@ def reserve(
         schema: the facts about the kind.
         claims: by place, as `Rule.reserved`.
         unless: by place of a reserved list, as `Rule.unless`.
+        defaults: by place, what the API server sets there.
     """
     found = dict(schema)
     for place, names in claims.items():
-        spared = (unless or {}).get(place)
-        found[place] = replace(found.get(place, Rule()), reserved=names, unless=spared)
+        spared, known = (unless or {}).get(place), found.get(place, Rule())
+        usual = {**(known.defaults or {}), **(defaults or {}).get(place, {})}
+        found[place] = replace(known, reserved=names, unless=spared, defaults=usual)
     return found
 
 
@@ -102,15 +107,28 @@ def _service_port(item: Item) -> frozenset[Any]:
     return frozenset({item.get("name") or ""})
 
 
-def _container_ports(item: Item) -> frozenset[Any]:
-    """The ports that a container listens on, and their names: a pod has each once. A container
-    that was renamed is found by them."""
-    found: set[Any] = set()
+def _runs(item: Item) -> frozenset[Any]:
+    """What a container runs. No sidecar runs what the container beside it does."""
+    if not item.get("image"):
+        return frozenset()
+    words = [item.get(name) or [] for name in ("command", "args")]
+    return frozenset({("runs", repr([item["image"], *words]))})
+
+
+def _container_identities(item: Item) -> frozenset[Any]:
+    """The ports that a container listens on, and their names: a pod has each once. By them, and by
+    what it runs, a container that was renamed is found."""
+    found: set[Any] = set(_runs(item))
     for port in item.get("ports") or ():
         found.add((port.get("containerPort"), port.get("protocol", "TCP")))
         if port.get("name"):
             found.add(port["name"])
     return frozenset(found)
+
+
+def _init_container_identities(item: Item) -> frozenset[Any]:
+    # One that ends before the others begin leaves them its ports (KEP-753: the others run on).
+    return _container_identities(item) if item.get("restartPolicy") == "Always" else _runs(item)
 
 
 def _service(wanted: Item) -> frozenset[str]:
@@ -178,9 +196,11 @@ def _container(place: str) -> dict[str, Rule]:
 
 
 POD: Final[Schema] = {
-    "containers": Rule(keys=("name",), identities=_container_ports),
+    "containers": Rule(keys=("name",), identities=_container_identities),
     **_container("containers"),
-    "initContainers": Rule(keys=("name",)),
+    "initContainers": Rule(
+        keys=("name",), identities=_init_container_identities, beside="containers"
+    ),
     **_container("initContainers"),
     "volumes": Rule(keys=("name",)),
     "volumes[]": Rule(excludes=_all_but("name")),
