@@ -2,4 +2,4 @@
 
 # The distribution's version (pyproject.toml; a test compares them). Asking importlib.metadata for
 # it would cost the webhook 7 MB.
-__version__ = "0.6.0"
+__version__ = "0.7.0"
