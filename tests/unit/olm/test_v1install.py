@@ -22,7 +22,7 @@ def deployment(name: str, *arguments: str) -> dict[str, Any]:
     }
 
 
-def applied() -> list[dict[str, Any]]:
+def applied(*there: dict[str, Any]) -> list[dict[str, Any]]:
     issuer = {"apiVersion": "cert-manager.io/v1", "kind": "Issuer", "metadata": {"name": "x"}}
     hook = {"name": "x", "clientConfig": {"service": {"name": "catalogd-service"}}}
     hooks = {
@@ -32,7 +32,8 @@ def applied() -> list[dict[str, Any]]:
         "webhooks": [hook],
     }
     theirs = [issuer, hooks, deployment("catalogd"), deployment("operator-controller", *GATES)]
-    return v1install.manifests(theirs, "localhost:5001/olmv1", "localhost:5001", "registry:5000")
+    places = ("localhost:5001/olmv1", "localhost:5001", "registry:5000")
+    return v1install.manifests(theirs, *places, there)
 
 
 def named(kind: str, name: str) -> dict[str, Any]:
@@ -67,6 +68,35 @@ def test_its_servers_have_certificates_that_the_api_server_is_told_to_trust() ->
         assert pki.issued_by(data["tls.crt"], bundle)
         assert pki.serves(data["tls.crt"], f"{service}.{v1install.NAMESPACE}.svc")
         assert data["ca.crt"] == bundle
+
+
+def secrets(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [one for one in objects if one["kind"] == "Secret"]
+
+
+def test_an_installation_over_another_one_keeps_its_certificates() -> None:
+    first = applied()
+    assert applied(*secrets(first)) == first
+
+
+def without(secret: dict[str, Any], **data: str) -> dict[str, Any]:
+    return {**secret, "data": {**secret["data"], **data}}
+
+
+def test_certificates_that_are_not_good_any_more_are_made_anew_and_the_pods_with_them() -> None:
+    first, other = secrets(applied()), secrets(applied())
+    templates = [deployment("catalogd")["spec"]["template"]]
+    for there in (
+        first[:1],
+        [first[0], other[1]],
+        [first[0], without(first[1], **{"tls.crt": "!"})],
+        [{"metadata": {"name": one["metadata"]["name"]}} for one in first],
+    ):
+        again = applied(*there)
+        assert secrets(again) != first
+        templates += [one["spec"]["template"] for one in again if one["kind"] == "Deployment"][:1]
+    names = [each.get("metadata", {}).get("annotations", {}).get("olmv1-ca") for each in templates]
+    assert len({*names}) == len(names)
 
 
 def test_nobody_may_do_anything_but_the_stand_in_for_the_service_ca() -> None:

@@ -6,6 +6,8 @@ service CA (`WebhookProviderOpenshiftServiceCA`), as cert-manager has no module 
 """
 
 import base64
+import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,7 +64,9 @@ def install(
     kubectl = Kubectl.at(kubeconfig, progress)
     image = v1images.ensure(registry, progress)
     place = toolchain.module_dir(MODULE, progress) / "manifests/standard.yaml"
-    objects = manifests(yamls.load_all(place.read_text("utf-8")), image, registry, inside)
+    there = kubectl.list("secrets", NAMESPACE) if kubectl.get("namespaces", NAMESPACE) else []
+    theirs = yamls.load_all(place.read_text("utf-8"))
+    objects = manifests(theirs, image, registry, inside, there)
     with progress.step(f"Installing OLM {toolchain.version('operator-controller')}") as step:
         first = [one for one in objects if one["kind"] in ("Namespace", "CustomResourceDefinition")]
         for batch in (first, objects):
@@ -70,9 +74,9 @@ def install(
                         input=yamls.dump(*batch), timeout=120)  # fmt: skip
         step.note("waiting for its Deployments")
         try:
-            kubectl.run("wait", "--for=condition=Available", f"--timeout={timeout:.0f}s",
-                        f"--namespace={NAMESPACE}", "deployments", "--all",
-                        timeout=timeout + 30)  # fmt: skip
+            for name in (one["metadata"]["name"] for one in objects if one["kind"] == "Deployment"):
+                kubectl.run("rollout", "status", f"deployment/{name}", f"--namespace={NAMESPACE}",
+                            f"--timeout={timeout:.0f}s", timeout=timeout + 30)  # fmt: skip
         except process.CommandFailed as error:
             pods = kubectl.run("get", "pods", f"--namespace={NAMESPACE}")
             raise KopfkitError(
@@ -119,36 +123,74 @@ def status(kubeconfig: Path) -> dict[str, bool]:
     return found
 
 
-def manifests(objects: list[Object], image: str, registry: str, inside: str) -> list[Object]:
+def manifests(
+    objects: list[Object], image: str, registry: str, inside: str, there: Sequence[Object] = ()
+) -> list[Object]:
     """What is applied: OLM v1's own manifests with our image and certificates, and the service CA.
 
     Args:
         objects: of manifests/standard.yaml.
         image: of all programs.
         registry, inside: as of `install`.
+        there: Secrets of an installation before, whose certificates stay as long as they are good:
+            its pods serve them.
     """
+    secrets = _kept(there) or _certificates()
+    authority = secrets[0]["data"]["ca.crt"]
+    applied = [one for one in objects if not one["apiVersion"].startswith("cert-manager.io/")]
+    for one in applied:
+        if one["kind"] == "Deployment":
+            _adapt(one["spec"]["template"], image, authority)
+        for hook in one.get("webhooks", ()):
+            hook["clientConfig"]["caBundle"] = authority
+    mirror = f'[[registry]]\nprefix = "{registry}"\nlocation = "{inside}"\ninsecure = true\n'
+    config = _named("v1", "ConfigMap", "registries", data={"registries.conf": mirror})
+    return [*applied, *secrets, config, *_service_ca(image)]
+
+
+def _certificates() -> list[Object]:
+    """New Secrets of the servers' certificates, by one authority."""
     now = datetime.now(UTC)
     ca = pki.make_ca("olmv1", now=now)
-    kept = [one for one in objects if not one["apiVersion"].startswith("cert-manager.io/")]
-    for one in kept:
-        if one["kind"] == "Deployment":
-            _adapt(one["spec"]["template"]["spec"], image)
-        for hook in one.get("webhooks", ()):
-            hook["clientConfig"]["caBundle"] = base64.b64encode(ca.certificate).decode()
     secrets = []
     for name, service in _SERVERS.items():
         host = f"{service}.{NAMESPACE}.svc"
         made = pki.make_serving_cert(ca, [host, f"{host}.cluster.local"], now=now)
         data = {"tls.crt": made.certificate, "tls.key": made.key, "ca.crt": ca.certificate}
-        secrets.append(_named("v1", "Secret", name, type="kubernetes.io/tls", data={
-            key: base64.b64encode(value).decode() for key, value in data.items()
-        }))  # fmt: skip
-    mirror = f'[[registry]]\nprefix = "{registry}"\nlocation = "{inside}"\ninsecure = true\n'
-    config = _named("v1", "ConfigMap", "registries", data={"registries.conf": mirror})
-    return [*kept, *secrets, config, *_service_ca(image)]
+        text = {key: base64.b64encode(value).decode() for key, value in data.items()}
+        secrets.append(_named("v1", "Secret", name, type="kubernetes.io/tls", data=text))
+    return secrets
 
 
-def _adapt(pod: Object, image: str) -> None:
+def _kept(there: Sequence[Object]) -> list[Object]:
+    """The Secrets of an installation before, unless one is missing, is of another authority, or is
+    to be renewed."""
+    now = datetime.now(UTC)
+    found = {one["metadata"]["name"]: one.get("data") or {} for one in there}
+    data = [found.get(name, {}) for name in _SERVERS]
+    try:
+        texts = [{key: base64.b64decode(one[key]) for key in ("tls.crt", "ca.crt")} for one in data]
+        good = [
+            pki.issued_by(one["tls.crt"], texts[0]["ca.crt"])
+            and not pki.renewal_due(one["tls.crt"], now=now)
+            for one in texts
+        ]
+    except (KeyError, ValueError, KopfkitError):
+        return []
+    if not all(good):
+        return []
+    return [
+        _named("v1", "Secret", name, type="kubernetes.io/tls", data=found[name])
+        for name in _SERVERS
+    ]
+
+
+def _adapt(template: Object, image: str, authority: str) -> None:
+    # Pods of an authority before serve its certificates until the kubelet brings the new ones.
+    annotations = {"olmv1-ca": hashlib.sha256(authority.encode()).hexdigest()[:16]}
+    metadata = template.setdefault("metadata", {})
+    metadata["annotations"] = {**metadata.get("annotations", {}), **annotations}
+    pod = template["spec"]
     (container,) = pod["containers"]
     container["image"] = image
     container["args"] = [_GATES.get(one, one) for one in container["args"]]
