@@ -26,7 +26,7 @@ def test_every_test_that_is_named_exists(path: str, name: str) -> None:
 
 def test_every_line_about_what_holds_names_a_test() -> None:
     assert len(NAMED) > 30
-    for heading in ("What decides", "Content of objects", "Ports"):
+    for heading in ("What decides", "Content of objects", "Ports", "Rights"):
         section = re.split(r"^## ", TEXT.split(f"## {heading}")[1], flags=re.MULTILINE)[0]
         rows = [line for line in section.splitlines() if line.startswith("|")][2:]
         assert rows

@@ -1,6 +1,7 @@
 """A write through v1alpha1 that would lose what only v1 has is refused, unless it says that it
 means it: the policy that `kopfkit.runtime.olm.protection` keeps, against a real API server."""
 
+import json
 from typing import Any
 
 import pytest
@@ -74,6 +75,15 @@ def test_an_object_written_from_nothing_is_refused_and_the_sentence_says_what_to
     assert f"annotation {ANNOTATION}" in answer.message
     assert 'set the annotation to "discard"' in answer.message
     assert hello.get("v1", old["metadata"]["name"])["spec"] == SPEC
+
+
+def test_what_was_written_by_hand_with_spaces_is_kept_as_well(hello: Any) -> None:
+    change = {"/spec/persistence": {"value": {"size": "128Mi"}}}
+    text = " " * 200_000 + json.dumps({"v1": change}, indent=2)
+    hello.make("v1alpha1", "spaced", {ANNOTATION: text}, spec=OLD).ok()
+    assert hello.get("v1", "spaced")["spec"]["persistence"] == {"size": "128Mi"}
+    assert put(hello, hello.get("v1alpha1", "spaced"), None).status == 422
+    assert hello.get("v1", "spaced")["spec"]["persistence"] == {"size": "128Mi"}
 
 
 def test_a_stale_or_forged_annotation_is_refused(hello: Any) -> None:

@@ -218,10 +218,11 @@ def _carrying(carried: Carried) -> list[dict[str, str]]:
         field = f"{of}.metadata.{where}"
         return f"(has({field}) && '{name}' in {field} ? {field}['{name}'] : '')"
 
-    # `"v1":{"/` cannot stand inside a text of JSON, where its quotes would be escaped.
+    # `"v1":{"/` cannot stand inside a text of JSON, where its quotes would be escaped. Who wrote it
+    # by hand may have put space in between, which stays while the spoke is what is stored.
     parts = " || ".join(
         f"(request.resource.version != '{version}' && "
-        f'{text("oldObject")}.contains(\'"{version}":{{"/\'))'
+        f'{text("oldObject")}.matches(r\'"{version}"\\s*:\\s*[{{]\\s*"/\'))'
         for version in (hub, *carried.spokes)
     )
     kept = f"{text('object')} == {text('oldObject')} || {text('object')} == '{_DISCARD}'"
