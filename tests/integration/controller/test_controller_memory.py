@@ -1,5 +1,6 @@
 """The memory of the operator among the largest objects that the API server takes."""
 
+import json
 import os
 import re
 import urllib.request
@@ -14,9 +15,11 @@ from kopfkit.host import ports
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
-# HelloWorlds with all the annotations they may have (256 KiB), and Deployments that say they are
-# ours with all that etcd takes (1.5 MiB). A longer run takes another number.
+# HelloWorlds with all the annotations they may have (256 KiB), some of them with labels besides, up
+# to what etcd takes (1.5 MiB), and Deployments of that size that say they are ours. A longer run
+# takes another number.
 COUNT = int(os.environ.get("LARGE_OBJECTS", "100"))
+LABELLED = COUNT // 8
 STRAYS = 12
 # MiB that all of them may cost, while they come and after a restart: a page of a list or some
 # events at a time, and a few KiB for each object. Kept and decoded whole they cost twice as much.
@@ -33,6 +36,14 @@ def largest(number: int, namespace: str) -> dict[str, Any]:
         "metadata": metadata,
         "spec": {"replicas": 0},
     }
+
+
+def labelled(number: int, namespace: str) -> dict[str, Any]:
+    """A HelloWorld as large as etcd takes it: of labels only each one's own length is limited."""
+    made = largest(number, namespace)
+    prefix = f"{'e' * 61}.{'v' * 61}.{'i' * 61}.{'l' * 61}"
+    labels = {f"{prefix}/{n:063}": "x" * 63 for n in range(3_400)}
+    return {**made, "metadata": {**made["metadata"], "labels": labels}}
 
 
 def child(number: int, namespace: str) -> dict[str, Any]:
@@ -90,10 +101,15 @@ def test_the_largest_objects_cost_a_bounded_part_of_the_memory_also_after_a_rest
     before = most(watching)
 
     with ThreadPoolExecutor(4) as pool:
-        made = [pool.submit(api.create, largest(n, namespace)) for n in range(COUNT)]
+        kinds = [labelled] * LABELLED + [largest] * (COUNT - LABELLED)
+        made = [pool.submit(api.create, one(n, namespace)) for n, one in enumerate(kinds)]
         made += [pool.submit(api.create, child(n, namespace)) for n in range(STRAYS)]
         for each in made:
             each.result()
+    sizes = [
+        len(json.dumps(each.result(), ensure_ascii=False).encode()) for each in made[:LABELLED]
+    ]
+    assert min(sizes) > 1_500_000, sizes
     eventually(lambda: known(port) == stored(api) >= COUNT)
     while_they_came = most(watching)
     restarted, other = standby()
