@@ -196,3 +196,41 @@ def test_why_a_restore_has_no_pod_is_told_and_it_goes_on_when_there_is_room(
     quota(api, namespace, pods="5")
 
     world.rolled_out("y")
+
+
+def test_a_restore_keeps_the_limits_of_its_namespace(
+    source: Any, hello: Create, world: Any, api: Api, namespace: str
+) -> None:
+    world.snapshot("copy")
+    world.reason(HWS, "copy", "Ready", "Completed")
+    limit(api, namespace, max={"memory": "64Mi", "cpu": "100m"})
+    quota(api, namespace, limits_cpu="4", limits_memory="4Gi")
+    limits = {"cpu": "50m", "memory": "48Mi"}
+
+    hello(
+        "y",
+        persistence=SMALL,
+        resources={"limits": limits},
+        restoreFrom={"snapshotName": "copy"},
+    )
+
+    world.rolled_out("y")
+
+
+def test_jobs_that_a_quota_refuses_are_told_and_made_when_there_is_room(
+    source: Any, hello: Create, world: Any, api: Api, namespace: str
+) -> None:
+    world.snapshot("copy")
+    world.reason(HWS, "copy", "Ready", "Completed")
+    counted = {"count/jobs.batch": "0"}
+    quota(api, namespace, **counted)
+    world.snapshot("late")
+    hello("y", persistence=SMALL, restoreFrom={"snapshotName": "copy"})
+
+    assert "count/jobs.batch" in world.reason(HWS, "late", "Ready", "QuotaExceeded")["message"]
+    told = world.reason("helloworlds", "y", "Degraded", "QuotaExceeded")
+    assert "count/jobs.batch" in told["message"]
+    quota(api, namespace, **dict.fromkeys(counted, "9"))
+
+    world.reason(HWS, "late", "Ready", "Completed")
+    world.rolled_out("y")
