@@ -442,6 +442,21 @@ def test_what_contradicts_nothing_stays(children: dict[str, Child]) -> None:
     assert {each["port"] for each in now["spec"]["ports"]} == {80, 9090}
 
 
+def test_what_the_api_server_refuses_beside_a_new_spec_gives_way(
+    children: dict[str, Child],
+) -> None:
+    deployment = children["plain Deployment"]
+    new = deployment.get()
+    pod(new)["resources"] = {"limits": {"memory": "256Mi"}}
+    deployment.write("autoscaler", "update", new)
+    one = deployment.one
+    deployment.api.patch(one.path, {"spec": {"resources": {"limits": {"memory": "512Mi"}}}})
+    eventually(lambda: container(deployment.get())["resources"] == {"limits": {"memory": "512Mi"}})
+    assert "resources" not in pod(deployment.get())
+    deployment.api.patch(one.path, {"spec": {"resources": None}})
+    deployment.healed()
+
+
 EDITED = int(os.environ.get("KOPFKIT_EDITS") or examples(ci=60, soak=10_000))
 SEED = int(os.environ.get("KOPFKIT_EDITS_SEED") or (random.randrange(2**32) if SOAK else 5))
 # Seconds after which an edit counts as not undone where faults are looked for; each is then put
