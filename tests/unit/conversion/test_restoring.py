@@ -213,6 +213,16 @@ def test_what_the_source_itself_says_is_not_the_annotations_to_say(
     assert restored(changes, **spec)["spec"] == {**plain, "lid": {"color": "blue"}}
 
 
+def test_of_changes_that_meet_the_outer_one_counts() -> None:
+    """What one does would else depend on which is made first, or is refused."""
+    changes = {
+        "/spec/none": {"value": 2, "over": 1},
+        "/spec/lid": {"value": {"color": "blue"}},
+        "/spec": {"value": {"width": 9}, "over": {"width": 50}},
+    }
+    assert restored(changes, wide=50)["spec"] == {"width": 50}
+
+
 def test_a_change_that_brings_what_the_source_says_is_taken() -> None:
     """As where the operator's function reads a value in another form than it was written in."""
     converter = Converter(
