@@ -206,6 +206,10 @@ def _child(api: Api, one: Hello, kind: str) -> Child:
 def space(plane: Any) -> Iterator[str]:
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "edits-"}}
     name: str = plane.api.post("/api/v1/namespaces", body)["metadata"]["name"]
+    # One that edits name. Without it a ReplicaSet that the Deployment controller made in between
+    # has its pods refused, and keeps its place for ever: there are no nodes where others get ready.
+    account = {"metadata": {"name": "other"}}
+    plane.api.post(f"/api/v1/namespaces/{name}/serviceaccounts", account)
     yield name
     plane.api.delete(f"/api/v1/namespaces/{name}")
 
