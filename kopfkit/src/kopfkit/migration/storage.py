@@ -226,8 +226,9 @@ class _Run:
             async with asyncio.TaskGroup() as group:
                 for obj in items:
                     group.create_task(one(obj))
-        except* Exception as errors:
-            # The first says it; the others are the same trouble or were cancelled for it.
+        except ExceptionGroup as errors:
+            # The first says it; the others are the same trouble or were cancelled for it. What an
+            # `except*` raises comes in a group of its own before Python 3.11.4.
             raise _first(errors) from None
 
     def _count(self, **more: int) -> None:
