@@ -72,6 +72,7 @@ def build(
         for pattern in (*_DEAD, _DESCRIPTION):
             for path in sorted(fresh.glob(pattern), reverse=True):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        _shorten(fresh)
         byte_compile(fresh, python)
         _settle(fresh, epoch)
         shutil.rmtree(target, ignore_errors=True)
@@ -108,6 +109,15 @@ def _install_own(root: Path, sources: Sequence[Path], work: Path) -> None:
 
 def _pip(*arguments: str, env: dict[str, str] | None = None) -> None:
     process.run([sys.executable, "-m", "pip", "--quiet", *arguments], env=env)
+
+
+def _shorten(root: Path) -> None:
+    """Leave the descriptions out of the packages' metadata: they are for an index, and the image
+    would be another one whenever the README is."""
+    for path in root.glob("*.dist-info/METADATA"):
+        # A blank line ends the headers, as in a mail (core metadata specification).
+        headers = path.read_bytes().partition(b"\n\n")[0]
+        path.write_bytes(headers.rstrip(b"\n") + b"\n")
 
 
 def byte_compile(root: Path, python: str) -> None:
