@@ -200,6 +200,7 @@ async def test_a_child_that_was_there_before_and_is_gone_is_an_event(world: Worl
     ("message", "hinted"),
     [
         ("spec.selector: Invalid value: field is immutable", True),
+        ("spec.clusterIPs: Forbidden: may not be set for ExternalName services", True),
         ("services is forbidden: cannot set an ownerRef on a resource you can't delete: ", True),
         ("exceeded quota", False),
     ],

@@ -16,6 +16,9 @@ _IMMUTABLE: Final = (
     "may not change once set",
     "updates to statefulset spec for fields other than",
 )
+# What it says of a Service that somebody gave another type together with what that type cannot have
+# (core/validation, validateServiceClusterIPsRelatedFields): any further write is refused as well.
+_STUCK: Final = ("may not be set for ExternalName services",)
 # What OwnerReferencesPermissionEnforcement says (plugin/pkg/admission/gc): setting owners takes
 # the right to delete, and an operator has it only for what it deletes.
 _OWNERLESS: Final = "cannot set an ownerRef on a resource you can't delete"
@@ -41,10 +44,14 @@ def hint(error: ApiError, kind: str, name: str, namespace: str, lost: str = "") 
     Args:
         lost: appended to the advice: what is lost by following it.
     """
-    if not any(each in error.message for each in (*_IMMUTABLE, _OWNERLESS)):
+    if any(each in error.message for each in _STUCK):
+        why = "the API server refuses every change of it as it is"
+    elif any(each in error.message for each in (*_IMMUTABLE, _OWNERLESS)):
+        why = "the field is immutable"
+    else:
         return ""
     where = f" -n {namespace}" if namespace else ""
     return (
-        "; hint: the field is immutable: "
+        f"; hint: {why}: "
         f"`kubectl delete {kind.lower()} {name}{where}`, and it is created again{lost}"
     )
