@@ -174,7 +174,7 @@ class HostileMetadata:
                 changes = {f"/spec/a/{each}": {"value": each} for each in range(number)}
             case 5:
                 each: Any = {"/a": {"value": 1}}
-                return json.dumps({f"v{number}": each for number in range(room // 30)})
+                return json.dumps({f"v{number}": each for number in range(room // 36)})
             case 0:
                 changes = {f"/spec/{number}": {"value": number} for number in range(room // 36)}
             case 1:
