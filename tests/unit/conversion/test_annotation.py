@@ -140,6 +140,13 @@ def values(count: int) -> Any:
     return {"v1": {"/spec": Change(list(range(count - 1)), ABSENT)}}
 
 
+def deep(parts: int) -> Any:
+    """Changes whose pointers have so many parts together."""
+    sizes = [DEPTH] * (parts // DEPTH) + [parts % DEPTH] * (parts % DEPTH > 0)
+    places = [f"/{number}" + "/a" * (size - 1) for number, size in enumerate(sizes)]
+    return {"v1": {place: Change(1, ABSENT) for place in places}}
+
+
 @pytest.mark.parametrize(
     ("versions", "fitting"),
     [
@@ -147,6 +154,8 @@ def values(count: int) -> Any:
         (changes(CHANGES + 1, 1), False),
         (changes(CHANGES, CHANGES), True),
         (changes(CHANGES + 1, CHANGES + 1), False),
+        (deep(VALUES), True),
+        (deep(VALUES + 1), False),
         # The version, the change, and what holds the value come to three more.
         (values(VALUES - 2), True),
         (values(VALUES - 1), False),

@@ -31,9 +31,9 @@ DISCARD: Final = "discard"
 # schema of a CRD comes near.
 DEPTH: Final = 100
 
-# What an annotation of our form has at most: what is kept for a version, leaf by leaf, is some
-# hundreds of values. More of them would only make the lists of everybody slow, whose objects the
-# API server has converted one by one.
+# What an annotation of our form has at most; VALUES counts values, and parts of all pointers. What
+# is kept for a version, leaf by leaf, is some hundreds of values. More of them would only make the
+# lists of everybody slow, whose objects the API server has converted one by one.
 CHANGES: Final = 1000
 VALUES: Final = 5000
 
@@ -151,7 +151,8 @@ def _values(text: str) -> int:
 
 def _small(document: dict[str, Any]) -> bool:
     """Whether a document keeps within DEPTH, CHANGES and VALUES; without recursion."""
-    if sum(len(each) for each in document.values() if isinstance(each, dict)) > CHANGES:
+    found = [pointer for each in document.values() if isinstance(each, dict) for pointer in each]
+    if len(found) > CHANGES or sum(pointer.count("/") for pointer in found) > VALUES:
         return False
     level: list[Any] = [document]
     count = 0

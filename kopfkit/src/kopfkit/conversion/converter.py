@@ -232,9 +232,8 @@ class Converter:
         content = _content(obj)
         converted = self._plain(source, target)(content)
         if ours:
-            unseen = self._unseen(content, converted, source, target)
-            judge = self._judge(target)
-            converted, ours = judge.restore(converted, ours, None if trusting else unseen)
+            unseen = None if trusting else self._unseen(content, converted, source, target)
+            converted, ours = self._judge(target).restore(converted, ours, unseen)
         back = self._plain(target, source)
         pruned = prune(converted, self._fields[target])
         if lost := self._lost(back(pruned), content, ours):
