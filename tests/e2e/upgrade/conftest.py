@@ -94,11 +94,11 @@ def publisher(kind_cluster: ClusterState, images: Any) -> Publisher:
     return Publisher(engines.ensure(Progress()), base, images.operator)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def package(
     kind_cluster: ClusterState, kubectl: Kubectl, client: Api, sweep: Callable[[], None]
 ) -> Iterator[Package]:
-    """No HelloWorld operator before the module, and none after it."""
+    """No HelloWorld operator before the tests of this directory, and none after them."""
     sweep()
     yield Package(Path(kind_cluster.kubeconfig), kubectl, client)
     sweep()

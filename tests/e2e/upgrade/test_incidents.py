@@ -1,5 +1,5 @@
-"""A skip from one release to another, and what happens to the conversion between two upgrades,
-while clients call all the time. One installation for all of it, in the order of this file.
+"""What happens to the conversion between two upgrades, while clients call all the time. One
+installation for all of it, in the order of this file: that which test_edges leaves, if it has run.
 
 OLM makes a new authority when the old one is near its end, and when the Secret is gone. It writes
 it into the CRD at once, and the pods serve the certificate before until the kubelet has brought
@@ -14,43 +14,16 @@ import pytest
 
 from helloworld_operator.project import PROJECT
 from kopfkit.packaging.releases import History
-from kopfkit.packaging.ways import SKIP_RANGE, edges
 from kopfkit.testing.client import Api
 from kopfkit.testing.waiting import eventually
 
 from .clients import Clients
 from .conftest import Package
 from .experiment import RUNS, Outcome, note, under_load
-from .publishing import Parts, Publisher, both, upto
+from .publishing import SLOW, Publisher
 
-SLOW = Parts(slow=15)
 # Seconds until OLM has made a new authority.
 RENEWED = 180.0
-
-
-def test_a_skip_fails_no_call(
-    package: Package, publisher: Publisher, live: History, world: Any, converts: Any
-) -> None:
-    # To the last release that offers one, from as far back as it reaches.
-    skips = [edge for edge in edges(live, "stable") if edge.by == SKIP_RANGE]
-    old, new = next((edge.source, edge.target) for edge in skips if edge.target == skips[-1].target)
-    package.upgrade(publisher.catalog(*upto(live, old, SLOW)))
-    converts()
-    clients = Clients(world.api, world.namespace, rich=True)
-    clients.prepare()
-    catalog = publisher.catalog(*upto(live, new, SLOW))
-
-    def skip() -> None:
-        assert package.upgrade(catalog).endswith(new)
-
-    under_load(
-        f"{old} to {new} by skipRange",
-        clients,
-        skip,
-        package.rollouts,
-        *both(live, old, new),
-        settled=package.migrated,
-    ).unnoticed()
 
 
 @pytest.fixture
@@ -62,7 +35,7 @@ def installed(
     sweep: Callable[[], None],
     request: pytest.FixtureRequest,
 ) -> tuple[Package, str]:
-    """The newest release, installed unless the test before left it, and its catalog; with the parts
+    """The newest release, installed unless a test before left it, and its catalog; with the parts
     that the test names, if it does."""
     parts = getattr(request, "param", SLOW)
     if parts is not SLOW:

@@ -26,11 +26,9 @@ from kopfkit.toolchain.kubectl import Kubectl
 from .clients import Clients
 from .experiment import Outcome, under_load
 from .extensions import CRDS, Extension
-from .publishing import Parts, Publisher, both, upto
+from .publishing import SLOW, Parts, Publisher, both, upto
 
 FIRST = "0.2.0"  # the first release with both versions
-# Pods that become ready late: fast ones hide an outage.
-SLOW = Parts(slow=15)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
-"""A Subscription walks through the releases while clients of both versions call all the time.
+"""A Subscription goes along edges of the upgrade graph while clients of both versions call all the
+time.
 
-No call fails and no content changes: in every run by the last step to the newest release, with an
-OLM that starts anew half-way; in a soak through all releases from the first, which has one version
-and no webhook. The skip to the newest is in test_incidents, which needs the same installation.
+No call fails and no content changes: in every run by a skip, and by the last step to the newest
+release, with an OLM that starts anew half-way; in a soak through all releases from the first, which
+has one version and no webhook. The newest is left to test_incidents, which goes on with it.
 """
 
 import threading
@@ -12,17 +13,15 @@ from typing import Any
 from budgets import SOAK
 from helloworld_operator.project import PROJECT
 from kopfkit.packaging.releases import History
-from kopfkit.packaging.ways import members
+from kopfkit.packaging.ways import SKIP_RANGE, edges, members
 from kopfkit.testing.waiting import eventually
 from kopfkit.toolchain.kubectl import Kubectl
 
 from .clients import Clients
 from .conftest import Package
 from .experiment import under_load
-from .publishing import Parts, Publisher, both, upto
+from .publishing import SLOW, Publisher, both, upto
 
-# Pods that become ready late: a certificate that was changed under them would be noticed.
-SLOW = Parts(slow=15)
 CSVS = "clusterserviceversions.operators.coreos.com"
 
 
@@ -55,6 +54,22 @@ if SOAK:
             step(clean_package, catalogs[new], old, new, world, both(live, old, new))
 
 
+def test_a_skip_fails_no_call(
+    clean_package: Package,
+    publisher: Publisher,
+    live: History,
+    world: Any,
+    converts: Callable[[], None],
+) -> None:
+    # To the last release that offers one, from as far back as it reaches.
+    skips = [edge for edge in edges(live, "stable") if edge.by == SKIP_RANGE]
+    old, new = next((edge.source, edge.target) for edge in skips if edge.target == skips[-1].target)
+    clean_package.upgrade(publisher.catalog(*upto(live, old, SLOW)))
+    converts()
+    catalog = publisher.catalog(*upto(live, new, SLOW))
+    step(clean_package, catalog, old, new, world, both(live, old, new))
+
+
 def test_the_last_upgrade_fails_no_call_although_olm_starts_anew_half_way(
     clean_package: Package,
     publisher: Publisher,
@@ -75,13 +90,17 @@ def test_the_last_upgrade_fails_no_call_although_olm_starts_anew_half_way(
 def step(
     package: Package, catalog: str, old: str, new: str, world: Any, versions: list[str]
 ) -> None:
-    """One upgrade from a release to the next, which no client notices."""
+    """One upgrade from a release to another, which no client notices."""
     clients = Clients(world.api, world.namespace, rich=True, generation=new.replace(".", "-"))
     clients.prepare()
+
+    def upgrade() -> None:
+        assert package.upgrade(catalog) == f"{PROJECT.name}.v{new}"
+
     under_load(
         f"{old} to {new}",
         clients,
-        lambda: package.upgrade(catalog),
+        upgrade,
         package.rollouts,
         *versions,
         settled=package.migrated,
