@@ -25,32 +25,37 @@ def observe(
         namespace: of the Subscription.
         source, catalog_namespace: the CatalogSource.
     """
-    subscription = kubectl.get(SUBSCRIPTIONS, looked.package, namespace)
-    name, plan = current_csv(subscription), install_plan_name(subscription)
-    csv = kubectl.get(CSVS, name, namespace) if name else None
-    seen = replace(looked, subscription=subscription, csv=csv)
+    # One kubectl for several kinds: each costs more than what it asks.
+    here = kubectl.list(f"{SUBSCRIPTIONS},{CSVS},{PLANS}", namespace)
+    subscription = _named(here, "Subscription", looked.package)
+    name = current_csv(subscription)
+    csv = _named(here, "ClusterServiceVersion", name)
+    plan = _named(here, "InstallPlan", install_plan_name(subscription))
+    seen = replace(looked, subscription=subscription, csv=csv, install_plan=plan)
     if csv is not None:
-        found = [kubectl.get(CRDS, crd) for crd in conversion_crds(csv)]
-        seen = replace(seen, converted=[crd for crd in found if crd is not None])
+        seen = replace(seen, converted=kubectl.existing(CRDS, *conversion_crds(csv)))
         if csv.get("status", {}).get("phase") != "Succeeded":
-            owned = kubectl.list("deployments.apps", namespace, f"olm.owner={name}")
-            pods = [pod for pod in kubectl.list("pods", namespace) if _belongs(pod, owned)]
-            events = kubectl.list("events", namespace) if pods else []
-            seen = replace(seen, deployments=owned, operator_pods=pods, events=events)
+            beside = kubectl.list("deployments.apps,pods,events", namespace)
+            owned = [
+                each for each in _of(beside, "Deployment") if _label(each, "olm.owner") == name
+            ]
+            pods = [pod for pod in _of(beside, "Pod") if _belongs(pod, owned)]
+            seen = replace(seen, deployments=owned, operator_pods=pods, events=_of(beside, "Event"))
     else:
         mark = olmobjects.mark(looked.package, namespace)
-        remains = kubectl.list(CSVS, namespace, f"{mark},!olm.copiedFrom")
-        catalog = kubectl.get(CATALOGS, source, catalog_namespace)
-        pods = kubectl.list("pods", catalog_namespace)
+        serving = kubectl.list(f"{CATALOGS},pods", catalog_namespace)
+        pods = _of(serving, "Pod")
         seen = replace(
             seen,
-            remains=remains,
-            catalog=catalog,
+            remains=[
+                each
+                for each in _of(here, "ClusterServiceVersion")
+                if mark in each["metadata"].get("labels", {}) and not _label(each, "olm.copiedFrom")
+            ],
+            catalog=_named(serving, "CatalogSource", source),
             catalog_pods=[p for p in pods if _label(p, "olm.catalogSource") == source],
             unpack_pods=[p for p in pods if _label(p, "operatorframework.io/bundle-unpack-ref")],
         )
-    if plan:
-        seen = replace(seen, install_plan=kubectl.get(PLANS, plan, namespace))
     if seen.only_head or (csv is None and _resolution_failed(subscription)):
         seen = replace(seen, heads=_heads(kubectl, looked.package, source, catalog_namespace))
     return seen
@@ -70,6 +75,14 @@ def _heads(
         if manifest["metadata"]["name"] == package:
             channels = manifest.get("status", {}).get("channels", [])
     return {channel["name"]: channel.get("currentCSV", "") for channel in channels}
+
+
+def _of(objects: Sequence[Object], kind: str) -> list[Object]:
+    return [each for each in objects if each["kind"] == kind]
+
+
+def _named(objects: Sequence[Object], kind: str, name: str) -> Object | None:
+    return next((each for each in _of(objects, kind) if each["metadata"]["name"] == name), None)
 
 
 def _resolution_failed(subscription: Object | None) -> bool:

@@ -80,14 +80,20 @@ class Kubectl:
     def get(self, resource: str, name: str, namespace: str = "") -> Object | None:
         """The object, or None if it does not exist. `resource` is best fully qualified, as in
         "subscriptions.operators.coreos.com". CommandFailed if the cluster has no such resource."""
-        text = self.run(
-            "get", resource, name, *_in(namespace), "--ignore-not-found", "--output=json"
-        )
-        found: Object | None = json.loads(text) if text.strip() else None
-        return found
+        return next(iter(self.existing(resource, name, namespace=namespace)), None)
+
+    def existing(self, resource: str, *names: str, namespace: str = "") -> list[Object]:
+        """Those of the named objects that exist; otherwise as `get`."""
+        if not names:
+            return []
+        words = (resource, *names, *_in(namespace), "--ignore-not-found", "--output=json")
+        text = self.run("get", *words)
+        found: Object = json.loads(text) if text.strip() else {"kind": "List", "items": []}
+        return found["items"] if found["kind"] == "List" else [found]
 
     def list(self, resource: str, namespace: str = "", selector: str = "") -> list[Object]:
-        """The objects of a namespace ("*" for all namespaces), or those that are in none."""
+        """The objects of a namespace ("*" for all namespaces), or those that are in none.
+        `resource` may be several, with commas between."""
         where = ("--all-namespaces",) if namespace == "*" else _in(namespace)
         chosen = (f"--selector={selector}",) if selector else ()
         items: list[Object] = json.loads(
