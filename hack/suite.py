@@ -2,8 +2,9 @@
 
 What runs when stands in `plan` and nowhere else. Unit and integration tests keep every processor
 busy; a kind cluster beside them loses its leases and is started again, so its tests come after
-them. These mostly wait, so they share two clusters: one has an operator at a time. Any other choice
-of tests than whole directories (`make test TESTS="tests/unit/crd -k cel"`) is pytest's own.
+them. These mostly wait, so they share two clusters: one has an operator at a time. Where all tests
+run, what is committed is checked as well. Any other choice of tests than whole directories (`make
+test TESTS="tests/unit/crd -k cel"`) is pytest's own.
 """
 
 import fcntl
@@ -13,7 +14,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import results
 from kopfkit.errors import KopfkitError
 from kopfkit.host import paths, state
 from kopfkit.testing.kind import DEFAULT, VARIABLE
-from parts import Part, Run
+from parts import Outcome, Part, Run
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -29,9 +30,10 @@ LOGS = ROOT / "build" / "suite"
 CLUSTER = os.environ.get(VARIABLE) or DEFAULT
 SECOND = f"{CLUSTER}-2"
 LAYERS = ("tests/unit", "tests/integration", "tests/e2e")
-# Workers that mostly compute, and workers that also wait for an API server.
+# Processes of unit tests, some of which wait, and of tests that wait for an API server.
 COMPUTING = max(2, os.cpu_count() or 2)
-WAITING = COMPUTING + 1
+WAITING = 2 * COMPUTING + 1
+BY_FILE = ("--dist=loadfile", "--no-loadscope-reorder")
 # e2e tests that neither need the operator in the cluster nor hinder it. First the one that keeps
 # OLM busy: the tests beside it need OLM little in their first minutes.
 BESIDE = (
@@ -39,6 +41,7 @@ BESIDE = (
     "tests/e2e/test_cluster.py",
     "tests/e2e/test_scorecard.py",
     "tests/e2e/test_new_operator.py",
+    "tests/e2e/test_moved_in.py",
 )
 # e2e tests that take OLM away from all others.
 ALONE = ("tests/e2e/test_olm_lifecycle.py",)
@@ -46,7 +49,6 @@ ALONE = ("tests/e2e/test_olm_lifecycle.py",)
 ON_SECOND = (
     "tests/e2e/test_run_bundle.py",
     "tests/e2e/test_examples.py",
-    "tests/e2e/test_moved_in.py",
     "tests/e2e/test_dev.py",
     "tests/e2e/deployed",
 )
@@ -65,20 +67,25 @@ HEAP = {"GOGC": "400"}
 ROOM = 12 << 30
 
 
-def plan(layers: Sequence[str]) -> list[Part]:
-    """The parts for whole directories of tests."""
+def plan(layers: Sequence[str], *, split: bool = False) -> list[Part]:
+    """The parts for whole directories of tests; with `split`, one for each directory of them."""
     parts = [Part("tools", [BIN / "kopfkit", "tools", "build"])]
-    if "tests/unit" in layers:
-        parts.append(Part("unit", pytest("unit", "tests/unit", f"-n{COMPUTING}")))
-    if "tests/integration" in layers:
-        spread = (f"-n{WAITING}", "--dist=loadfile", "--no-loadscope-reorder")
-        command = pytest("integration", "tests/integration", *spread)
-        parts.append(Part("integration", command, needs=["tools"], after=["unit"]))
+    if set(layers) == set(LAYERS):
+        parts.append(Part("checks", ["make", "verify", "site"], needs=["tools"]))
+    before: list[str] = []
+    for layer, needs, options in (
+        ("tests/unit", [], (f"-n{COMPUTING}",)),
+        ("tests/integration", ["tools"], (f"-n{WAITING}", *BY_FILE)),
+    ):
+        for name, tests in _divided(layer, split) if layer in layers else ():
+            command = pytest(name, *tests, *options)
+            parts.append(Part(name, command, needs=needs, after=tuple(before)))
+            before.append(name)
     if "tests/e2e" in layers:
         first, second = ({VARIABLE: name} for name in (CLUSTER, SECOND))
         # The second comes after the first, which may have to make the node image.
         parts += [
-            Part("cluster", _up(CLUSTER), needs=["tools"], after=["unit", "integration"]),
+            Part("cluster", _up(CLUSTER), needs=["tools"], after=before),
             Part("cluster-2", _up(SECOND), needs=["cluster"]),
             Part("e2e-olm", pytest("e2e-olm", *_others()), ["cluster"], environment=first),
             Part("e2e-second", pytest("e2e-second", *ON_SECOND), ["cluster-2"], environment=second),
@@ -92,6 +99,22 @@ def plan(layers: Sequence[str]) -> list[Part]:
             ),
         ]
     return parts
+
+
+def _divided(layer: str, split: bool) -> list[tuple[str, list[str]]]:
+    """Names of parts and the paths of their tests: the layer, or each of its directories."""
+    name = layer.removeprefix("tests/")
+    if not split:
+        return [(name, [layer])]
+    files = sorted(path.relative_to(ROOT) for path in (ROOT / layer).rglob("test_*.py"))
+    found: dict[str, list[str]] = {}
+    for path in files:
+        below = path.relative_to(layer).parts
+        if len(below) == 1:
+            found.setdefault(name, []).append(str(path))
+        else:
+            found[f"{name}-{below[0]}"] = [f"{layer}/{below[0]}"]
+    return list(found.items())
 
 
 def _up(cluster: str) -> list[str | Path]:
@@ -115,10 +138,14 @@ def _others() -> list[str]:
 
 
 class Watch:
-    """Says what runs: one line that changes on a terminal, a line a minute elsewhere."""
+    """Says what runs: one line that changes on a terminal, a line a minute elsewhere.
 
-    def __init__(self) -> None:
-        self._ended: set[str] = set()
+    Args:
+        ended: called once with each part that has ended.
+    """
+
+    def __init__(self, ended: Callable[[Outcome], None]) -> None:
+        self._told, self._ended = ended, set[str]()
         self._terminal = sys.stdout.isatty()
         self._started = self._said = time.monotonic()
 
@@ -128,6 +155,7 @@ class Watch:
                 self._ended.add(name)
                 how = "done" if outcome.code == 0 else f"FAILED, see {outcome.log}"
                 self._line(f"{name}: {how} ({results.clock(outcome.seconds)})")
+                self._told(outcome)
         now = time.monotonic()
         if self._terminal or now - self._said >= 60:
             self._said = now
@@ -142,8 +170,27 @@ class Watch:
             print(text, flush=True)
 
 
-def run_parts(parts: Sequence[Part]) -> int:
-    """Run the parts and tell what they found; the exit code."""
+def run_parts(parts: Sequence[Part], ended: Callable[[Outcome], None] = lambda _: None) -> int:
+    """Run the parts and tell what they found; the exit code. `ended` gets each as it ends.
+
+    Raises KopfkitError where the suite runs already in this checkout.
+    """
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with (LOGS / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise KopfkitError(
+                "the test suite",
+                "runs already in this checkout",
+                "Wait for it, or stop it with Ctrl-C where it runs.",
+            ) from None
+        for old in LOGS.glob("*.xml"):
+            old.unlink()
+        return _run_parts(parts, Watch(ended))
+
+
+def _run_parts(parts: Sequence[Part], watch: Watch) -> int:
     times = paths.cache_dir() / "suite.json"
     last = results.last_times(times)
     print("Running, side by side where nothing hinders it (how long it took last time):")
@@ -157,7 +204,7 @@ def run_parts(parts: Sequence[Part]) -> int:
     ours = [name for name in clusters if (known := state.load(name)) is None or not known.ready]
     run = Run(parts, LOGS, {**HEAP, **os.environ, "COLUMNS": "100"})
     try:
-        run(Watch())
+        run(watch)
     finally:
         Run([Part(f"down {name}", _down(name)) for name in ours], LOGS, os.environ)(lambda _: None)
     return tell(run, times, last)
@@ -198,33 +245,26 @@ def main(arguments: Sequence[str]) -> int:
     layers = [each.rstrip("/") for each in arguments] or list(LAYERS)
     if not set(layers) <= set(LAYERS):
         os.execv(BIN / "pytest", ["pytest", *arguments])
-    LOGS.mkdir(parents=True, exist_ok=True)
-    with (LOGS / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise KopfkitError(
-                "the test suite",
-                "runs already in this checkout",
-                "Wait for it, or stop it with Ctrl-C where it runs.",
-            ) from None
-        for old in LOGS.glob("*.xml"):
-            old.unlink()
-        return run_parts(plan(layers))
+    return run_parts(plan(layers))
 
 
 def _terminated(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
-if __name__ == "__main__":
+def until_interrupted(run: Callable[[], int]) -> int:
+    """The exit code of `run`, with one sentence for what ends it early."""
     signal.signal(signal.SIGTERM, _terminated)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        sys.exit(main(sys.argv[1:]))
+        return run()
     except KeyboardInterrupt:
         print("\ninterrupted: nothing is left running", file=sys.stderr)
-        sys.exit(130)
+        return 130
     except KopfkitError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(until_interrupted(lambda: main(sys.argv[1:])))
