@@ -162,10 +162,8 @@ test-tutorial: $(STAMP) ## Follow the tutorial in a kind cluster: deployed, inst
 	@CI=true $(BIN)/pytest -s tests/e2e/test_tutorial.py
 
 .PHONY: soak
-soak: $(STAMP) ## All tests with their full budgets and the whole upgrade history (hours); writes docs/soak.md.
-	@begun="$$($(BIN)/python hack/soak.py sources)" && SOAK=1 CI=true $(BIN)/python hack/suite.py && \
-	  $(BIN)/python hack/soak.py write --sources "$$begun" \
-	    --figure "all tests with their full budgets and the whole upgrade history=passed in $$((SECONDS / 60)) min"
+soak: $(STAMP) $(SITE_STAMP) ## All tests with their full budgets and the whole upgrade history (hours); goes on where it was stopped; writes docs/soak.md.
+	@$(BIN)/python hack/soakrun.py
 
 .PHONY: mutants
 mutants: $(STAMP) ## Mutation tests: break the product at 60 places, one at a time; its tests must fail each time.

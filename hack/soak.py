@@ -4,9 +4,10 @@
     hack/soak.py write --sources DIGEST --figure 'walk through all releases=9 min 33 s' ...
     hack/soak.py check                              fails unless the record is about these sources
 
-`make soak` notes the digest before it begins and writes the record when all has passed; `make
-release` checks it. What counts is the content of what is shipped, not a day or a commit: a change
-of documentation or of a test makes no record stale, and neither does the version of a release.
+`make soak` (soakrun.py) notes the digest before it begins and writes the record when all has
+passed; `make release` checks it. What counts is the content of what is shipped, not a day or a
+commit: a change of documentation or of a test makes no record stale, and neither does the version
+of a release.
 """
 
 import argparse
@@ -71,19 +72,23 @@ def text(header: Mapping[str, str], about: Sequence[str], figures: Mapping[str, 
     )
 
 
+def unchanged(root: Path, begun: str) -> None:
+    """Raises KopfkitError unless the sources are those with the digest `begun`."""
+    if (now := sources(root)) != begun:
+        raise KopfkitError(
+            "make soak", f"began with the sources {begun}, and they are {now} now", SOAK
+        )
+
+
 def write(root: Path, record: Path, begun: str, figures: Mapping[str, str]) -> None:
     """Writes the record of a soak that began with the sources `begun`.
 
     Raises KopfkitError if they have changed since: the result would be of neither state.
     """
-    now = sources(root)
-    if now != begun:
-        raise KopfkitError(
-            "make soak", f"began with the sources {begun}, and they are {now} now", SOAK
-        )
+    unchanged(root, begun)
     commit = rules.git(root, "rev-parse", "HEAD").strip()
     today = datetime.datetime.now(datetime.UTC).date()
-    header = {"sources": now, "commit": commit, "date": today.isoformat()}
+    header = {"sources": begun, "commit": commit, "date": today.isoformat()}
     record.write_text(text(header, paths(root), figures), "utf-8")
 
 
