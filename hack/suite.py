@@ -32,7 +32,7 @@ SECOND = f"{CLUSTER}-2"
 LAYERS = ("tests/unit", "tests/integration", "tests/e2e")
 # Processes of unit tests, some of which wait, and of tests that wait for an API server.
 COMPUTING = max(2, os.cpu_count() or 2)
-WAITING = 2 * COMPUTING + 1
+WAITING = 2 * COMPUTING
 BY_FILE = ("--dist=loadfile", "--no-loadscope-reorder")
 # e2e tests that neither need the operator in the cluster nor hinder it. First the one that keeps
 # OLM busy: the tests beside it need OLM little in their first minutes.

@@ -104,8 +104,11 @@ def test_a_burst_of_saves_is_one_restart_and_an_unchanged_file_none(
     os.utime(checkout.package / "cli.py")
     (checkout.package / "4913").touch()  # an editor asks whether it may write here
     (checkout.package / "4913").unlink()
+    # Stopped meanwhile, it finds all of them at once, however slowly a busy machine writes them.
+    run.process.send_signal(signal.SIGSTOP)
     for number in range(50):
         checkout.append("cli.py", f'print("saved {number}", flush=True)')
+    run.process.send_signal(signal.SIGCONT)
     run.line("operator | saved 49")
     run.ready()
     checkout.append("cli.py", 'print("the last one", flush=True)')

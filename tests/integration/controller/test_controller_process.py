@@ -146,7 +146,7 @@ def test_a_leader_that_was_suspended_writes_nothing_when_it_wakes(
     api.patch(one.path, {"spec": {"replicas": 2}})
 
     one.settled()
-    assert [write for write in leader.writes() if one.name in write.split()] == []
+    assert [each for each in leader.writes(within=one.namespace) if one.name in each.split()] == []
 
 
 def test_it_goes_on_after_the_api_server_was_away(
