@@ -35,7 +35,7 @@ def test_a_part_waits_for_those_it_comes_after_and_the_others_do_not(tmp_path: P
     file = tmp_path / "told"
     told = run(
         tmp_path,
-        sh("first", f"sleep 0.5; echo first >> {file}; exit 3"),
+        sh("first", f"until [ -e {file} ]; do sleep 0.05; done; echo first >> {file}; exit 3"),
         sh("second", f"echo second >> {file}", after=["first"]),
         sh("beside", f"echo beside >> {file}"),
     )

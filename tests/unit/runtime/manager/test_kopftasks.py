@@ -209,7 +209,7 @@ async def test_a_generator_that_will_not_close_does_not_hold_the_end_up(
 async def test_each_task_gets_the_same_time_to_end_however_many_are_before_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(kopftasks, "_IN_TURN", 0.5)
+    monkeypatch.setattr(kopftasks, "_IN_TURN", 2.0)
     cancelled: list[int] = []
     inner: list[asyncio.Task[None]] = []
 
@@ -221,7 +221,7 @@ async def test_each_task_gets_the_same_time_to_end_however_many_are_before_it(
         except asyncio.CancelledError:
             cancelled.append(left)
         try:
-            await asyncio.sleep(0.2)  # together longer than one turn
+            await asyncio.sleep(0.5)  # together longer than one turn
         except asyncio.CancelledError:
             cancelled.append(left)
 
