@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from budgets import budget
 from kopfkit.controller.failures import Failures
-from kopfkit.runtime.api.errors import Forbidden, Invalid, Unavailable
+from kopfkit.runtime.api.errors import Forbidden, Invalid, NotFound, NotLeading, Unavailable
 from kopfkit.runtime.manager.store import Key, Store
 
 KEY = ("ns", "a")
@@ -63,6 +63,37 @@ def test_a_spec_that_is_refused_every_minute_is_one_line() -> None:
     assert about == {("Teapot", "ns/a")}
 
 
+def test_an_object_that_goes_while_it_is_reconciled_is_no_error_and_keeps_its_generation() -> None:
+    store = Store()
+    store.put(stored(3))
+    failures = Failures("Teapot", store)
+    with Log() as log:
+        failures.started(KEY, 0.0)
+        store.drop(stored(3))
+        failures.ended(KEY, 0.1, None, NotFound('namespaces "ns" not found'))
+        failures.failed(KEY, NotFound('namespaces "ns" not found'), 0.2)
+
+    (record,) = log.records
+    assert record.levelno == logging.INFO
+    assert record.getMessage() == 'Object is gone: namespaces "ns" not found'
+    assert (record.__dict__["object"], record.__dict__["generation"]) == ("ns/a", 3)
+
+
+def test_every_line_names_the_generation() -> None:
+    store = Store()
+    store.put(stored(3))
+    failures = Failures("Teapot", store)
+    with Log() as log:
+        for error in (NotLeading("no"), Invalid("a bad lid"), KeyError("lid"), None):
+            failures.started(KEY, 0.0)
+            failures.ended(KEY, 0.1, None, error)
+            if error is not None:
+                failures.failed(KEY, error, 0.2)
+
+    assert [each.levelno for each in log.records] == [20, 40, 40, 20]
+    assert {each.__dict__["generation"] for each in log.records} == {3}
+
+
 def test_a_bug_is_one_traceback() -> None:
     failures = Failures("Teapot", Store())
     with Log() as log:
@@ -82,7 +113,9 @@ def test_a_bug_is_one_traceback() -> None:
     ],
 )
 def test_other_numbers_make_no_other_failure(first: str, second: str) -> None:
-    failures = Failures("Teapot", Store())
+    store = Store()
+    store.put(stored(1))
+    failures = Failures("Teapot", store)
     with Log() as log:
         failures.failed(KEY, Forbidden(first), 1.0)
         failures.failed(KEY, Forbidden(second), 1.0)

@@ -27,15 +27,27 @@ class Failures(Observer[Key]):
     def __init__(self, kind: str, store: Store) -> None:
         self._kind, self._store = kind, store
         self._once = Once()
+        self._begun: dict[Key, dict[str, object]] = {}
+
+    def started(self, key: Key, waited: float) -> None:
+        """Note which generation is reconciled: the object may go meanwhile."""
+        if (known := self._store.get(key)) is not None:
+            self._begun[key] = about(known)
 
     def failed(self, key: Key, error: BaseException, delay: float) -> None:
-        """Log a failure, unless the last one of this object and its generation was the same."""
+        """Log a failure, unless the last one of this object and its generation was the same, or the
+        object is gone."""
         known = self._store.get(key)
-        extra = {"kind": self._kind, "object": called_key(key)} if known is None else about(known)
+        begun = self._begun.get(key, {"kind": self._kind, "object": called_key(key)})
+        extra = begun if known is None else about(known)
         if isinstance(error, NotLeading):
             log.info("Left to the next leader", extra=extra)
             return
         text, expected = f"{type(error).__name__}: {error}", isinstance(error, ApiError)
+        if known is None and expected:
+            # What is asked about an object that goes fails in many ways, and none is to be mended.
+            log.info("Object is gone: %s", error, extra=extra)
+            return
         news = self._once.news(key, text, str(extra.get("generation", "")))
         log.log(
             logging.ERROR if news else logging.DEBUG,
@@ -50,6 +62,7 @@ class Failures(Observer[Key]):
         self, key: Key, took: float, again: float | None, error: BaseException | None
     ) -> None:
         """Forget the failures of an object that was reconciled."""
-        if error is None and (count := self._once.over(key)) > 1:
-            extra = {"kind": self._kind, "object": called_key(key)}
-            log.info("Reconciled after %d failures", count, extra=extra)
+        if error is None:
+            begun = self._begun.pop(key, {"kind": self._kind, "object": called_key(key)})
+            if (count := self._once.over(key)) > 1:
+                log.info("Reconciled after %d failures", count, extra=begun)
