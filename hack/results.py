@@ -57,18 +57,19 @@ def read(junit: Path) -> list[Case]:
     return found
 
 
-def table(outcomes: Iterable[Outcome], cases: dict[str, list[Case]]) -> list[str]:
+def table(outcomes: Sequence[Outcome], cases: dict[str, list[Case]]) -> list[str]:
     """A line for each part: wall and processor time, and what became of its tests."""
-    lines = [f"{'part':<14}{'wall':>9}{'processor':>11}  tests"]
+    wide = max([14, *(len(each.part.name) + 2 for each in outcomes)])
+    lines = [f"{'part':<{wide}}{'wall':>9}{'processor':>11}  tests"]
     for outcome in outcomes:
         name = outcome.part.name
         told = _counts(cases[name]) if cases.get(name) else ""
         if outcome.code is None:
-            lines.append(f"{name:<14}{'-':>9}{'-':>11}  not run")
+            lines.append(f"{name:<{wide}}{'-':>9}{'-':>11}  not run")
             continue
         ended = "" if outcome.code == 0 else f"failed (exit {outcome.code}), see {outcome.log}"
         lines.append(
-            f"{name:<14}{clock(outcome.seconds):>9}{clock(outcome.processor):>11}  "
+            f"{name:<{wide}}{clock(outcome.seconds):>9}{clock(outcome.processor):>11}  "
             + ", ".join(filter(None, (told, ended)))
         )
     return lines

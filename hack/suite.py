@@ -194,9 +194,10 @@ def _run_parts(parts: Sequence[Part], watch: Watch) -> int:
     times = paths.cache_dir() / "suite.json"
     last = results.last_times(times)
     print("Running, side by side where nothing hinders it (how long it took last time):")
+    wide = max([14, *(len(part.name) + 2 for part in parts)])
     for part in parts:
         known = results.clock(last[part.name]) if part.name in last else "not known yet"
-        print(f"  {part.name:<14}{known:>14}   log: {LOGS.relative_to(ROOT) / part.name}.log")
+        print(f"  {part.name:<{wide}}{known:>14}   log: {LOGS.relative_to(ROOT) / part.name}.log")
     if shutil.disk_usage(paths.cache_dir()).free < ROOM:
         print(f"  less than {ROOM >> 30} GB are free: a run from nothing needs that much")
     clusters = {part.environment[VARIABLE] for part in parts if VARIABLE in part.environment}
