@@ -122,6 +122,16 @@ def test_a_saved_file_runs_in_the_pods_and_a_mistake_ends_nothing(
         world.ready("hello", 2)
 
 
+def stopped(debugger: Debugger, source: Path, line: int) -> tuple[int, str]:
+    """Wait until a thread stands at the line; its number, and the name of what it reconciles."""
+    thread = debugger.until("event", "stopped")["body"]["threadId"]
+    top = debugger.ask("stackTrace", threadId=thread)["stackFrames"][0]
+    assert (top["source"]["path"], top["line"]) == (str(source), line)
+    expression = "hello.raw['metadata']['name']"
+    named = debugger.ask("evaluate", expression=expression, frameId=top["id"])
+    return thread, named["result"]
+
+
 def test_a_debugger_stops_the_operator_in_its_pod(
     kind_cluster: ClusterState,
     kubectl: Kubectl,
@@ -142,13 +152,11 @@ def test_a_debugger_stops_the_operator_in_its_pod(
             place = (str(checkout / "operator"), f"{devpods.PLACE}/src")
             debugger.attach((source, line), [place])
             world.create("stopped", {"replicas": 1})
-            thread = debugger.until("event", "stopped")["body"]["threadId"]
-            top = debugger.ask("stackTrace", threadId=thread)["stackFrames"][0]
-            assert (top["source"]["path"], top["line"]) == (str(source), line)
-            named = debugger.ask(
-                "evaluate", expression="hello.raw['metadata']['name']", frameId=top["id"]
-            )
-            assert named["result"] == "'stopped'"
+            thread, name = stopped(debugger, source, line)
+            while name == "'hello'":  # of the test before, in a namespace that still goes
+                debugger.ask("continue", threadId=thread)
+                thread, name = stopped(debugger, source, line)
+            assert name == "'stopped'"
             debugger.ask("setBreakpoints", source={"path": str(source)}, breakpoints=[])
             debugger.ask("continue", threadId=thread)
             world.ready("stopped", 1)

@@ -17,7 +17,7 @@ from .conftest import READY, World, publish
 from .examples import Example
 
 PLACE = "kettle-operator-system"
-PODS = "--selector=app.kubernetes.io/name=kettle-operator"
+PODS = "app.kubernetes.io/name=kettle-operator"
 FIRST = """\
 package: kettle-operator
 defaultChannel: stable
@@ -81,7 +81,7 @@ def test_finalizers_and_handlers_survive_install_upgrade_and_removal(
         return True
 
     def poured(name: str) -> bool:
-        words = ("logs", f"--namespace={PLACE}", PODS, "--prefix", "--tail=-1")
+        words = ("logs", f"--namespace={PLACE}", f"--selector={PODS}", "--prefix", "--tail=-1")
         return f"Kettle {name} is poured out." in world.kubectl.run(*words)
 
     assert "kettle-operator.v0.2.0 Succeeded" in kettles.install(images.operator, "0.2.0")
@@ -97,6 +97,8 @@ def test_finalizers_and_handlers_survive_install_upgrade_and_removal(
     # on.resume of the new code, and the object's finalizer as it was.
     assert shows("one", 95)["metadata"]["finalizers"] == finalizers
     eventually(refuses, timeout=READY)
+    # The pod of the release before would take its log with it.
+    eventually(lambda: len(world.kubectl.list("pods", PLACE, PODS)) == 1, timeout=READY)
     world.api.delete(f"{path}/one")
     eventually(lambda: not world.api.exists(f"{path}/one"), timeout=READY)
     assert poured("one")
