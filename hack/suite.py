@@ -30,9 +30,8 @@ LOGS = ROOT / "build" / "suite"
 CLUSTER = os.environ.get(VARIABLE) or DEFAULT
 SECOND = f"{CLUSTER}-2"
 LAYERS = ("tests/unit", "tests/integration", "tests/e2e")
-# Processes of unit tests, some of which wait, and of tests that wait for an API server.
-COMPUTING = max(2, os.cpu_count() or 2)
-WAITING = 2 * COMPUTING
+# Tests wait as often as they compute, for servers above all: two processes for each processor.
+WORKERS = f"-n{2 * (os.cpu_count() or 1)}"
 BY_FILE = ("--dist=loadfile", "--no-loadscope-reorder")
 # e2e tests that neither need the operator in the cluster nor hinder it. First the one that keeps
 # OLM busy: the tests beside it need OLM little in their first minutes.
@@ -74,8 +73,8 @@ def plan(layers: Sequence[str], *, split: bool = False) -> list[Part]:
         parts.append(Part("checks", ["make", "verify", "site"], needs=["tools"]))
     before: list[str] = []
     for layer, needs, options in (
-        ("tests/unit", [], (f"-n{COMPUTING}",)),
-        ("tests/integration", ["tools"], (f"-n{WAITING}", *BY_FILE)),
+        ("tests/unit", [], (WORKERS,)),
+        ("tests/integration", ["tools"], (WORKERS, *BY_FILE)),
     ):
         for name, tests in _divided(layer, split) if layer in layers else ():
             command = pytest(name, *tests, *options)
