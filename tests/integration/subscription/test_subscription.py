@@ -52,25 +52,27 @@ def test_what_does_not_install_in_time_says_what_olm_is_at(
 
 @pytest.fixture
 def half_removed(kubectl: Kubectl, namespace: str) -> Iterator[str]:
-    """The name of a CSV of a Subscription that is gone, deleted and held by a finalizer."""
-    name = "hello.v1.0.0"
-    kubectl.apply(
-        {
-            "apiVersion": f"{GROUP}/v1alpha1",
-            "kind": "ClusterServiceVersion",
-            "metadata": {
-                "name": name,
-                "namespace": namespace,
-                "labels": {f"{GROUP}/hello.{namespace}": ""},
-                "finalizers": ["example.com/cleanup"],
-            },
-            "spec": {
-                "displayName": "Hello",
-                "install": {"strategy": "deployment", "spec": {"deployments": []}},
-            },
-        }
-    )
-    where = (f"clusterserviceversions.{GROUP}", name, f"--namespace={namespace}")
+    """The name of a CSV of a Subscription that is gone, deleted and held by a finalizer; before it
+    in the namespace is the copy of another one, in the same state, which concerns nobody here."""
+    copied, name = "hello.v0.9.0", "hello.v1.0.0"
+    where = (f"clusterserviceversions.{GROUP}", copied, name, f"--namespace={namespace}")
+    for each, labels in ((copied, {"olm.copiedFrom": "elsewhere"}), (name, {})):
+        kubectl.apply(
+            {
+                "apiVersion": f"{GROUP}/v1alpha1",
+                "kind": "ClusterServiceVersion",
+                "metadata": {
+                    "name": each,
+                    "namespace": namespace,
+                    "labels": {f"{GROUP}/hello.{namespace}": "", **labels},
+                    "finalizers": ["example.com/cleanup"],
+                },
+                "spec": {
+                    "displayName": "Hello",
+                    "install": {"strategy": "deployment", "spec": {"deployments": []}},
+                },
+            }
+        )
     kubectl.run("delete", *where, "--wait=false")
     yield name
     kubectl.run("patch", *where, "--type=merge", '--patch={"metadata": {"finalizers": null}}')

@@ -25,13 +25,13 @@ def observe(
         namespace: of the Subscription.
         source, catalog_namespace: the CatalogSource.
     """
-    # One kubectl for several kinds: each costs more than what it asks.
-    here = kubectl.list(f"{SUBSCRIPTIONS},{CSVS},{PLANS}", namespace)
+    # One kubectl for several kinds: starting it costs more than a request. Without the copies that
+    # OLM puts into every namespace of each operator that watches all of them.
+    here = kubectl.list(f"{SUBSCRIPTIONS},{CSVS}", namespace, "!olm.copiedFrom")
     subscription = _named(here, "Subscription", looked.package)
-    name = current_csv(subscription)
+    name, plan = current_csv(subscription), install_plan_name(subscription)
     csv = _named(here, "ClusterServiceVersion", name)
-    plan = _named(here, "InstallPlan", install_plan_name(subscription))
-    seen = replace(looked, subscription=subscription, csv=csv, install_plan=plan)
+    seen = replace(looked, subscription=subscription, csv=csv)
     if csv is not None:
         seen = replace(seen, converted=kubectl.existing(CRDS, *conversion_crds(csv)))
         if csv.get("status", {}).get("phase") != "Succeeded":
@@ -50,12 +50,14 @@ def observe(
             remains=[
                 each
                 for each in _of(here, "ClusterServiceVersion")
-                if mark in each["metadata"].get("labels", {}) and not _label(each, "olm.copiedFrom")
+                if mark in each["metadata"].get("labels", {})
             ],
             catalog=_named(serving, "CatalogSource", source),
             catalog_pods=[p for p in pods if _label(p, "olm.catalogSource") == source],
             unpack_pods=[p for p in pods if _label(p, "operatorframework.io/bundle-unpack-ref")],
         )
+    if plan:  # by name: a namespace keeps those of all upgrades that it has seen
+        seen = replace(seen, install_plan=kubectl.get(PLANS, plan, namespace))
     if seen.only_head or (csv is None and _resolution_failed(subscription)):
         seen = replace(seen, heads=_heads(kubectl, looked.package, source, catalog_namespace))
     return seen
