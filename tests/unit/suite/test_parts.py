@@ -33,9 +33,10 @@ def alive(pid: int) -> bool:
 
 def test_a_part_waits_for_those_it_comes_after_and_the_others_do_not(tmp_path: Path) -> None:
     file = tmp_path / "told"
+    until = f"until [ -e {file} ]; do sleep 0.05; done"
     told = run(
         tmp_path,
-        sh("first", f"until [ -e {file} ]; do sleep 0.05; done; echo first >> {file}; exit 3"),
+        sh("first", f"timeout 60 sh -c '{until}'; echo first >> {file}; exit 3"),
         sh("second", f"echo second >> {file}", after=["first"]),
         sh("beside", f"echo beside >> {file}"),
     )

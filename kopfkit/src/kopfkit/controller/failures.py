@@ -30,22 +30,20 @@ class Failures(Observer[Key]):
         self._begun: dict[Key, dict[str, object]] = {}
 
     def started(self, key: Key, waited: float) -> None:
-        """Note which generation is reconciled: the object may go meanwhile."""
+        """Record the generation that is reconciled, in case the object is deleted meanwhile."""
         if (known := self._store.get(key)) is not None:
             self._begun[key] = about(known)
 
     def failed(self, key: Key, error: BaseException, delay: float) -> None:
         """Log a failure, unless the last one of this object and its generation was the same, or the
         object is gone."""
-        known = self._store.get(key)
-        begun = self._begun.get(key, {"kind": self._kind, "object": called_key(key)})
-        extra = begun if known is None else about(known)
+        known, extra = self._store.get(key), self._about(key)
         if isinstance(error, NotLeading):
             log.info("Left to the next leader", extra=extra)
             return
         text, expected = f"{type(error).__name__}: {error}", isinstance(error, ApiError)
         if known is None and expected:
-            # What is asked about an object that goes fails in many ways, and none is to be mended.
+            # Requests for an object that is being deleted fail in many ways; none needs a fix.
             log.info("Object is gone: %s", error, extra=extra)
             return
         news = self._once.news(key, text, str(extra.get("generation", "")))
@@ -63,6 +61,12 @@ class Failures(Observer[Key]):
     ) -> None:
         """Forget the failures of an object that was reconciled."""
         if error is None:
-            begun = self._begun.pop(key, {"kind": self._kind, "object": called_key(key)})
             if (count := self._once.over(key)) > 1:
-                log.info("Reconciled after %d failures", count, extra=begun)
+                log.info("Reconciled after %d failures", count, extra=self._about(key))
+            self._begun.pop(key, None)
+
+    def _about(self, key: Key) -> dict[str, object]:
+        """The fields of a log line. Of an object that is gone: as its reconcile began."""
+        if (known := self._store.get(key)) is not None:
+            return about(known)
+        return self._begun.get(key, {"kind": self._kind, "object": called_key(key)})
